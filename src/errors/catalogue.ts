@@ -1,0 +1,127 @@
+/**
+ * Every error the gateway itself can answer with: the one place where a name gets its HTTP status, its JSON-RPC code and
+ * its public text. Codes of the protocol keep their numbers; ours are positive and never reused. `docs/errors.md` is
+ * compared with this table by a test.
+ */
+interface CatalogueEntry {
+  readonly http: number;
+  readonly rpc: number;
+  /** Public: what happened and what to do; `{name}` places are filled from the error's `params`. */
+  readonly text: string;
+}
+
+export const catalogue = {
+  // Refused at the door, before anything is read.
+  host_refused: {
+    http: 403,
+    rpc: 1001,
+    text: "The Host header names a host this gateway does not serve. Add it to server.allowed_hosts.",
+  },
+  origin_refused: {
+    http: 403,
+    rpc: 1002,
+    text: "The Origin is not allowed. Add it to cors.allowed_origins.",
+  },
+  body_too_large: { http: 413, rpc: 1003, text: "The request body exceeds {limit} bytes." },
+  unauthenticated: {
+    http: 401,
+    rpc: 1004,
+    text: "A valid credential is needed: send Authorization: Bearer <api key>.",
+  },
+  too_many_failures: {
+    http: 429,
+    rpc: 1005,
+    text: "Too many failed attempts from this address. Try again in {seconds} s.",
+  },
+  unsupported_media_type: { http: 415, rpc: 1006, text: "Content-Type must be application/json." },
+  not_acceptable: { http: 406, rpc: 1007, text: "Accept must allow {expected}." },
+  method_not_allowed: { http: 405, rpc: 1008, text: "This path does not take that HTTP method." },
+  not_found: { http: 404, rpc: 1009, text: "Nothing is served here." },
+  forbidden: { http: 403, rpc: 1010, text: "The credential does not permit this." },
+  shutting_down: { http: 503, rpc: 1011, text: "The gateway is shutting down. Send the request again." },
+  overloaded: {
+    http: 503,
+    rpc: 1012,
+    text: "The gateway has too many requests under way. Try again shortly.",
+  },
+  request_timeout: { http: 408, rpc: 1013, text: "The request body did not arrive in time." },
+  // The message.
+  parse_error: { http: 400, rpc: -32700, text: "The body is not valid JSON: {detail}." },
+  invalid_request: { http: 400, rpc: -32600, text: "Not a valid request: {detail}." },
+  batch_refused: { http: 400, rpc: -32600, text: "Batches are taken from 2025-03-26 clients only." },
+  method_unknown: { http: 404, rpc: -32601, text: "Method not found: {method}." },
+  invalid_params: { http: 400, rpc: -32602, text: "Invalid params: {detail}." },
+  header_mismatch: { http: 400, rpc: -32020, text: "Header and body disagree: {detail}." },
+  missing_client_capability: {
+    http: 400,
+    rpc: -32021,
+    text: "The request needs client capabilities it did not declare.",
+  },
+  unsupported_protocol_version: { http: 400, rpc: -32022, text: "Unsupported protocol version." },
+  session_required: { http: 400, rpc: 1020, text: "Mcp-Session-Id is missing. Send initialize first." },
+  session_unknown: { http: 404, rpc: 1021, text: "The session is unknown or ended. Send initialize again." },
+  // The call.
+  tool_unknown: { http: 200, rpc: -32602, text: "Unknown tool: {name}" },
+  prompt_unknown: { http: 200, rpc: -32602, text: "Unknown prompt: {name}" },
+  resource_unknown: { http: 200, rpc: -32602, text: "Resource not found: {uri}" },
+  resource_ambiguous: {
+    http: 200,
+    rpc: -32602,
+    text: "Several servers could own {uri}. Read it at one server's own endpoint: {endpoints}.",
+  },
+  cursor_invalid: {
+    http: 200,
+    rpc: -32602,
+    text: "The cursor is not valid (any more). Start the list again.",
+  },
+  policy_denied: { http: 200, rpc: 1030, text: "Denied by policy." },
+  deadline_exceeded: { http: 200, rpc: 1031, text: "The call did not finish within {seconds} s." },
+  call_cancelled: { http: 200, rpc: 1032, text: "The call was cancelled." },
+  call_interrupted: { http: 200, rpc: 1033, text: "The gateway shut down before the call ended." },
+  call_lost: { http: 200, rpc: 1034, text: "The call this continues is not known any more. Start it again." },
+  result_too_large: { http: 200, rpc: 1035, text: "The server's answer exceeds {limit} bytes." },
+  client_cannot_answer: {
+    http: 200,
+    rpc: 1036,
+    text: "The server asked for {capability}, which this client did not declare.",
+  },
+  // The server behind.
+  upstream_unreachable: { http: 200, rpc: 1050, text: "Server {server} cannot be reached." },
+  upstream_timeout: { http: 200, rpc: 1051, text: "Server {server} did not answer within {seconds} s." },
+  upstream_busy: {
+    http: 503,
+    rpc: 1052,
+    text: "Server {server} has its maximum of calls under way. Try again shortly.",
+  },
+  upstream_protocol_error: {
+    http: 200,
+    rpc: 1053,
+    text: "Server {server} sent an answer that is not valid MCP.",
+  },
+  upstream_lost: {
+    http: 200,
+    rpc: 1054,
+    text: "The connection to server {server} was lost before it answered.",
+  },
+  upstream_circuit_open: {
+    http: 200,
+    rpc: 1055,
+    text: "Server {server} failed repeatedly and is given a rest. Try again in {seconds} s.",
+  },
+  upstream_refused: { http: 200, rpc: 1056, text: "Server {server} refused the gateway (HTTP {status})." },
+  url_refused: {
+    http: 422,
+    rpc: 1057,
+    text: "The gateway may not connect to this address. Allow it in outbound.allow.",
+  },
+  // The gateway itself.
+  journal_unavailable: {
+    http: 503,
+    rpc: 1070,
+    text: "The call cannot be recorded now, so it was not made. Try again shortly.",
+  },
+  store_unavailable: { http: 503, rpc: 1071, text: "The store cannot be reached. Try again shortly." },
+  internal: { http: 500, rpc: -32603, text: "Internal error." },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof catalogue;

@@ -1,0 +1,42 @@
+import { catalogue, type ErrorCode } from "./catalogue.ts";
+
+export type ErrorParams = Readonly<Record<string, string | number>>;
+
+/**
+ * The one error class. `message` is public and comes from the catalogue; `cause` is private and goes to the log alone.
+ * `data` is public too and travels as the JSON-RPC error's `data`.
+ */
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
+  readonly data: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(
+    code: ErrorCode,
+    params: ErrorParams = {},
+    options: { cause?: unknown; data?: Readonly<Record<string, unknown>> } = {},
+  ) {
+    super(
+      fill(catalogue[code].text, params),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.name = "GatewayError";
+    this.code = code;
+    this.data = options.data;
+  }
+
+  get httpStatus(): number {
+    return catalogue[this.code].http;
+  }
+  get rpcCode(): number {
+    return catalogue[this.code].rpc;
+  }
+
+  /** Any thrown value as a `GatewayError`; what is not one becomes `internal` with the original as private cause. */
+  static from(thrown: unknown): GatewayError {
+    return thrown instanceof GatewayError ? thrown : new GatewayError("internal", {}, { cause: thrown });
+  }
+}
+
+function fill(text: string, params: ErrorParams): string {
+  return text.replace(/\{(\w+)\}/g, (place, name: string) => String(params[name] ?? place));
+}

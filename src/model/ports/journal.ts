@@ -1,0 +1,71 @@
+import type { Principal } from "../principal.ts";
+
+/** `strict`: on stable storage; `standard`: handed to the operating system; `batch`: in memory, at most one second. */
+export type Durability = "strict" | "standard" | "batch";
+
+export type RecordKind = "call_intent" | "call_outcome" | "call_refused" | "security" | "admin";
+
+/** Ends of a call as they stand in the record. */
+export type OutcomeStatus =
+  | "ok"
+  | "tool_error"
+  | "error"
+  | "refused"
+  | "cancelled"
+  | "timeout"
+  | "interrupted"
+  | "abandoned"
+  | "unknown";
+
+/** What is known before an upstream sees the call. */
+export interface CallIntent {
+  /** UUIDv7; the outcome names it. */
+  readonly callId: string;
+  readonly correlationId: string;
+  readonly principal: Principal;
+  readonly namespaceId: string;
+  readonly method: string;
+  /** Server and tool, prompt or resource; undefined where the call never resolved. */
+  readonly serverId: string | undefined;
+  readonly serverName: string | undefined;
+  readonly target: string | undefined;
+  /** Hex SHA-256 of the canonical arguments, or undefined where there are none. */
+  readonly argumentsDigest: string | undefined;
+  readonly clientAddress: string;
+  readonly clientName: string | undefined;
+  readonly era: string;
+  readonly traceId: string | undefined;
+}
+export interface CallEnd {
+  readonly status: OutcomeStatus;
+  /** Catalogue name or JSON-RPC code, where it failed. */
+  readonly errorCode: string | undefined;
+  readonly durationMs: number;
+  readonly resultBytes: number;
+}
+/** Something that is not a call: a refusal at the door, an administrative act, a security event. */
+export interface AuditEvent {
+  readonly kind: "security" | "admin";
+  readonly action: string;
+  readonly actor: string | undefined;
+  readonly organizationId: string | undefined;
+  readonly namespaceId: string | undefined;
+  readonly target: string | undefined;
+  readonly correlationId: string | undefined;
+  readonly clientAddress: string | undefined;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The append-only audit journal. Each method returns when the record is as durable as the configured level promises:
+ * `undefined` where it already is (batch), otherwise a promise resolved with the batch's write.
+ * @throws GatewayError `journal_unavailable` (the promise rejects) where the record cannot be kept.
+ */
+export interface Journal {
+  readonly durability: Durability;
+  intent(intent: CallIntent): Promise<void> | undefined;
+  outcome(intent: CallIntent, end: CallEnd): Promise<void> | undefined;
+  /** A call that reached no upstream: intent and outcome as one record. */
+  refused(intent: CallIntent, end: CallEnd): Promise<void> | undefined;
+  event(event: AuditEvent): Promise<void> | undefined;
+}

@@ -1,0 +1,23 @@
+export type Role = "admin" | "user" | "viewer" | "api_user";
+
+/** Who is calling: derived from the credential alone, never from a URL, a body or a header of an untrusted peer. */
+export interface Principal {
+  /** Stable across restarts: `key:<uuid>` or `anonymous`. */
+  readonly id: string;
+  readonly kind: "api_key" | "anonymous" | "system";
+  /** For logs and records: the key's display prefix or name. Never a secret. */
+  readonly name: string;
+  readonly organizationId: string;
+  /** The caller's own namespace, served at `/mcp`. */
+  readonly namespaceId: string;
+  /** True where the credential is bound to that one namespace. */
+  readonly namespaceBound: boolean;
+  readonly role: Role;
+  readonly platformAdmin: boolean;
+  /** Patterns over `server:tool` identities, relative to the namespace; empty permits nothing. */
+  readonly permissions: readonly string[];
+  /** Equal for principals that may see and do the same; keys the caches of filtered lists. */
+  readonly permissionKey: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt?: number;
+}

@@ -1,0 +1,21 @@
+import type { ServerDefinition } from "./server.ts";
+
+/** The compiled configuration the data plane reads; replaced as a whole, never changed. */
+export interface Snapshot {
+  readonly version: number;
+  readonly organizations: ReadonlyMap<string, OrganizationSnapshot>;
+}
+export interface OrganizationSnapshot {
+  readonly id: string;
+  readonly slug: string;
+  readonly namespacesById: ReadonlyMap<string, NamespaceSnapshot>;
+  readonly namespacesBySlug: ReadonlyMap<string, NamespaceSnapshot>;
+}
+export interface NamespaceSnapshot {
+  readonly id: string;
+  readonly slug: string;
+  readonly organizationId: string;
+  readonly servers: readonly ServerDefinition[];
+  /** Between server and tool on the wire, default `__`. */
+  readonly separator: string;
+}
