@@ -3,7 +3,15 @@ import type { Principal } from "../principal.ts";
 /** `strict`: on stable storage; `standard`: handed to the operating system; `batch`: in memory, at most one second. */
 export type Durability = "strict" | "standard" | "batch";
 
-export type RecordKind = "call_intent" | "call_outcome" | "call_refused" | "security" | "admin";
+/** `journal`: the journal's own acts (a chain opened, recovered, retired; records dropped). */
+export type RecordKind =
+  | "call_intent"
+  | "call_outcome"
+  | "call_refused"
+  | "security"
+  | "admin"
+  | "journal"
+  | "checkpoint";
 
 /** Ends of a call as they stand in the record. */
 export type OutcomeStatus =
