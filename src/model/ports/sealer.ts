@@ -1,10 +1,15 @@
 /**
- * Authenticated encryption for what we hand out and take back: cursors, request states, legacy session ids. The sealed
- * form is base64url; every process with the same master key opens it.
+ * Authenticated encryption under keys derived from the master key, one per purpose. A sealed text is base64url, carries
+ * the id of its key, and opens under any configured master key: `1` version byte, `4` key id, `12` nonce, ciphertext,
+ * `16` tag — 45 + length bytes before encoding. Synchronous, a few microseconds.
  */
 export interface Sealer {
-  /** @param purpose separates keys: what is sealed for one use opens for no other. */
-  seal(purpose: string, plaintext: string): string;
-  /** `undefined` for anything that was not sealed by us for this purpose, or was changed by a single bit. */
-  open(purpose: string, sealed: string): string | undefined;
+  /** Id of the key that seals now. */
+  readonly keyId: string;
+  /** @param context bound to the text without being in it (a row's id, a session's); the same is needed to open. */
+  seal(purpose: string, text: string, context?: string): string;
+  /** `undefined` for anything not sealed for this purpose and context by a configured key; never throws on input. */
+  open(purpose: string, sealed: string, context?: string): string | undefined;
+  /** Key id of a sealed text, or `undefined` if it is none. Unauthenticated: only says which key to try. */
+  keyIdOf(sealed: string): string | undefined;
 }

@@ -1,0 +1,87 @@
+import type { Outcome } from "../model/call.ts";
+import type { Endpoint, Exchange } from "../model/exchange.ts";
+import type {
+  EndpointDescription,
+  Relay,
+  SessionSubscriber,
+  Subscriber,
+  Subscription,
+  SubscriptionFilter,
+} from "../model/ports/relay.ts";
+import type { Principal } from "../model/principal.ts";
+import { compose, type LayerMeter } from "../policy/compose.ts";
+import type { Next } from "../policy/policy.ts";
+import type { JsonObject } from "../protocol/json-value.ts";
+import { Catalog } from "./catalog.ts";
+import { describe } from "./description.ts";
+import { Listing } from "./listing.ts";
+import { type CallDeps, callLayers } from "./pipeline.ts";
+import { resourceOwner } from "./resolve.ts";
+import { route } from "./router.ts";
+import { Subscriptions } from "./subscriptions.ts";
+
+export interface GatewayDeps extends CallDeps {
+  readonly serverInfo: JsonObject;
+}
+
+/** The data plane: what the transports hand their requests to. */
+export class Gateway implements Relay {
+  readonly #deps: GatewayDeps;
+  readonly #run: Next<Exchange, Outcome>;
+  readonly #subscriptions: Subscriptions;
+  readonly meters: ReadonlyMap<string, LayerMeter>;
+
+  constructor(deps: GatewayDeps) {
+    this.#deps = deps;
+    const listing = new Listing(deps.sealer);
+    const { run, meters } = compose(callLayers(deps), route(deps.fleet, listing, deps.permissions));
+    this.#run = run;
+    this.meters = meters;
+    const ownerOf = (uri: string, subscriber: Subscriber) =>
+      resourceOwner(uri, subscriber, deps.fleet, deps.permissions)?.server.id;
+    this.#subscriptions = new Subscriptions(deps.fleet, deps.permissions, ownerOf, deps.log);
+  }
+
+  get subscriptions(): number {
+    return this.#subscriptions.size;
+  }
+
+  handle(exchange: Exchange): Outcome | Promise<Outcome> {
+    return this.#run(exchange);
+  }
+
+  describe(endpoint: Endpoint, principal: Principal): EndpointDescription {
+    const { fleet, permissions, serverInfo } = this.#deps;
+    const catalog = fleet.catalog(endpoint.namespaceId) ?? EMPTY;
+    return describe(catalog, endpoint, permissions.of(principal, endpoint.namespaceSlug), serverInfo);
+  }
+
+  subscribe(subscriber: Subscriber, filter: SubscriptionFilter): Promise<Subscription> {
+    return this.#subscriptions.subscribe(subscriber, filter);
+  }
+
+  /** Attaches a legacy session to the servers it may see, for what they send outside any call. */
+  attachSession(subscriber: SessionSubscriber): () => void {
+    const { fleet, permissions } = this.#deps;
+    const granted = permissions.of(subscriber.principal, subscriber.endpoint.namespaceSlug);
+    const servers =
+      subscriber.endpoint.server === undefined
+        ? (fleet.catalog(subscriber.endpoint.namespaceId)?.parts.map((part) => part.server) ?? [])
+        : [subscriber.endpoint.server];
+    const releases = servers
+      .filter((server) => granted.server(server.name))
+      .map((server) =>
+        fleet.upstream(server.id)?.listen({
+          principalId: subscriber.principal.id,
+          sessionId: subscriber.sessionId,
+          notify: (notification) => subscriber.notify(notification),
+          ask: (requests) => subscriber.ask(requests),
+        }),
+      );
+    return () => {
+      for (const release of releases) release?.();
+    };
+  }
+}
+
+const EMPTY = new Catalog({ id: "", slug: "", organizationId: "", servers: [], separator: "__" }, []);

@@ -1,0 +1,155 @@
+import { createHash } from "node:crypto";
+import { GatewayError } from "../errors/gateway-error.ts";
+import type { ListOutcome } from "../model/call.ts";
+import type { Endpoint } from "../model/exchange.ts";
+import type { Sealer } from "../model/ports/sealer.ts";
+import type { Permissions } from "../policy/authorize/permissions.ts";
+import type { CatalogEntry, ListKey } from "./catalog-part.ts";
+import type { Catalog } from "./catalog.ts";
+
+/** A page ends at whichever comes first. */
+const PAGE_ITEMS_MAX = 1_000;
+const PAGE_CHARS_MAX = 1_048_576;
+const CACHED_LISTS_MAX = 512;
+/** Of all cached pages together; past it the oldest lists go. */
+const CACHED_CHARS_MAX = 64 * 1_048_576;
+
+interface VisibleList {
+  readonly entries: readonly CatalogEntry[];
+  /** Changes with the visible names; binds cursors. */
+  readonly hash: string;
+  /** Page text by the index of its first entry. */
+  readonly pages: Map<number, Page>;
+}
+interface Page {
+  readonly itemsJson: string;
+  /** Index of the next page's first entry; undefined on the last page. */
+  readonly nextAt: number | undefined;
+}
+
+/**
+ * Pages of the merged lists as one caller may see them. Filtering and serialising happen once per list version and set of
+ * permissions; after that a page is a lookup.
+ */
+export class Listing {
+  readonly #sealer: Sealer;
+  readonly #lists = new Map<string, VisibleList>();
+  #cachedChars = 0;
+
+  constructor(sealer: Sealer) {
+    this.#sealer = sealer;
+  }
+
+  /** @throws GatewayError `cursor_invalid` */
+  page(
+    catalog: Catalog,
+    key: ListKey,
+    endpoint: Endpoint,
+    permissionKey: string,
+    permissions: Permissions,
+    cursor: string | undefined,
+  ): ListOutcome {
+    const list = this.#visible(catalog, key, endpoint, permissionKey, permissions);
+    const at = cursor === undefined ? 0 : this.#open(cursor, list, key);
+    const bare = endpoint.server !== undefined;
+    let page = list.pages.get(at);
+    if (page === undefined) {
+      page = compilePage(list.entries, at, bare);
+      list.pages.set(at, page);
+      this.#cachedChars += page.itemsJson.length;
+      this.#evict(list);
+    }
+    return {
+      kind: "list",
+      key,
+      itemsJson: page.itemsJson,
+      nextCursor: page.nextAt === undefined ? undefined : this.#seal(list, key, page.nextAt, bare),
+      ttlMs: ttlMs(catalog, endpoint),
+      cacheScope: "private",
+    };
+  }
+
+  #visible(
+    catalog: Catalog,
+    key: ListKey,
+    endpoint: Endpoint,
+    permissionKey: string,
+    permissions: Permissions,
+  ): VisibleList {
+    const cacheKey = `${catalog.namespace.id}|${catalog.version}|${key}|${endpoint.server?.id ?? ""}|${permissionKey}`;
+    const cached = this.#lists.get(cacheKey);
+    if (cached !== undefined) return cached;
+    const all =
+      endpoint.server === undefined
+        ? catalog.list(key)
+        : (catalog.part(endpoint.server.id)?.entries[key] ?? []);
+    const entries = all.filter((entry) => isVisible(permissions, entry));
+    const hash = createHash("sha256");
+    for (const entry of entries) hash.update(entry.wireName).update("\n");
+    const list = { entries, hash: hash.digest("base64url").slice(0, 12), pages: new Map<number, Page>() };
+    this.#lists.set(cacheKey, list);
+    this.#evict(list);
+    return list;
+  }
+
+  #evict(keep: VisibleList): void {
+    for (const [key, list] of this.#lists) {
+      if (this.#lists.size <= CACHED_LISTS_MAX && this.#cachedChars <= CACHED_CHARS_MAX) return;
+      if (list === keep) continue;
+      this.#lists.delete(key);
+      for (const page of list.pages.values()) this.#cachedChars -= page.itemsJson.length;
+    }
+  }
+
+  /** The name of the last entry delivered and the list's hash: any replica can go on from there. */
+  #seal(list: VisibleList, key: ListKey, nextAt: number, bare: boolean): string {
+    const last = list.entries[nextAt - 1] as CatalogEntry;
+    return this.#sealer.seal(
+      "cursor",
+      JSON.stringify([key, bare ? last.name : last.wireName, nextAt, list.hash]),
+    );
+  }
+
+  #open(cursor: string, list: VisibleList, key: ListKey): number {
+    const text = this.#sealer.open("cursor", cursor);
+    if (text === undefined) throw new GatewayError("cursor_invalid");
+    const [sealedKey, name, at, hash] = JSON.parse(text) as [string, string, number, string];
+    if (sealedKey !== key) throw new GatewayError("cursor_invalid");
+    if (hash === list.hash) return at;
+    // The list changed in between: go on behind the last name delivered, if it is still there.
+    const index = list.entries.findIndex((entry) => entry.wireName === name || entry.name === name);
+    if (index < 0) throw new GatewayError("cursor_invalid");
+    return index + 1;
+  }
+}
+
+export function isVisible(permissions: Permissions, entry: CatalogEntry): boolean {
+  switch (entry.list) {
+    case "tools":
+      return permissions.tool(entry.server.name, entry.name);
+    case "prompts":
+      return permissions.prompt(entry.server.name, entry.name);
+    default:
+      return permissions.resource(entry.server.name, entry.name);
+  }
+}
+
+function compilePage(entries: readonly CatalogEntry[], from: number, bare: boolean): Page {
+  const items: string[] = [];
+  let chars = 0;
+  let at = from;
+  for (; at < entries.length && items.length < PAGE_ITEMS_MAX; at++) {
+    const entry = entries[at] as CatalogEntry;
+    const json = bare ? entry.bareJson : entry.json;
+    if (items.length > 0 && chars + json.length > PAGE_CHARS_MAX) break;
+    chars += json.length;
+    items.push(json);
+  }
+  return { itemsJson: items.join(","), nextAt: at < entries.length ? at : undefined };
+}
+
+/** How long a client may keep a list: until we would read it again ourselves (2026-07-28, caching). */
+export function ttlMs(catalog: Catalog, endpoint: Endpoint): number {
+  if (endpoint.server !== undefined) return endpoint.server.refreshIntervalMs;
+  return catalog.parts.reduce((least, part) => Math.min(least, part.server.refreshIntervalMs), 300_000);
+}

@@ -1,0 +1,111 @@
+import type { Arrival } from "../model/arrival.ts";
+import type { Outcome } from "../model/call.ts";
+import type { Exchange } from "../model/exchange.ts";
+import type { Journal } from "../model/ports/journal.ts";
+import type { Log } from "../model/ports/log.ts";
+import type { Sealer } from "../model/ports/sealer.ts";
+import { auditPolicy, type ExchangeObserver } from "../policy/audit/audit.ts";
+import { authenticatePolicy, type AuthenticateDeps } from "../policy/authenticate/authenticate.ts";
+import { clientAddressPolicy } from "../policy/authenticate/client-address.ts";
+import { authorizePolicy } from "../policy/authorize/authorize.ts";
+import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
+import { bodySizePolicy } from "../policy/body-size/body-size.ts";
+import { deadlinePolicy } from "../policy/deadline/deadline.ts";
+import { type HostSettings, hostPolicy } from "../policy/host/host.ts";
+import { type OriginRule, originPolicy } from "../policy/origin/origin.ts";
+import type { Layer } from "../policy/policy.ts";
+import { recordPolicy } from "../policy/record/record.ts";
+import { validatePolicy } from "../policy/validate/validate.ts";
+import type { Fleet } from "./fleet.ts";
+import { requestStatePolicy } from "./request-state.ts";
+import { resolvePolicy } from "./resolve.ts";
+
+export interface DoorDeps extends AuthenticateDeps {
+  readonly host: HostSettings;
+  readonly origins: OriginRule;
+  readonly bodyBytesMax: number;
+  readonly trustedProxies: readonly string[];
+}
+
+/** Every request of every plane, headers only: cheapest and least revealing first. */
+export function doorLayers<R>(deps: DoorDeps): readonly Layer<Arrival, R>[] {
+  return [
+    {
+      name: "host",
+      reason: "a rebound DNS name must learn nothing, not even that a credential is wanted",
+      policy: hostPolicy(deps.host),
+    },
+    {
+      name: "origin",
+      reason: "a foreign web page is stopped before its request costs more than two string compares",
+      policy: originPolicy(deps.origins),
+    },
+    {
+      name: "body-size",
+      reason: "an oversized body is refused by its declaration, before anybody looks up a credential for it",
+      policy: bodySizePolicy(deps.bodyBytesMax),
+    },
+    {
+      name: "client-address",
+      reason: "whatever counts by address must count the client, not the proxy in front of us",
+      policy: clientAddressPolicy(deps.trustedProxies),
+    },
+    {
+      name: "authenticate",
+      reason: "last, because it may ask the store; counts failures by the address found above",
+      policy: authenticatePolicy(deps),
+    },
+  ];
+}
+
+export interface CallDeps {
+  readonly fleet: Fleet;
+  readonly permissions: PermissionCache;
+  readonly journal: Journal;
+  readonly observer: ExchangeObserver;
+  readonly sealer: Sealer;
+  readonly log: Log;
+  readonly requestTimeoutMs: number;
+  readonly now: () => number;
+}
+
+/** Every client request in canonical form, after its JSON was read and guarded by the transport. */
+export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] {
+  return [
+    {
+      name: "audit",
+      reason: "outermost, because a refusal is a record too; nothing inside can end a call unseen",
+      policy: auditPolicy(deps.journal, deps.observer),
+    },
+    {
+      name: "resolve",
+      reason: "everything below decides about a server and a tool, not about a string",
+      policy: resolvePolicy(deps.fleet, deps.permissions),
+    },
+    {
+      name: "authorize",
+      reason: "before anything that would show, by its answer or its time, that the target exists",
+      policy: authorizePolicy(deps.permissions),
+    },
+    {
+      name: "deadline",
+      reason: "the clock starts once we know whose timeout applies",
+      policy: deadlinePolicy(deps.requestTimeoutMs, deps.now),
+    },
+    {
+      name: "validate",
+      reason: "a call with wrong arguments costs its server nothing and its model one hint",
+      policy: validatePolicy(deps.log),
+    },
+    {
+      name: "request-state",
+      reason: "states are opened for the call that may continue, and sealed on its way back",
+      policy: requestStatePolicy(deps.sealer, deps.now),
+    },
+    {
+      name: "record",
+      reason: "innermost: intent before the server sees the call, outcome before the client sees the answer",
+      policy: recordPolicy(deps.journal),
+    },
+  ];
+}

@@ -1,0 +1,216 @@
+import { GatewayError } from "../errors/gateway-error.ts";
+import type { Outcome } from "../model/call.ts";
+import type { Exchange, Target } from "../model/exchange.ts";
+import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { JsonObject } from "../protocol/json-value.ts";
+import type { CatalogEntry, CatalogPart } from "./catalog-part.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Fleet } from "./fleet.ts";
+import { isVisible } from "./listing.ts";
+
+export const LIST_METHODS: ReadonlySet<string> = new Set([
+  "tools/list",
+  "prompts/list",
+  "resources/list",
+  "resources/templates/list",
+]);
+
+/**
+ * Finds what a request is about and notes it on the exchange; finding nothing is the authorisation's to answer, so that
+ * unknown and forbidden look alike.
+ * @throws GatewayError `method_unknown`, `invalid_params`, `resource_ambiguous`
+ */
+export function resolvePolicy(fleet: Fleet, permissions: PermissionCache): Policy<Exchange, Outcome> {
+  return (exchange, next) => {
+    if (!LIST_METHODS.has(exchange.method)) {
+      const catalog = fleet.catalog(exchange.endpoint.namespaceId);
+      exchange.target = catalog === undefined ? undefined : resolve(exchange, catalog, fleet, permissions);
+    }
+    return next(exchange);
+  };
+}
+
+function resolve(
+  exchange: Exchange,
+  catalog: Catalog,
+  fleet: Fleet,
+  permissions: PermissionCache,
+): Target | undefined {
+  const { params } = exchange;
+  switch (exchange.method) {
+    case "tools/call":
+      return targetOf(
+        "tool",
+        findNamed("tools", requireText(params, "name"), exchange, catalog, permissions),
+      );
+    case "prompts/get":
+      return targetOf(
+        "prompt",
+        findNamed("prompts", requireText(params, "name"), exchange, catalog, permissions),
+      );
+    case "resources/read":
+    case "resources/subscribe":
+      return findResource(requireText(params, "uri"), exchange, catalog, fleet, permissions);
+    case "completion/complete":
+      return findCompletion(params, exchange, catalog, fleet, permissions);
+    default:
+      return findExtension(exchange, fleet);
+  }
+}
+
+function requireText(params: JsonObject, key: string): string {
+  const value = params[key];
+  if (typeof value !== "string")
+    throw new GatewayError("invalid_params", { detail: `${key} must be a string` });
+  return value;
+}
+
+function findNamed(
+  key: "tools" | "prompts",
+  name: string,
+  exchange: Exchange,
+  catalog: Catalog,
+  permissions: PermissionCache,
+): CatalogEntry | undefined {
+  const { endpoint } = exchange;
+  if (endpoint.server === undefined) {
+    const named = catalog.named(key, name);
+    if (named !== undefined) return named;
+  }
+  const granted = permissions.of(exchange.principal, endpoint.namespaceSlug);
+  let candidates = catalog.bare(key, name);
+  if (endpoint.server !== undefined) {
+    const serverId = endpoint.server.id;
+    const mine = (entry: CatalogEntry | undefined) => (entry?.server.id === serverId ? entry : undefined);
+    candidates = candidates.filter(mine);
+    if (candidates.length === 0) return mine(catalog.named(key, name));
+  }
+  const visible = candidates.filter((entry) => isVisible(granted, entry));
+  return visible.length === 1 ? visible[0] : undefined;
+}
+
+function targetOf(kind: "tool" | "prompt" | "resource", entry: CatalogEntry | undefined): Target | undefined {
+  if (entry === undefined) return undefined;
+  const { server, upstream, name, definition, repeatable } = entry;
+  return { kind, server, upstream, name, definition, repeatable: repeatable || kind !== "tool" };
+}
+
+/**
+ * The owner of a URI (decisions, "Lists and content"): the server that lists it, a unique template match, a unique owner
+ * of its scheme.
+ */
+function findResource(
+  uri: string,
+  exchange: Pick<Exchange, "endpoint" | "principal">,
+  catalog: Catalog,
+  fleet: Fleet,
+  permissions: PermissionCache,
+): Target | undefined {
+  const { endpoint } = exchange;
+  if (endpoint.server !== undefined) {
+    const upstream = fleet.upstream(endpoint.server.id);
+    return upstream && resourceTarget(uri, endpoint.server, upstream);
+  }
+  const listed = catalog.resource(uri);
+  if (listed !== undefined) return targetOf("resource", listed);
+  const granted = permissions.of(exchange.principal, endpoint.namespaceSlug);
+  const reachable = catalog.parts.filter((part) => granted.resource(part.server.name, uri));
+  const owners = reachable.filter((part) =>
+    part.entries.resourceTemplates.some((entry) => entry.matches?.(uri)),
+  );
+  const candidates = owners.length > 0 ? owners : reachable.filter((part) => ownsScheme(part, uri));
+  const owner = candidates[0];
+  if (owner === undefined) return undefined;
+  if (candidates.length > 1) {
+    const endpoints = candidates.map((part) => `/servers/${part.server.name}/mcp`).join(", ");
+    throw new GatewayError("resource_ambiguous", { uri, endpoints }, { data: { uri } });
+  }
+  return resourceTarget(uri, owner.server, owner.upstream);
+}
+
+/** As a read would find it, and only where the caller may read it; an ambiguous URI has no owner. */
+export function resourceOwner(
+  uri: string,
+  caller: Pick<Exchange, "endpoint" | "principal">,
+  fleet: Fleet,
+  permissions: PermissionCache,
+): Target | undefined {
+  const catalog = fleet.catalog(caller.endpoint.namespaceId);
+  if (catalog === undefined) return undefined;
+  const granted = permissions.of(caller.principal, caller.endpoint.namespaceSlug);
+  try {
+    const target = findResource(uri, caller, catalog, fleet, permissions);
+    return target !== undefined && granted.resource(target.server.name, uri) ? target : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function resourceTarget(uri: string, server: Target["server"], upstream: Target["upstream"]): Target {
+  return { kind: "resource", server, upstream, name: uri, definition: undefined, repeatable: true };
+}
+
+function ownsScheme(part: CatalogPart, uri: string): boolean {
+  const scheme = schemeOf(uri);
+  const { resources, resourceTemplates } = part.entries;
+  return [...resources, ...resourceTemplates].some((entry) => schemeOf(entry.name) === scheme);
+}
+
+function schemeOf(uri: string): string {
+  return uri.slice(0, uri.indexOf(":") + 1);
+}
+
+function findCompletion(
+  params: JsonObject,
+  exchange: Exchange,
+  catalog: Catalog,
+  fleet: Fleet,
+  permissions: PermissionCache,
+): Target | undefined {
+  const ref = params.ref as JsonObject | undefined;
+  if (ref?.type === "ref/prompt" && typeof ref.name === "string") {
+    const entry = findNamed("prompts", ref.name, exchange, catalog, permissions);
+    const granted = permissions.of(exchange.principal, exchange.endpoint.namespaceSlug);
+    if (entry === undefined || !isVisible(granted, entry)) {
+      throw new GatewayError("prompt_unknown", { name: ref.name });
+    }
+    return { ...(targetOf("prompt", entry) as Target), kind: "completion" };
+  }
+  if (ref?.type === "ref/resource" && typeof ref.uri === "string") {
+    const listed = catalog.list("resourceTemplates").find((entry) => entry.name === ref.uri);
+    const found =
+      exchange.endpoint.server === undefined && listed !== undefined
+        ? resourceTarget(ref.uri, listed.server, listed.upstream)
+        : findResource(ref.uri, exchange, catalog, fleet, permissions);
+    const granted = permissions.of(exchange.principal, exchange.endpoint.namespaceSlug);
+    if (found === undefined || !granted.resource(found.server.name, ref.uri)) {
+      throw new GatewayError("resource_unknown", { uri: ref.uri }, { data: { uri: ref.uri } });
+    }
+    return { ...found, kind: "completion" };
+  }
+  throw new GatewayError("invalid_params", {
+    detail: "ref must be a ref/prompt with name or a ref/resource with uri",
+  });
+}
+
+/** Methods we do not know belong to one server: on its own endpoint, and where permitted, they pass. */
+function findExtension(exchange: Exchange, fleet: Fleet): Target | undefined {
+  const { server } = exchange.endpoint;
+  const upstream = server && fleet.upstream(server.id);
+  if (server === undefined || upstream === undefined || HELD_BACK.test(exchange.method)) {
+    throw new GatewayError("method_unknown", { method: exchange.method });
+  }
+  return {
+    kind: "extension",
+    server,
+    upstream,
+    name: exchange.method,
+    definition: undefined,
+    repeatable: false,
+  };
+}
+
+/** Not extensions: methods of the protocol that this hop answers itself or does not serve (tasks: not yet). */
+const HELD_BACK =
+  /^(initialize|ping|logging\/.*|resources\/(subscribe|unsubscribe)|server\/discover|subscriptions\/.*|tasks\/.*|notifications\/.*|sampling\/.*|elicitation\/.*|roots\/.*)$/;

@@ -1,0 +1,111 @@
+import { GatewayError } from "../errors/gateway-error.ts";
+import type { ClientContext, InputRequests, InputResponses, Outcome, UpstreamCall } from "../model/call.ts";
+import type { Cancellation } from "../model/cancellation.ts";
+import type { Exchange, Target } from "../model/exchange.ts";
+import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
+import type { Next } from "../policy/policy.ts";
+import type { JsonObject } from "../protocol/json-value.ts";
+import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
+import type { ListKey } from "./catalog-part.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Listing } from "./listing.ts";
+
+const LIST_KEYS: Readonly<Record<string, ListKey>> = {
+  "tools/list": "tools",
+  "prompts/list": "prompts",
+  "resources/list": "resources",
+  "resources/templates/list": "resourceTemplates",
+};
+
+/** The end of the pipeline: a merged list from the catalog, or the call to the one server it is for. */
+export function route(fleet: Fleet, listing: Listing, permissions: PermissionCache): Next<Exchange, Outcome> {
+  return (exchange) => {
+    const { target } = exchange;
+    if (target !== undefined) return target.upstream.call(new RoutedCall(exchange, target));
+    const key = LIST_KEYS[exchange.method];
+    const catalog = fleet.catalog(exchange.endpoint.namespaceId);
+    if (key === undefined || catalog === undefined) {
+      throw new GatewayError("method_unknown", { method: exchange.method });
+    }
+    const { cursor } = exchange.params;
+    if (cursor !== undefined && typeof cursor !== "string") throw new GatewayError("cursor_invalid");
+    return listing.page(
+      catalog,
+      key,
+      exchange.endpoint,
+      exchange.principal.permissionKey,
+      permissions.of(exchange.principal, exchange.endpoint.namespaceSlug),
+      cursor,
+    );
+  };
+}
+
+/** The exchange as its server gets it: the server's own names, everything else as the client sent it. */
+class RoutedCall implements UpstreamCall {
+  readonly #exchange: Exchange;
+  readonly params: JsonObject;
+  readonly inputSchema: JsonObject | undefined;
+  readonly repeatable: boolean;
+
+  constructor(exchange: Exchange, target: Target) {
+    this.#exchange = exchange;
+    this.params = ownParams(exchange, target);
+    this.inputSchema =
+      target.kind === "tool" ? (target.definition?.inputSchema as JsonObject | undefined) : undefined;
+    this.repeatable = target.repeatable;
+  }
+
+  get id(): string {
+    return this.#exchange.id;
+  }
+  get method(): string {
+    return this.#exchange.method;
+  }
+  get exact(): boolean {
+    return this.#exchange.exact;
+  }
+  get client(): ClientContext {
+    return this.#exchange.client;
+  }
+  get principalId(): string {
+    return this.#exchange.principal.id;
+  }
+  get wantsProgress(): boolean {
+    return this.#exchange.wantsProgress;
+  }
+  /** Read it again at each check: it moves on while the client is being asked. */
+  get deadline(): number {
+    return this.#exchange.deadline;
+  }
+  get cancellation(): Cancellation {
+    return this.#exchange.cancellation;
+  }
+  notify(notification: JsonRpcNotification): void {
+    this.#exchange.notify(notification);
+  }
+  async ask(requests: InputRequests): Promise<InputResponses> {
+    const askedAt = Date.now();
+    const deadline = this.#exchange.deadline;
+    this.#exchange.deadline = Number.POSITIVE_INFINITY;
+    try {
+      return await this.#exchange.ask(requests);
+    } finally {
+      this.#exchange.deadline = deadline + (Date.now() - askedAt);
+    }
+  }
+}
+
+function ownParams(exchange: Exchange, target: Target): JsonObject {
+  const { params } = exchange;
+  switch (exchange.method) {
+    case "tools/call":
+    case "prompts/get":
+      return params.name === target.name ? params : { ...params, name: target.name };
+    case "completion/complete": {
+      const ref = params.ref as JsonObject;
+      return ref.type === "ref/prompt" ? { ...params, ref: { ...ref, name: target.name } } : params;
+    }
+    default:
+      return params;
+  }
+}

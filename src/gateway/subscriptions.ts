@@ -1,0 +1,113 @@
+import type { Endpoint } from "../model/exchange.ts";
+import type { Log } from "../model/ports/log.ts";
+import type { Subscriber, Subscription, SubscriptionFilter } from "../model/ports/relay.ts";
+import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
+import type { CatalogChange, Fleet } from "./fleet.ts";
+
+interface Listener {
+  readonly subscriber: Subscriber;
+  readonly filter: SubscriptionFilter;
+  /** URI to the server it is subscribed at. */
+  readonly resources: ReadonlyMap<string, string>;
+}
+
+/** Who wants to hear of which change. One place for both eras: a listen stream and a legacy session subscribe alike. */
+export class Subscriptions {
+  readonly #fleet: Fleet;
+  readonly #permissions: PermissionCache;
+  readonly #ownerOf: (uri: string, subscriber: Subscriber) => string | undefined;
+  readonly #log: Log;
+  readonly #listeners = new Set<Listener>();
+
+  /** @param ownerOf finds the server (by id) a resource belongs to for this subscriber. */
+  constructor(
+    fleet: Fleet,
+    permissions: PermissionCache,
+    ownerOf: (uri: string, subscriber: Subscriber) => string | undefined,
+    log: Log,
+  ) {
+    this.#fleet = fleet;
+    this.#permissions = permissions;
+    this.#ownerOf = ownerOf;
+    this.#log = log;
+    fleet.onChange((change) => this.#onChange(change));
+    fleet.onResourceUpdated((serverId, uri, event) => {
+      if (event.kind !== "resource_updated") return;
+      const notification = {
+        jsonrpc: "2.0" as const,
+        method: "notifications/resources/updated",
+        params: event.params,
+      };
+      for (const listener of this.#listeners) {
+        if (listener.resources.get(uri) === serverId) listener.subscriber.notify(notification);
+      }
+    });
+  }
+
+  get size(): number {
+    return this.#listeners.size;
+  }
+
+  /** Resources that nobody owns, or that cannot be subscribed upstream, are left out of what is honoured. */
+  async subscribe(subscriber: Subscriber, filter: SubscriptionFilter): Promise<Subscription> {
+    const resources = new Map<string, string>();
+    const releases: (() => void)[] = [];
+    await Promise.all(
+      (filter.resourceSubscriptions ?? []).map(async (uri) => {
+        const serverId = this.#ownerOf(uri, subscriber);
+        const upstream = serverId === undefined ? undefined : this.#fleet.upstream(serverId);
+        if (serverId === undefined || upstream === undefined) return;
+        try {
+          releases.push(await upstream.subscribeResource(uri));
+          resources.set(uri, serverId);
+        } catch (cause) {
+          this.#log.info({ server: upstream.server.name, uri, err: cause }, "resource cannot be subscribed");
+        }
+      }),
+    );
+    const listener: Listener = { subscriber, filter, resources };
+    this.#listeners.add(listener);
+    return {
+      honoured: {
+        ...(filter.toolsListChanged && { toolsListChanged: true }),
+        ...(filter.promptsListChanged && { promptsListChanged: true }),
+        ...(filter.resourcesListChanged && { resourcesListChanged: true }),
+        ...(resources.size > 0 && { resourceSubscriptions: [...resources.keys()] }),
+      },
+      release: () => {
+        if (this.#listeners.delete(listener)) for (const release of releases) release();
+      },
+    };
+  }
+
+  #onChange(change: CatalogChange): void {
+    for (const { subscriber, filter } of this.#listeners) {
+      if (!concerns(change, subscriber.endpoint)) continue;
+      if (!this.#seesServer(subscriber, change.serverId)) continue;
+      if (change.tools && filter.toolsListChanged) notifyOf(subscriber, "notifications/tools/list_changed");
+      if (change.prompts && filter.promptsListChanged)
+        notifyOf(subscriber, "notifications/prompts/list_changed");
+      if (change.resources && filter.resourcesListChanged) {
+        notifyOf(subscriber, "notifications/resources/list_changed");
+      }
+    }
+  }
+
+  /** A change behind what the caller may see would tell that something is there. */
+  #seesServer(subscriber: Subscriber, serverId: string): boolean {
+    const upstream = this.#fleet.upstream(serverId);
+    if (upstream === undefined) return false;
+    const permissions = this.#permissions.of(subscriber.principal, subscriber.endpoint.namespaceSlug);
+    return permissions.server(upstream.server.name);
+  }
+}
+
+function concerns(change: CatalogChange, endpoint: Endpoint): boolean {
+  return endpoint.server === undefined
+    ? endpoint.namespaceId === change.namespaceId
+    : endpoint.server.id === change.serverId;
+}
+
+function notifyOf(subscriber: Subscriber, method: string): void {
+  subscriber.notify({ jsonrpc: "2.0", method });
+}

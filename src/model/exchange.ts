@@ -1,0 +1,78 @@
+import type { JsonObject } from "../protocol/json-value.ts";
+import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
+import type { InputRequests, InputResponses, BackChannel, ClientContext } from "./call.ts";
+import type { Cancellation } from "./cancellation.ts";
+import type { CallIntent } from "./ports/journal.ts";
+import type { Upstream } from "./ports/upstream.ts";
+import type { Principal } from "./principal.ts";
+import type { ServerDefinition } from "./server.ts";
+
+/** What a URL stands for: every server of a namespace, or one. */
+export interface Endpoint {
+  readonly organizationId: string;
+  readonly namespaceId: string;
+  readonly namespaceSlug: string;
+  /** Set on `/servers/{server}/mcp`: names are bare and extensions may pass. */
+  readonly server: ServerDefinition | undefined;
+  /** Path as the client wrote it; sessions and sealed states are bound to it. */
+  readonly path: string;
+}
+
+/** What a request was found to be about. Resolved before the audit, so that a refusal names it too. */
+export interface Target {
+  readonly kind: "tool" | "prompt" | "resource" | "template" | "completion" | "extension";
+  readonly server: ServerDefinition;
+  readonly upstream: Upstream;
+  /** The server's own name: tool, prompt, URI or method. */
+  readonly name: string;
+  /** The definition as listed; undefined for a resource reached by template or scheme. */
+  readonly definition: JsonObject | undefined;
+  /** A tool may run twice (operator's list or trusted annotations). */
+  readonly repeatable: boolean;
+}
+
+/** One client request in canonical (modern, stateless) form, with the ways back to the client while it runs. */
+export interface Exchange extends BackChannel {
+  /** Correlation id, 16 to 64 characters; in every answer, log line and record. */
+  readonly id: string;
+  readonly method: string;
+  /** Without the edge's own `_meta` keys (`protocol/meta.ts`, progressToken). */
+  readonly params: JsonObject;
+  readonly exact: boolean;
+  readonly principal: Principal;
+  readonly endpoint: Endpoint;
+  readonly client: ClientContext;
+  readonly wantsProgress: boolean;
+  readonly clientAddress: string;
+  readonly traceparent: string | undefined;
+  readonly cancellation: Cancellation;
+  /** `performance.now()` at arrival. */
+  readonly startedAt: number;
+  /** Milliseconds since the epoch; moves on while the client is being asked. */
+  deadline: number;
+  target: Target | undefined;
+  /** Set when the intent stands in the journal. */
+  intent: CallIntent | undefined;
+}
+
+/** Fields of an exchange an edge must provide; see `newExchange`. */
+export interface ExchangeInit {
+  readonly id: string;
+  readonly method: string;
+  readonly params: JsonObject;
+  readonly exact: boolean;
+  readonly principal: Principal;
+  readonly endpoint: Endpoint;
+  readonly client: ClientContext;
+  readonly wantsProgress: boolean;
+  readonly clientAddress: string;
+  readonly traceparent: string | undefined;
+  readonly cancellation: Cancellation;
+  readonly startedAt: number;
+  notify(notification: JsonRpcNotification): void;
+  ask(requests: InputRequests): Promise<InputResponses>;
+}
+
+export function newExchange(init: ExchangeInit): Exchange {
+  return Object.assign(init, { deadline: Number.POSITIVE_INFINITY, target: undefined, intent: undefined });
+}

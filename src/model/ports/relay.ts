@@ -1,0 +1,51 @@
+import type { JsonObject } from "../../protocol/json-value.ts";
+import type { JsonRpcNotification } from "../../protocol/jsonrpc.ts";
+import type { InputRequests, InputResponses, Outcome } from "../call.ts";
+import type { Endpoint, Exchange } from "../exchange.ts";
+import type { Principal } from "../principal.ts";
+
+/** What a client learns of an endpoint by `server/discover` or `initialize`. */
+export interface EndpointDescription {
+  readonly capabilities: JsonObject;
+  readonly instructions: string | undefined;
+  readonly serverInfo: JsonObject;
+  readonly ttlMs: number;
+}
+
+/** What a client wants to hear without asking (2026-07-28 `subscriptions/listen`, or a legacy session). */
+export interface SubscriptionFilter {
+  readonly toolsListChanged?: boolean;
+  readonly promptsListChanged?: boolean;
+  readonly resourcesListChanged?: boolean;
+  readonly resourceSubscriptions?: readonly string[];
+}
+
+export interface Subscriber {
+  readonly principal: Principal;
+  readonly endpoint: Endpoint;
+  /** A `list_changed` or `resources/updated` notification within the filter. */
+  notify(notification: JsonRpcNotification): void;
+}
+export interface Subscription {
+  /** The part of the filter that can be kept. */
+  readonly honoured: SubscriptionFilter;
+  release(): void;
+}
+
+/** A legacy client's session, for what upstream sessions of its own send outside any call. */
+export interface SessionSubscriber {
+  readonly principal: Principal;
+  readonly endpoint: Endpoint;
+  readonly sessionId: string;
+  notify(notification: JsonRpcNotification): void;
+  ask(requests: InputRequests): Promise<InputResponses>;
+}
+
+/** The gateway as the transports see it: one way in for every client request, whatever its era. */
+export interface Relay {
+  /** Runs the Call pipeline. Failures of the gateway are thrown as `GatewayError`. */
+  handle(exchange: Exchange): Outcome | Promise<Outcome>;
+  describe(endpoint: Endpoint, principal: Principal): EndpointDescription;
+  subscribe(subscriber: Subscriber, filter: SubscriptionFilter): Promise<Subscription>;
+  attachSession(subscriber: SessionSubscriber): () => void;
+}

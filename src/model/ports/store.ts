@@ -1,0 +1,232 @@
+import type { ApiKey, ApiKeyIdentity } from "../api-key.ts";
+import type {
+  AuditLogRecord,
+  ChainCheckpoint,
+  ChainHead,
+  RecordBatch,
+  RefusedRecord,
+  RequestLogRecord,
+} from "../log-record.ts";
+import type { ServerRecord } from "../server-record.ts";
+import type { SessionRecord } from "../session-record.ts";
+import type { Namespace, Organization } from "../tenancy.ts";
+
+/**
+ * What the gateway keeps. Every method may throw `GatewayError`: `store_unavailable` (unreachable, locked or too slow:
+ * try again), `already_exists` (a unique name is taken), `reference_missing` (a row it names does not exist),
+ * `invalid_params` (a value that cannot be stored). Ids are UUIDs made by the caller with `Bun.randomUUIDv7()`.
+ * A method that takes an `organizationId` sees rows of that organisation alone; another tenant's row is `undefined`.
+ */
+export interface Store {
+  readonly kind: "sqlite" | "postgres";
+  readonly organizations: Organizations;
+  readonly namespaces: Namespaces;
+  readonly apiKeys: ApiKeys;
+  readonly servers: Servers;
+  readonly sessions: Sessions;
+  readonly records: Records;
+  readonly leases: Leases;
+  readonly settings: Settings;
+  readonly acrossTenants: AcrossTenants;
+  /**
+   * Writes the first organisation, namespace and key if, and only if, there is no organisation yet; of many processes
+   * that try at once exactly one gets `true`.
+   */
+  bootstrap(seed: BootstrapSeed): Promise<boolean>;
+  /** Counters bumped by every write, in its transaction; polled to learn of other processes' changes. One small read. */
+  versions(): Promise<Versions>;
+  /** Makes the log partitions of the coming days where the store has partitions. Call at start and hourly. */
+  maintain(now: number): Promise<void>;
+  /** One round trip. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface BootstrapSeed {
+  readonly organization: NewOrganization;
+  readonly namespace: NewNamespace;
+  readonly apiKey: NewApiKey;
+}
+export interface Versions {
+  /** Organisations, namespaces, servers. */
+  readonly config: number;
+  /** Keys: on a change, drop cached principals. */
+  readonly credentials: number;
+}
+
+type Optional<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
+type Stamps = "createdAt" | "updatedAt";
+
+export type NewOrganization = Optional<
+  Omit<Organization, Stamps | "configVersion">,
+  "plan" | "maxServers" | "maxSessions" | "logRetentionDays" | "isActive"
+>;
+export type NewNamespace = Optional<Omit<Namespace, Stamps>, "description" | "separator" | "metadata">;
+export type NewApiKey = Omit<ApiKey, Stamps | "lastUsedAt" | "isActive" | "revokedAt">;
+export type NewServer = Optional<
+  Omit<ServerRecord, Stamps | "secretsUnreadable">,
+  | "description"
+  | "url"
+  | "command"
+  | "args"
+  | "workingDir"
+  | "version"
+  | "tags"
+  | "metadata"
+  | "status"
+  | "healthCheckUrl"
+  | "timeoutSeconds"
+  | "maxRetries"
+  | "isActive"
+  | "settings"
+  | "secrets"
+  | "createdBy"
+>;
+export type OrganizationChange = Partial<Omit<NewOrganization, "id">>;
+export type NamespaceChange = Partial<Omit<NewNamespace, "id" | "organizationId">>;
+export type ApiKeyChange = Partial<Pick<ApiKey, "name" | "role" | "permissions" | "expiresAt" | "isActive">>;
+export type ServerChange = Partial<Omit<NewServer, "id" | "organizationId" | "namespaceId" | "createdBy">>;
+export type SessionChange = Partial<Pick<SessionRecord, "logLevel" | "subscriptions" | "upstreamSessions">>;
+
+/** A page in order of id. `limit` is at most 1,000. */
+export interface PageRequest {
+  readonly namespaceId?: string;
+  /** The last id of the page before. */
+  readonly after?: string;
+  readonly limit?: number;
+}
+
+export interface Organizations {
+  create(organization: NewOrganization): Promise<Organization>;
+  find(id: string): Promise<Organization | undefined>;
+  update(id: string, change: OrganizationChange): Promise<Organization | undefined>;
+  /** Deletes all that belongs to it too, but its log records. */
+  remove(id: string): Promise<boolean>;
+}
+export interface Namespaces {
+  create(namespace: NewNamespace): Promise<Namespace>;
+  find(organizationId: string, id: string): Promise<Namespace | undefined>;
+  findBySlug(organizationId: string, slug: string): Promise<Namespace | undefined>;
+  list(organizationId: string, page?: PageRequest): Promise<Namespace[]>;
+  update(organizationId: string, id: string, change: NamespaceChange): Promise<Namespace | undefined>;
+  /** Deletes its servers, sessions and keys too. */
+  remove(organizationId: string, id: string): Promise<boolean>;
+}
+export interface ApiKeys {
+  create(key: NewApiKey): Promise<ApiKey>;
+  find(organizationId: string, id: string): Promise<ApiKey | undefined>;
+  list(organizationId: string, page?: PageRequest): Promise<ApiKey[]>;
+  update(organizationId: string, id: string, change: ApiKeyChange): Promise<ApiKey | undefined>;
+  /** The row stays for the record; the key never works again. False where there is no such key or it is revoked already. */
+  revoke(organizationId: string, id: string, at: number): Promise<boolean>;
+}
+export interface Servers {
+  create(server: NewServer): Promise<ServerRecord>;
+  find(organizationId: string, id: string): Promise<ServerRecord | undefined>;
+  list(organizationId: string, page?: PageRequest): Promise<ServerRecord[]>;
+  count(organizationId: string): Promise<number>;
+  update(organizationId: string, id: string, change: ServerChange): Promise<ServerRecord | undefined>;
+  remove(organizationId: string, id: string): Promise<boolean>;
+}
+export interface Sessions {
+  create(session: SessionRecord): Promise<void>;
+  find(organizationId: string, id: string): Promise<SessionRecord | undefined>;
+  list(organizationId: string, page?: PageRequest): Promise<SessionRecord[]>;
+  /** Changes an active session; false where it is not active or not there. */
+  update(organizationId: string, id: string, change: SessionChange): Promise<boolean>;
+  /** False where it had ended already. */
+  end(organizationId: string, id: string, status: "terminated" | "expired", at: number): Promise<boolean>;
+}
+
+export interface LogPageRequest {
+  readonly namespaceId?: string;
+  /** Inclusive and exclusive bounds of `at`. */
+  readonly from?: number;
+  readonly before?: number;
+  readonly limit?: number;
+}
+export interface Records {
+  /**
+   * Appends in one transaction. Idempotent by record id. Records the store will never take are left out and returned;
+   * everything else was stored when the promise resolves.
+   */
+  append(batch: RecordBatch): Promise<readonly RefusedRecord[]>;
+  /** Newest first. */
+  requests(organizationId: string, page?: LogPageRequest): Promise<RequestLogRecord[]>;
+  audits(organizationId: string, page?: LogPageRequest): Promise<AuditLogRecord[]>;
+  /** Empties payloads of records before `before`, at most `limit` of each kind; the links stay. Returns how many. */
+  expirePayloads(organizationId: string, before: number, limit: number): Promise<number>;
+  /** Deletes request records before `before`, at most `limit`. Returns how many. */
+  removeRequests(organizationId: string, before: number, limit: number): Promise<number>;
+  heads(): Promise<ChainHead[]>;
+  lastCheckpoint(chainId: string): Promise<ChainCheckpoint | undefined>;
+}
+
+/** A right held until it runs out, by the store's clock. */
+export interface Lease {
+  readonly name: string;
+  readonly holder: string;
+  /** Grows with every change of holder: a fencing token. */
+  readonly generation: number;
+}
+export interface Leases {
+  /** Takes or renews; `undefined` where another holder's lease still runs. */
+  acquire(name: string, holder: string, ttlMs: number): Promise<Lease | undefined>;
+  /** False where the lease was lost in the meantime. */
+  renew(lease: Lease, ttlMs: number): Promise<boolean>;
+  release(lease: Lease): Promise<void>;
+}
+
+export interface Settings {
+  find(name: string): Promise<string | undefined>;
+  put(name: string, value: string): Promise<void>;
+  /**
+   * A secret of the whole installation, stored sealed: made by `create` the first time, the same for every process after.
+   * @throws GatewayError `internal` where the master key that sealed it is not configured.
+   */
+  secret(name: string, create: () => string): Promise<string>;
+}
+
+/** The queries that see more than one tenant. */
+export interface AcrossTenants {
+  /** For the configuration compiler and the platform's own administration. */
+  organizations(page?: Omit<PageRequest, "namespaceId">): Promise<Organization[]>;
+  /** Organisations changed after a configuration version; those removed are seen by their absence from `organizations`. */
+  organizationsChangedSince(configVersion: number): Promise<string[]>;
+  /** The credential says which tenant it is. */
+  apiKeyByHash(hash: string): Promise<ApiKeyIdentity | undefined>;
+  /** One batch of all tenants' uses. Never moves a time backwards. */
+  touchApiKeys(uses: readonly Use[]): Promise<void>;
+  touchSessions(uses: readonly Use[]): Promise<void>;
+  /** Ids of sessions ended at or after a time: every process forgets them. At most 10,000. */
+  sessionsEndedSince(at: number): Promise<string[]>;
+  /** Ends active sessions idle since before a time; returns their ids, at most `limit`. */
+  expireSessions(idleSince: number, at: number, limit: number): Promise<string[]>;
+}
+export interface Use {
+  readonly id: string;
+  readonly at: number;
+}
+
+export type MigrationState = {
+  readonly name: string;
+  /** Milliseconds since the epoch, or `null` where pending. */
+  readonly appliedAt: number | null;
+};
+export interface CopyProgress {
+  readonly table: string;
+  readonly rows: number;
+  readonly tableDone: boolean;
+}
+/** A store with the acts of its operator. */
+export interface OperatedStore extends Store {
+  migrations(): Promise<MigrationState[]>;
+  /** Applies what is pending, under a lock. Returns the names applied. */
+  migrateUp(): Promise<string[]>;
+  /** Takes back the newest. Returns its name. */
+  migrateDown(): Promise<string | undefined>;
+  /** Copies all rows to an empty, migrated store of either kind. @throws GatewayError `already_exists` where it is not empty. */
+  copyTo(url: string, onProgress?: (progress: CopyProgress) => void): Promise<void>;
+  /** Seals everything again with the first master key. Returns how many values changed and how many no key opens. */
+  rotateKeys(): Promise<{ readonly resealed: number; readonly unreadable: number }>;
+}

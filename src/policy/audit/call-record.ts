@@ -1,0 +1,65 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Outcome } from "../../model/call.ts";
+import type { Exchange } from "../../model/exchange.ts";
+import type { CallEnd, CallIntent, OutcomeStatus } from "../../model/ports/journal.ts";
+import { stringify } from "../../protocol/json.ts";
+
+/** The exchange as it stands in the record: who, what, from where; arguments as a digest. */
+export function callIntent(exchange: Exchange): CallIntent {
+  const { target, principal, client } = exchange;
+  const input = exchange.params.arguments ?? exchange.params.argument;
+  return {
+    callId: Bun.randomUUIDv7(),
+    correlationId: exchange.id,
+    principal,
+    namespaceId: exchange.endpoint.namespaceId,
+    method: exchange.method,
+    serverId: target?.server.id,
+    serverName: target?.server.name,
+    target: target?.name ?? requestedName(exchange),
+    argumentsDigest:
+      input === undefined ? undefined : Bun.SHA256.hash(stringify(input, exchange.exact), "hex"),
+    clientAddress: exchange.clientAddress,
+    clientName: typeof client.info?.name === "string" ? client.info.name.slice(0, 128) : undefined,
+    era: client.era,
+    traceId: exchange.traceparent?.slice(3, 35),
+  };
+}
+
+/** What the caller asked for where it resolved to nothing; bounded, since it is the caller's text. */
+function requestedName(exchange: Exchange): string | undefined {
+  const name = exchange.params.name ?? exchange.params.uri;
+  return typeof name === "string" ? name.slice(0, 256) : undefined;
+}
+
+export function endOf(exchange: Exchange, outcome: Outcome): CallEnd {
+  const durationMs = performance.now() - exchange.startedAt;
+  if (outcome.kind === "error") {
+    return { status: "error", errorCode: String(outcome.error.code), durationMs, resultBytes: 0 };
+  }
+  if (outcome.kind === "list") {
+    return { status: "ok", errorCode: undefined, durationMs, resultBytes: outcome.itemsJson.length };
+  }
+  const status = outcome.result.isError === true ? "tool_error" : "ok";
+  return { status, errorCode: undefined, durationMs, resultBytes: outcome.bytes ?? 0 };
+}
+
+const STATUS_BY_CODE: Partial<Record<GatewayError["code"], OutcomeStatus>> = {
+  upstream_timeout: "timeout",
+  deadline_exceeded: "timeout",
+  call_cancelled: "cancelled",
+  call_interrupted: "interrupted",
+  shutting_down: "interrupted",
+};
+
+export function endOfError(exchange: Exchange, thrown: unknown): CallEnd {
+  const error = GatewayError.from(thrown);
+  const status =
+    STATUS_BY_CODE[error.code] ?? (exchange.intent === undefined ? "refused" : ("error" as OutcomeStatus));
+  return {
+    status,
+    errorCode: error.code,
+    durationMs: performance.now() - exchange.startedAt,
+    resultBytes: 0,
+  };
+}

@@ -1,0 +1,70 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Arrival } from "../../model/arrival.ts";
+import type { Authenticator } from "../../model/ports/authenticator.ts";
+import type { Principal } from "../../model/principal.ts";
+import { isLoopbackAddress } from "../host/host.ts";
+import type { Policy } from "../policy.ts";
+import type { FailureMeter } from "./failure-meter.ts";
+
+export interface AuthenticateDeps {
+  readonly authenticator: Authenticator;
+  /** Who an unidentified loopback peer is, where anonymous mode is on. */
+  readonly anonymous: Principal | undefined;
+  readonly failures: FailureMeter;
+  /** Called for each failed attempt, for the record. */
+  readonly onFailure: (arrival: Arrival, presented: boolean) => void;
+}
+
+const FORWARDING_HEADERS = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+/** Longer is no credential of ours; hashing it would be work for an attacker's benefit. */
+const CREDENTIAL_LENGTH_MAX = 4096;
+
+/**
+ * Who is calling, from `Authorization: Bearer` or `X-API-Key` and nothing else. An address with too many failures is
+ * refused before its credential is looked at.
+ */
+export function authenticatePolicy<R>(deps: AuthenticateDeps): Policy<Arrival, R> {
+  const failed = (arrival: Arrival, presented: boolean): never => {
+    if (presented) deps.failures.count(arrival.clientAddress);
+    deps.onFailure(arrival, presented);
+    throw new GatewayError("unauthenticated");
+  };
+  return (arrival, next) => {
+    if (arrival.credential === "none") return next(arrival);
+    const credential = presentedCredential(arrival.request.headers);
+    if (credential === undefined) {
+      if (deps.anonymous === undefined || !mayBeAnonymous(arrival)) return failed(arrival, false);
+      arrival.principal = deps.anonymous;
+      return next(arrival);
+    }
+    const waitSeconds = deps.failures.waitSeconds(arrival.clientAddress);
+    if (waitSeconds > 0) throw new GatewayError("too_many_failures", { seconds: waitSeconds });
+    if (credential.length > CREDENTIAL_LENGTH_MAX) return failed(arrival, true);
+    const found = deps.authenticator.authenticate(credential);
+    if (found instanceof Promise) {
+      return found.then((principal) => {
+        if (principal === undefined) return failed(arrival, true);
+        arrival.principal = principal;
+        return next(arrival);
+      });
+    }
+    if (found === undefined) return failed(arrival, true);
+    arrival.principal = found;
+    return next(arrival);
+  };
+}
+
+function presentedCredential(headers: Headers): string | undefined {
+  const authorization = headers.get("authorization");
+  if (authorization !== null) {
+    const scheme = authorization.slice(0, 7);
+    return scheme === "Bearer " || scheme.toLowerCase() === "bearer " ? authorization.slice(7).trim() : "";
+  }
+  return headers.get("x-api-key") ?? undefined;
+}
+
+/** A proxy on this machine makes every peer look local; its headers give it away. */
+function mayBeAnonymous(arrival: Arrival): boolean {
+  if (!isLoopbackAddress(arrival.peerAddress)) return false;
+  return FORWARDING_HEADERS.every((name) => arrival.request.headers.get(name) === null);
+}

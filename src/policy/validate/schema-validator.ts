@@ -1,0 +1,82 @@
+import type { ErrorObject, ValidateFunction } from "ajv";
+import Ajv from "ajv";
+import Ajv2020 from "ajv/dist/2020.js";
+import { RE2JS } from "re2js";
+import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+
+/** A compiled schema, or why it cannot be run. */
+export type Validator =
+  | { readonly kind: "ready"; readonly check: (value: JsonValue) => string | undefined }
+  | { readonly kind: "unusable"; readonly reason: string };
+
+const DRAFT_07 = /^https?:\/\/json-schema\.org\/draft-0[67]\/schema#?$/;
+const DRAFT_2020 = /^https:\/\/json-schema\.org\/draft\/2020-12\/schema#?$/;
+const PROBLEMS_MAX = 5;
+
+/**
+ * User patterns run on a linear-time engine, never on the built-in one, which hostile input can stall. `toString` is the
+ * key under which the compiler shares engines, so it must differ for each pattern.
+ */
+function linearRegExp(pattern: string, flags: string) {
+  const compiled = RE2JS.compile(
+    RE2JS.translateRegExp(pattern),
+    flags.includes("i") ? RE2JS.CASE_INSENSITIVE : 0,
+  );
+  return {
+    test: (text: string) => compiled.matcher(text).find(),
+    toString: () => `linear:${flags}:${pattern}`,
+  };
+}
+linearRegExp.code = "linearRegExp";
+
+const options = {
+  strict: false,
+  allErrors: true,
+  // Formats are annotations in 2020-12; asserting them would refuse what the server accepts.
+  validateFormats: false,
+  logger: false,
+  code: { regExp: linearRegExp as never },
+} as const;
+
+/**
+ * Compiles a tool's `inputSchema` (JSON Schema 2020-12 by default, draft-07 where it says so). References to other documents
+ * are never fetched: such a schema is unusable, as is one in another dialect or with a pattern the linear engine lacks.
+ */
+export function compileSchema(schema: JsonObject): Validator {
+  const dialect = schema.$schema;
+  if (typeof dialect === "string" && !DRAFT_07.test(dialect) && !DRAFT_2020.test(dialect)) {
+    return { kind: "unusable", reason: `the schema dialect ${dialect.slice(0, 100)} is not supported` };
+  }
+  try {
+    const compiler =
+      typeof dialect === "string" && DRAFT_07.test(dialect) ? new Ajv(options) : new Ajv2020(options);
+    // An $id would register the schema under a name two servers could share; validation does not need it at the root.
+    const { $id: _id, ...rest } = schema;
+    const validate = compiler.compile(rest);
+    return { kind: "ready", check: (value) => (validate(value) ? undefined : problems(validate)) };
+  } catch (cause) {
+    return {
+      kind: "unusable",
+      reason: cause instanceof Error ? cause.message.slice(0, 200) : "not compilable",
+    };
+  }
+}
+
+function problems(validate: ValidateFunction): string {
+  const errors = validate.errors ?? [];
+  const lines = errors.slice(0, PROBLEMS_MAX).map(describe);
+  if (errors.length > PROBLEMS_MAX) lines.push(`and ${errors.length - PROBLEMS_MAX} more`);
+  return lines.join("; ");
+}
+
+function describe(error: ErrorObject): string {
+  const path =
+    error.instancePath === "" ? "arguments" : `arguments${error.instancePath.replaceAll("/", ".")}`;
+  const extra =
+    error.keyword === "additionalProperties"
+      ? ` (${String(error.params.additionalProperty)})`
+      : error.keyword === "enum"
+        ? ` (${JSON.stringify(error.params.allowedValues).slice(0, 200)})`
+        : "";
+  return `${path} ${error.message ?? "is not valid"}${extra}`;
+}
