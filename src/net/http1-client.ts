@@ -1,0 +1,146 @@
+import type { Connection } from "./connection.ts";
+import { ConnectionPool, type PoolLimits } from "./connection-pool.ts";
+import { DeadlineScan } from "./deadline-scan.ts";
+import { Dialer } from "./dialer.ts";
+import { Exchange } from "./exchange.ts";
+import {
+  type HttpClient,
+  HttpFailure,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpTarget,
+} from "./http-exchange.ts";
+import type { GuardedUrl, OutboundGuard } from "./outbound-guard.ts";
+
+/** Origins whose pools are remembered; beyond it those without idle connections are forgotten. */
+const ORIGINS_MAX = 1024;
+
+export interface Http1ClientOptions {
+  /** Name resolution, TCP and TLS together; default 10,000 ms. */
+  readonly connectTimeoutMs?: number;
+  /** Default 4,000 ms; a server's shorter `Keep-Alive: timeout` wins. */
+  readonly idleConnectionMs?: number;
+  /** Per origin; default 256. */
+  readonly idleConnectionsMax?: number;
+  /** Default 300,000 ms. */
+  readonly connectionAgeMaxMs?: number;
+  /** PEM certificates trusted besides the system's. */
+  readonly extraCa?: readonly string[];
+}
+
+class Target implements HttpTarget {
+  readonly origin: string;
+  readonly path: string;
+  readonly url: URL;
+  readonly guarded: GuardedUrl;
+  readonly pool: ConnectionPool;
+  /** What follows the method up to the request's own header lines. */
+  readonly requestRest: string;
+
+  constructor(guarded: GuardedUrl, origin: string, pool: ConnectionPool) {
+    const { url } = guarded;
+    this.origin = origin;
+    this.path = url.pathname + url.search;
+    this.url = url;
+    this.guarded = guarded;
+    this.pool = pool;
+    this.requestRest = ` ${this.path} HTTP/1.1\r\nhost: ${url.host}\r\naccept-encoding: identity\r\n`;
+  }
+}
+
+/**
+ * `HttpClient` on raw sockets. A request goes out in one write, once, on the connection used last or a new one; there is no
+ * ceiling on connections (callers bound their calls), no redirect is followed, nothing is ever sent twice.
+ */
+export class Http1Client implements HttpClient {
+  readonly #guard: OutboundGuard;
+  readonly #scan = new DeadlineScan();
+  readonly #dialer: Dialer;
+  readonly #limits: PoolLimits;
+  readonly #pools = new Map<string, ConnectionPool>();
+  #closed = false;
+
+  constructor(guard: OutboundGuard, options: Http1ClientOptions = {}) {
+    this.#guard = guard;
+    this.#dialer = new Dialer(guard, this.#scan, {
+      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+      extraCa: options.extraCa ?? [],
+    });
+    this.#limits = {
+      idleConnectionMs: options.idleConnectionMs ?? 4_000,
+      idleConnectionsMax: options.idleConnectionsMax ?? 256,
+      connectionAgeMaxMs: options.connectionAgeMaxMs ?? 300_000,
+    };
+  }
+
+  /** Open connections, idle ones included. */
+  get connectionCount(): number {
+    return this.#scan.size;
+  }
+
+  target(url: string): HttpTarget {
+    const guarded = this.#guard.check(url);
+    const origin = `${guarded.secure ? "https" : "http"}://${guarded.host.includes(":") ? `[${guarded.host}]` : guarded.host}:${guarded.port}`;
+    return new Target(guarded, origin, this.#pool(origin));
+  }
+
+  /**
+   * Resolves at the response's head.
+   * @throws HttpFailure of every kind but `too_large`; the promise rejects
+   */
+  request(request: HttpRequest): Promise<HttpResponse> {
+    const { target } = request;
+    if (!(target instanceof Target)) throw new Error("The target was not made by this client.");
+    const exchange = new Exchange(request);
+    if (exchange.settled) return exchange.response;
+    const connection = target.pool.take();
+    if (connection === undefined) void this.#dialFor(exchange, target);
+    else send(exchange, target, connection);
+    return exchange.response;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const pool of this.#pools.values()) pool.shut();
+    this.#pools.clear();
+  }
+
+  async #dialFor(exchange: Exchange, target: Target): Promise<void> {
+    try {
+      const connection = await this.#dialer.dial(target.guarded, target.pool);
+      if (exchange.settled) connection.drop();
+      else if (connection.closed)
+        exchange.fail(new HttpFailure("connect", `${target.origin} closed the new connection.`, false));
+      else send(exchange, target, connection);
+    } catch (error) {
+      exchange.fail(
+        error instanceof HttpFailure ? error : new HttpFailure("connect", "No connection.", false, error),
+      );
+    }
+  }
+
+  #pool(origin: string): ConnectionPool {
+    const known = this.#pools.get(origin);
+    if (known !== undefined) return known;
+    if (this.#pools.size >= ORIGINS_MAX)
+      for (const [name, pool] of this.#pools) if (pool.idleCount === 0) this.#pools.delete(name);
+    const pool = new ConnectionPool(this.#limits);
+    if (this.#closed) pool.shut();
+    else this.#pools.set(origin, pool);
+    return pool;
+  }
+}
+
+/** Writes head and body as one message. */
+function send(exchange: Exchange, target: Target, connection: Connection): void {
+  const { method, headerBlock, body } = exchange.request;
+  const head = method + target.requestRest + headerBlock;
+  if (body === undefined) {
+    const text = head + (method === "GET" || method === "HEAD" ? "\r\n" : "content-length: 0\r\n\r\n");
+    connection.run(exchange, text, Buffer.byteLength(text));
+    return;
+  }
+  const bodyBytes = Buffer.byteLength(body);
+  const start = `${head}content-length: ${bodyBytes}\r\n\r\n`;
+  connection.run(exchange, start + body, Buffer.byteLength(start) + bodyBytes);
+}
