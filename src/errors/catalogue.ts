@@ -85,6 +85,7 @@ export const catalogue = {
     rpc: 1036,
     text: "The server asked for {capability}, which this client did not declare.",
   },
+  client_refused: { http: 200, rpc: 1037, text: "The client answered the server's question with an error." },
   // The server behind.
   upstream_unreachable: { http: 200, rpc: 1050, text: "Server {server} cannot be reached." },
   upstream_timeout: { http: 200, rpc: 1051, text: "Server {server} did not answer within {seconds} s." },
@@ -121,6 +122,8 @@ export const catalogue = {
     text: "The call cannot be recorded now, so it was not made. Try again shortly.",
   },
   store_unavailable: { http: 503, rpc: 1071, text: "The store cannot be reached. Try again shortly." },
+  already_exists: { http: 409, rpc: 1072, text: "{what} exists already." },
+  reference_missing: { http: 422, rpc: 1073, text: "The request names something that does not exist." },
   internal: { http: 500, rpc: -32603, text: "Internal error." },
 } as const satisfies Record<string, CatalogueEntry>;
 

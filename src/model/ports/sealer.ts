@@ -1,15 +1,21 @@
 /**
- * Authenticated encryption under keys derived from the master key, one per purpose. A sealed text is base64url, carries
- * the id of its key, and opens under any configured master key: `1` version byte, `4` key id, `12` nonce, ciphertext,
- * `16` tag — 45 + length bytes before encoding. Synchronous, a few microseconds.
+ * Authenticated encryption for what we hand out and take back: cursors, request states, legacy session ids. The sealed
+ * form is base64url; every process with the same master key opens it.
  */
 export interface Sealer {
-  /** Id of the key that seals now. */
-  readonly keyId: string;
-  /** @param context bound to the text without being in it (a row's id, a session's); the same is needed to open. */
-  seal(purpose: string, text: string, context?: string): string;
-  /** `undefined` for anything not sealed for this purpose and context by a configured key; never throws on input. */
+  /**
+   * @param purpose separates keys: what is sealed for one use opens for no other.
+   * @param context bound to the text without being in it (a row's id); the same is needed to open.
+   */
+  seal(purpose: string, plaintext: string, context?: string): string;
+  /** `undefined` for anything that was not sealed by us for this purpose, or was changed by a single bit. */
   open(purpose: string, sealed: string, context?: string): string | undefined;
-  /** Key id of a sealed text, or `undefined` if it is none. Unauthenticated: only says which key to try. */
+}
+
+/** A sealer over several master keys, of which the first seals and all open. */
+export interface RotatingSealer extends Sealer {
+  /** Names the key that seals now. */
+  readonly keyId: string;
+  /** The key a sealed text names, or `undefined` if it is none. Unauthenticated: it only says which key to try. */
   keyIdOf(sealed: string): string | undefined;
 }

@@ -1,15 +1,9 @@
 import type { ApiKey, ApiKeyIdentity } from "../api-key.ts";
-import type {
-  AuditLogRecord,
-  ChainCheckpoint,
-  ChainHead,
-  RecordBatch,
-  RefusedRecord,
-  RequestLogRecord,
-} from "../log-record.ts";
+import type { AuditLogEntry, ChainHead, RequestLogEntry } from "../log-entry.ts";
 import type { ServerRecord } from "../server-record.ts";
 import type { SessionRecord } from "../session-record.ts";
 import type { Namespace, Organization } from "../tenancy.ts";
+import type { StoredRecord } from "./record-sink.ts";
 
 /**
  * What the gateway keeps. Every method may throw `GatewayError`: `store_unavailable` (unreachable, locked or too slow:
@@ -145,21 +139,16 @@ export interface LogPageRequest {
   readonly before?: number;
   readonly limit?: number;
 }
+/** What the journal drained (see `record-sink.ts`, through which it is written). */
 export interface Records {
-  /**
-   * Appends in one transaction. Idempotent by record id. Records the store will never take are left out and returned;
-   * everything else was stored when the promise resolves.
-   */
-  append(batch: RecordBatch): Promise<readonly RefusedRecord[]>;
   /** Newest first. */
-  requests(organizationId: string, page?: LogPageRequest): Promise<RequestLogRecord[]>;
-  audits(organizationId: string, page?: LogPageRequest): Promise<AuditLogRecord[]>;
-  /** Empties payloads of records before `before`, at most `limit` of each kind; the links stay. Returns how many. */
+  requests(organizationId: string, page?: LogPageRequest): Promise<RequestLogEntry[]>;
+  audits(organizationId: string, page?: LogPageRequest): Promise<AuditLogEntry[]>;
+  /** Empties payloads and salts of records before `before`, at most `limit` of each table; the links stay. Returns how many. */
   expirePayloads(organizationId: string, before: number, limit: number): Promise<number>;
-  /** Deletes request records before `before`, at most `limit`. Returns how many. */
-  removeRequests(organizationId: string, before: number, limit: number): Promise<number>;
   heads(): Promise<ChainHead[]>;
-  lastCheckpoint(chainId: string): Promise<ChainCheckpoint | undefined>;
+  /** Records of a chain after a sequence, in order, for verification; at most `limit`. */
+  chain(chainId: string, after: number, limit: number): Promise<StoredRecord[]>;
 }
 
 /** A right held until it runs out, by the store's clock. */
