@@ -1,0 +1,91 @@
+import type { CancelReason } from "../../model/cancellation.ts";
+import type { UpstreamCall } from "../../model/call.ts";
+import type { Clock } from "../../model/ports/clock.ts";
+
+/** One call under way. */
+export class Flight {
+  readonly call: UpstreamCall;
+  readonly startedAt: number;
+  expiresAt: number;
+  /** Questions to the client that are waiting: while there is one, the clock stands still. */
+  asking = 0;
+  #pausedAt = 0;
+
+  constructor(call: UpstreamCall, startedAt: number, expiresAt: number) {
+    this.call = call;
+    this.startedAt = startedAt;
+    this.expiresAt = expiresAt;
+  }
+
+  pause(now: number): void {
+    if (this.asking++ === 0) this.#pausedAt = now;
+  }
+  resume(now: number): void {
+    if (--this.asking === 0) this.expiresAt += now - this.#pausedAt;
+  }
+}
+
+/**
+ * The calls under way on one server, and their timeouts under a single timer: a timer per call costs more than the
+ * call's own bookkeeping. A call past its time is cancelled with the reason `deadline`.
+ */
+export class Flights {
+  readonly #clock: Clock;
+  readonly #flights = new Set<Flight>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #firesAt = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  /** @param expiresAt milliseconds since the epoch */
+  begin(call: UpstreamCall, now: number, expiresAt: number): Flight {
+    const flight = new Flight(call, now, expiresAt);
+    this.#flights.add(flight);
+    if (expiresAt < this.#firesAt) this.#arm(expiresAt);
+    return flight;
+  }
+
+  end(flight: Flight): void {
+    this.#flights.delete(flight);
+  }
+
+  /** The client has answered; the time it took is not the server's. */
+  resume(flight: Flight): void {
+    flight.resume(this.#clock.now());
+    if (flight.asking === 0 && flight.expiresAt < this.#firesAt) this.#arm(flight.expiresAt);
+  }
+  pause(flight: Flight): void {
+    flight.pause(this.#clock.now());
+  }
+
+  cancelAll(reason: CancelReason): void {
+    clearTimeout(this.#timer);
+    this.#firesAt = Number.POSITIVE_INFINITY;
+    for (const flight of [...this.#flights]) flight.call.cancellation.cancel(reason);
+  }
+
+  #arm(at: number): void {
+    clearTimeout(this.#timer);
+    this.#firesAt = at;
+    this.#timer = setTimeout(this.#sweep, Math.min(Math.max(0, at - this.#clock.now()), 2 ** 31 - 1));
+    this.#timer.unref?.();
+  }
+
+  readonly #sweep = (): void => {
+    const now = this.#clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const flight of [...this.#flights]) {
+      if (flight.asking > 0) continue;
+      if (flight.expiresAt <= now) flight.call.cancellation.cancel("deadline");
+      else if (flight.expiresAt < next) next = flight.expiresAt;
+    }
+    this.#firesAt = Number.POSITIVE_INFINITY;
+    if (next < Number.POSITIVE_INFINITY) this.#arm(next);
+  };
+}
