@@ -1,0 +1,324 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../model/ports/clock.ts";
+import { systemClock } from "../model/ports/clock.ts";
+import type { AuditEvent, CallEnd, CallIntent, Durability, Journal } from "../model/ports/journal.ts";
+import type { Log } from "../model/ports/log.ts";
+import { auditBody, intentBody, outcomeBody, refusedBody } from "./body.ts";
+import { chainsIn, headOf } from "./chain-dir.ts";
+import { type ChainCounts, ChainWriter } from "./chain-writer.ts";
+import type { DrainEvent } from "./drain.ts";
+import { readDrained, SharedPositions } from "./drain-position.ts";
+import type { RunningDrain, StartDrain } from "./drain-thread.ts";
+import { createLeased, finish, heartbeat, isTakenOverBy, release } from "./lease.ts";
+import { type RecoveredChain, recoverChain, type TakenChain, takeAbandoned } from "./recovery.ts";
+import { retireSegments } from "./retirement.ts";
+import { SegmentWriter } from "./segment-writer.ts";
+import { openSigningKey, publishPublicKey, type SigningKey } from "./signing-key.ts";
+
+export interface FileJournalOptions {
+  /** `<dataDir>/journal`; made if absent, shared by all processes of an installation on this machine. */
+  readonly dir: string;
+  readonly durability: Durability;
+  /** Without it nothing is drained and nothing is ever removed. */
+  readonly drain?: StartDrain;
+  /** Default: a key kept in `dir`. One derived from the master key (`deriveSigningKey`) leaves no secret there. */
+  readonly signingKey?: SigningKey;
+  readonly log?: Log;
+  readonly clock?: Clock;
+  /** Default 64 MiB. */
+  readonly segmentBytesMax?: number;
+  /** Undrained bytes at which records are refused, default 1 GiB. Counts only with a drain. */
+  readonly undrainedBytesMax?: number;
+  /** Default 10 s and 10,000 records, whichever is first. */
+  readonly checkpointIntervalMs?: number;
+  readonly checkpointRecords?: number;
+  /** How long drained segments stay for verification: default 24 h, and 1 GiB in total. */
+  readonly keepDrainedMs?: number;
+  readonly keepDrainedBytes?: number;
+}
+
+export interface JournalStats extends Readonly<ChainCounts> {
+  readonly undrainedBytes: number;
+  readonly drainedRecords: number;
+  readonly quarantinedRecords: number;
+  /** Calls of dead processes closed as `unknown`. */
+  readonly closedAsUnknown: number;
+  readonly tornBytes: number;
+}
+
+const housekeepingMs = 1_000;
+const slowHousekeepingRounds = 30;
+const heartbeatRounds = 5;
+const lastDrainMs = 2_000;
+
+/** The journal on a local disk; see `docs/journal.md` for format and guarantees. */
+export class FileJournal implements Journal {
+  readonly durability: Durability;
+  readonly chainId: string;
+  readonly signingKey: SigningKey;
+  /** Settled once every dead process's chain found at the start is recovered; never rejects. */
+  readonly ready: Promise<void>;
+  readonly #options: FileJournalOptions;
+  readonly #dir: string;
+  readonly #chainDir: string;
+  readonly #files: SegmentWriter;
+  readonly #writer: ChainWriter;
+  readonly #positions = new SharedPositions();
+  readonly #drain: RunningDrain | undefined;
+  /** Chains taken over and not yet finished, with their end. */
+  readonly #taken = new Map<string, number>();
+  /** Taken over; a recovery that failed (a full disk) is tried again. */
+  readonly #toRecover: TakenChain[] = [];
+  readonly #timer: ReturnType<typeof setInterval>;
+  #rounds = 0;
+  #syncIsRunning = false;
+  #syncedPosition = 0;
+  #recovering: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+  #takenUndrainedBytes = 0;
+  #closedAsUnknown = 0;
+  #tornBytes = 0;
+  #failureLoggedAt = Number.NEGATIVE_INFINITY;
+
+  /** Opens a new chain. Throws the file system's error where the directory cannot be written. */
+  static open(options: FileJournalOptions): FileJournal {
+    return new FileJournal(options);
+  }
+
+  private constructor(options: FileJournalOptions) {
+    this.#options = options;
+    this.durability = options.durability;
+    this.#dir = options.dir;
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    this.signingKey = options.signingKey ?? openSigningKey(this.#dir);
+    publishPublicKey(this.#dir, this.signingKey);
+    const heads = this.#knownHeads();
+    this.chainId = Bun.randomUUIDv7();
+    createLeased(this.#dir, this.chainId);
+    this.#chainDir = join(this.#dir, this.chainId);
+    this.#files = new SegmentWriter(this.#chainDir, options.segmentBytesMax ?? 64 << 20);
+    this.#writer = new ChainWriter({
+      chainId: this.chainId,
+      durability: options.durability,
+      files: this.#files,
+      signingKey: this.signingKey,
+      clock: options.clock ?? systemClock,
+      checkpointIntervalMs: options.checkpointIntervalMs ?? 10_000,
+      checkpointRecords: options.checkpointRecords ?? 10_000,
+      isFull: () => this.#undrainedBytes() >= (options.undrainedBytesMax ?? 1 << 30),
+      onCommitted: (position) => {
+        this.#positions.committed = position;
+      },
+      onFailure: (failure, records) => this.#logFailure(failure, records),
+    });
+    void this.#writer.appendOwn("journal.opened", { format: 1, keyId: this.signingKey.id, heads });
+    this.#writer.flush();
+    this.#drain = options.drain?.({
+      journalDir: this.#dir,
+      chainId: this.chainId,
+      positions: this.#positions,
+      report: (event) => this.#onDrainEvent(event),
+    });
+    this.ready = this.#recoverAbandoned();
+    this.#timer = setInterval(() => this.#keepHouse(), housekeepingMs);
+    this.#timer.unref();
+  }
+
+  intent(intent: CallIntent): Promise<void> | undefined {
+    return this.#writer.append("call_intent", intent.principal.organizationId, intentBody(intent));
+  }
+
+  outcome(intent: CallIntent, end: CallEnd): Promise<void> | undefined {
+    return this.#writer.append(
+      "call_outcome",
+      intent.principal.organizationId,
+      outcomeBody(intent.callId, end),
+    );
+  }
+
+  refused(intent: CallIntent, end: CallEnd): Promise<void> | undefined {
+    return this.#writer.append("call_refused", intent.principal.organizationId, refusedBody(intent, end));
+  }
+
+  event(event: AuditEvent): Promise<void> | undefined {
+    const { kind, organizationId, detail, ...fields } = event;
+    return this.#writer.append(
+      kind,
+      organizationId ?? "",
+      auditBody({ ...fields, detailJson: detailText(detail) }),
+    );
+  }
+
+  stats(): JournalStats {
+    const drained = this.#drain?.counts();
+    return {
+      ...this.#writer.counts,
+      undrainedBytes: this.#undrainedBytes(),
+      drainedRecords: drained?.records ?? 0,
+      quarantinedRecords: drained?.quarantined ?? 0,
+      closedAsUnknown: this.#closedAsUnknown,
+      tornBytes: this.#tornBytes,
+    };
+  }
+
+  /** Ends the chain in order: last records, checkpoint, stable storage, one last drain of at most 2 s. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#recovering;
+    while (this.#syncIsRunning) await new Promise((resolve) => setTimeout(resolve, 1));
+    try {
+      await this.#writer.close();
+    } catch (failure) {
+      this.#logFailure(failure, 0);
+    }
+    await this.#drain?.stop(lastDrainMs);
+    this.#finishDrained();
+    release(this.#chainDir);
+  }
+
+  /** Heads of the other chains, so that one that vanishes or is cut short is missed. */
+  #knownHeads(): { chain: string; sequence: number; link: string }[] {
+    return chainsIn(this.#dir).flatMap((chain) => {
+      const head = headOf(join(this.#dir, chain))?.link;
+      return head === undefined ? [] : [{ chain, sequence: head.sequence, link: head.link }];
+    });
+  }
+
+  #recoverAbandoned(): Promise<void> {
+    this.#recovering = this.#recovering.then(async () => {
+      try {
+        this.#toRecover.push(...takeAbandoned(this.#dir, this.chainId));
+        for (let next = this.#toRecover[0]; next !== undefined; next = this.#toRecover[0]) {
+          const recovered = await recoverChain(this.#dir, next.chainId, next.takenOverFrom);
+          await this.#closeOpenCalls(recovered);
+          this.#taken.set(next.chainId, recovered.end);
+          this.#tornBytes += recovered.tornBytes;
+          this.#toRecover.shift();
+        }
+      } catch (failure) {
+        this.#options.log?.error({ failure: String(failure) }, "a journal chain could not be recovered");
+      }
+    });
+    return this.#recovering;
+  }
+
+  async #closeOpenCalls(recovered: RecoveredChain): Promise<void> {
+    const { chainId, sequence, link, openCalls, tornBytes, closedInOrder } = recovered;
+    const end = { status: "unknown", errorCode: undefined, durationMs: 0, resultBytes: 0 } as const;
+    await Promise.all(
+      openCalls.map(({ callId, tenant }) =>
+        this.#writer.append("call_outcome", tenant, outcomeBody(callId, end)),
+      ),
+    );
+    const detail = { chain: chainId, sequence, link, closedAsUnknown: openCalls.length, tornBytes };
+    await this.#writer.appendOwn("journal.recovered", detail);
+    this.#closedAsUnknown += openCalls.length;
+    if (openCalls.length > 0 || tornBytes > 0 || !closedInOrder) {
+      this.#options.log?.warn(detail, "recovered the journal of a process that ended without closing it");
+    }
+  }
+
+  /** Once a second: disk, checkpoint, heartbeat; less often what other processes left and what may go. */
+  #keepHouse(): void {
+    try {
+      this.#writer.checkpointIfDue();
+      if (this.durability !== "strict") this.#syncSoon();
+      this.#rounds++;
+      if (this.#rounds % heartbeatRounds === 0) {
+        heartbeat(this.#chainDir);
+        this.#finishDrained();
+      }
+      if (this.#rounds % slowHousekeepingRounds !== 0) return;
+      void this.#recoverAbandoned();
+      this.retireDrained();
+    } catch (failure) {
+      this.#logFailure(failure, 0);
+    }
+  }
+
+  #syncSoon(): void {
+    const position = this.#files.position;
+    if (this.#syncIsRunning || position === this.#syncedPosition) return;
+    this.#syncIsRunning = true;
+    this.#files.sync((failure) => {
+      this.#syncIsRunning = false;
+      if (failure === null) {
+        this.#syncedPosition = position;
+        return;
+      }
+      this.#writer.counts.syncErrors++;
+      this.#logFailure(failure, 0);
+    });
+  }
+
+  /** Gives up the lease on chains that every sink has whole. */
+  #finishDrained(): void {
+    this.#takenUndrainedBytes = 0;
+    for (const [chainId, end] of this.#taken) {
+      const left = end - this.#drainedOf(chainId, end);
+      this.#takenUndrainedBytes += left;
+      if (left > 0) continue;
+      if (isTakenOverBy(this.#dir, chainId, this.chainId)) finish(this.#dir, chainId, this.chainId);
+      this.#taken.delete(chainId);
+    }
+  }
+
+  #drainedOf(chainId: string, end: number): number {
+    const names = this.#drain?.sinkNames ?? [];
+    return names.reduce((least, name) => Math.min(least, readDrained(join(this.#dir, chainId), name)), end);
+  }
+
+  /** Removes drained segments past their time, each with a signed retirement; also runs by itself every 30 s. */
+  retireDrained(): void {
+    const retired = retireSegments(this.#dir, this.chainId, this.signingKey, {
+      sinkNames: this.#drain?.sinkNames ?? [],
+      keepMs: this.#options.keepDrainedMs ?? 24 * 3_600_000,
+      keepBytes: this.#options.keepDrainedBytes ?? 1 << 30,
+      nowMs: Date.now(),
+    });
+    for (const { signature: _, ...detail } of retired) void this.#writer.appendOwn("journal.retired", detail);
+  }
+
+  #undrainedBytes(): number {
+    if (this.#drain === undefined) return 0;
+    let least = this.#files.position;
+    for (let index = 0; index < this.#drain.sinkNames.length; index++) {
+      least = Math.min(least, this.#positions.drained(index));
+    }
+    return this.#files.position - least + this.#takenUndrainedBytes;
+  }
+
+  #onDrainEvent(event: DrainEvent): void {
+    const { kind, ...fields } = event;
+    if (kind === "quarantined") {
+      this.#options.log?.error(fields, "a record was refused by a sink and put into quarantine");
+      void this.#writer.appendOwn("journal.quarantined", fields);
+    } else if (kind === "outage") {
+      this.#options.log?.error(fields, "a sink of the journal is out; records are kept and tried again");
+    } else {
+      this.#options.log?.info(fields, "a sink of the journal is back");
+    }
+  }
+
+  /** A full disk fails every batch: one line in five seconds says it. */
+  #logFailure(failure: unknown, records: number): void {
+    const now = performance.now();
+    if (now - this.#failureLoggedAt < 5_000) return;
+    this.#failureLoggedAt = now;
+    this.#options.log?.error({ failure: String(failure), records }, "the journal could not be written");
+  }
+}
+
+function detailText(detail: Readonly<Record<string, unknown>>): string {
+  try {
+    return JSON.stringify(detail);
+  } catch {
+    return "{}"; // a cycle: the event itself must still stand
+  }
+}
