@@ -1,0 +1,79 @@
+import type { Endpoint } from "../model/exchange.ts";
+import type { Principal } from "../model/principal.ts";
+import type { ServerDefinition } from "../model/server.ts";
+import type { NamespaceSnapshot, Snapshot } from "../model/snapshot.ts";
+import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
+
+/** What an MCP URL asks for. */
+export interface EndpointRequest {
+  /** Slug of `/namespaces/{slug}/…`; undefined for the caller's own namespace. */
+  readonly namespace: string | undefined;
+  /** Id or name of `/servers/{server}/mcp`. */
+  readonly server: string | undefined;
+  readonly path: string;
+}
+
+const CACHE_MAX = 10_000;
+
+/**
+ * Turns an MCP URL into an endpoint of the caller's organisation. What the caller may not reach is `undefined`, exactly as
+ * what does not exist.
+ */
+export class EndpointTable {
+  readonly #snapshot: () => Snapshot;
+  readonly #permissions: PermissionCache;
+  #cache = new Map<string, Endpoint>();
+  #cachedFor: Snapshot | undefined;
+
+  constructor(snapshot: () => Snapshot, permissions: PermissionCache) {
+    this.#snapshot = snapshot;
+    this.#permissions = permissions;
+  }
+
+  find(request: EndpointRequest, principal: Principal): Endpoint | undefined {
+    const snapshot = this.#snapshot();
+    if (snapshot !== this.#cachedFor) {
+      this.#cache = new Map();
+      this.#cachedFor = snapshot;
+    }
+    const key = `${principal.organizationId}|${principal.namespaceId}|${principal.namespaceBound}|${principal.permissionKey}|${request.path}`;
+    let endpoint = this.#cache.get(key);
+    if (endpoint === undefined) {
+      endpoint = this.#resolve(request, principal, snapshot);
+      if (endpoint === undefined) return undefined;
+      if (this.#cache.size >= CACHE_MAX) this.#cache.clear();
+      this.#cache.set(key, endpoint);
+    }
+    return endpoint;
+  }
+
+  #resolve(request: EndpointRequest, principal: Principal, snapshot: Snapshot): Endpoint | undefined {
+    const organization = snapshot.organizations.get(principal.organizationId);
+    const namespace =
+      request.namespace === undefined
+        ? organization?.namespacesById.get(principal.namespaceId)
+        : organization?.namespacesBySlug.get(request.namespace);
+    if (namespace === undefined) return undefined;
+    if (principal.namespaceBound && namespace.id !== principal.namespaceId) return undefined;
+    const server =
+      request.server === undefined ? undefined : this.#server(namespace, request.server, principal);
+    if (request.server !== undefined && server === undefined) return undefined;
+    return {
+      organizationId: principal.organizationId,
+      namespaceId: namespace.id,
+      namespaceSlug: namespace.slug,
+      server,
+      path: request.path,
+    };
+  }
+
+  #server(
+    namespace: NamespaceSnapshot,
+    idOrName: string,
+    principal: Principal,
+  ): ServerDefinition | undefined {
+    const server = namespace.servers.find((one) => one.name === idOrName || one.id === idOrName);
+    if (server === undefined) return undefined;
+    return this.#permissions.of(principal, namespace.slug).server(server.name) ? server : undefined;
+  }
+}

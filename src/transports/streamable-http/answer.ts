@@ -1,0 +1,87 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { ListOutcome, Outcome } from "../../model/call.ts";
+import { stringify } from "../../protocol/json.ts";
+import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import type { JsonRpcErrorBody, RequestId } from "../../protocol/jsonrpc.ts";
+import { stripModern } from "../../protocol/legacy/codec.ts";
+import { completeError, completeResult, statusOfError } from "../../protocol/modern/codec.ts";
+
+/** An answer ready to be sent: HTTP status (where none has been sent yet) and JSON-RPC text. */
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+export function modernAnswer(
+  id: RequestId,
+  method: string,
+  outcome: Outcome,
+  serverInfo: JsonObject,
+): Answer {
+  switch (outcome.kind) {
+    case "result":
+      return {
+        status: 200,
+        text: resultText(id, completeResult(method, outcome.result, serverInfo), outcome.exact),
+      };
+    case "list":
+      return { status: 200, text: modernList(id, outcome, serverInfo) };
+    case "error": {
+      const error = completeError(outcome.error);
+      return { status: statusOfError(error.code), text: errorText(id, error, outcome.exact) };
+    }
+  }
+}
+
+export function legacyAnswer(id: RequestId, outcome: Outcome): Answer {
+  switch (outcome.kind) {
+    case "result":
+      return { status: 200, text: resultText(id, stripModern(outcome.result), outcome.exact) };
+    case "list":
+      return { status: 200, text: legacyList(id, outcome) };
+    case "error":
+      return { status: 200, text: errorText(id, outcome.error, outcome.exact) };
+  }
+}
+
+function resultText(id: RequestId, result: JsonObject, exact: boolean): string {
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${stringify(result, exact)}}`;
+}
+
+function errorText(id: RequestId | undefined, error: JsonRpcErrorBody, exact: boolean): string {
+  const idText = id === undefined ? "" : `"id":${JSON.stringify(id)},`;
+  return `{"jsonrpc":"2.0",${idText}"error":${stringify(error as unknown as JsonValue, exact)}}`;
+}
+
+function modernList(id: RequestId, list: ListOutcome, serverInfo: JsonObject): string {
+  const meta = JSON.stringify({ "io.modelcontextprotocol/serverInfo": serverInfo });
+  return (
+    `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"${list.key}":[${list.itemsJson}]${cursorMember(list)},` +
+    `"ttlMs":${list.ttlMs},"cacheScope":"${list.cacheScope}","resultType":"complete","_meta":${meta}}}`
+  );
+}
+
+function legacyList(id: RequestId, list: ListOutcome): string {
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"${list.key}":[${list.itemsJson}]${cursorMember(list)}}}`;
+}
+
+function cursorMember(list: ListOutcome): string {
+  return list.nextCursor === undefined ? "" : `,"nextCursor":${JSON.stringify(list.nextCursor)}`;
+}
+
+/**
+ * The gateway's own failure as JSON-RPC. The correlation id is in `data`, so that a caller can quote it; the private
+ * cause is in the log alone. On 2026-07-28 an unknown id is left out, `null` is not in its schema.
+ */
+export function failureText(
+  id: RequestId | undefined,
+  thrown: unknown,
+  correlationId: string,
+  era: "modern" | "legacy",
+): string {
+  const error = GatewayError.from(thrown);
+  const data = { code: error.code, correlationId, ...error.data };
+  const body = `{"code":${error.rpcCode},"message":${JSON.stringify(error.message)},"data":${JSON.stringify(data)}}`;
+  const idText = id === undefined ? (era === "modern" ? "" : `"id":null,`) : `"id":${JSON.stringify(id)},`;
+  return `{"jsonrpc":"2.0",${idText}"error":${body}}`;
+}

@@ -1,0 +1,176 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import { type JsonLimits, parseGuarded } from "../../protocol/json.ts";
+import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import type { RequestId } from "../../protocol/jsonrpc.ts";
+import { Meta } from "../../protocol/meta.ts";
+import { asObject } from "../../protocol/modern/codec.ts";
+import { isLegacyRevision } from "../../protocol/revision.ts";
+import { failureText } from "./answer.ts";
+import type { EdgeRequest } from "./edge.ts";
+import { EVENT_STREAM_HEADERS } from "./event-stream.ts";
+import { accepted, initialize, type LegacyEdgeDeps, serveLegacy } from "./legacy.ts";
+import type { LegacySession } from "./legacy-session.ts";
+import { refuse, serveModern } from "./modern.ts";
+import { jsonHeaders } from "./post-reply.ts";
+import { parseEventId } from "./session-stream.ts";
+
+/** Messages in one 2025-03-26 batch. */
+const BATCH_MAX = 50;
+
+export interface EndpointDeps extends LegacyEdgeDeps {
+  readonly jsonLimits: JsonLimits;
+  readonly bodyBytesMax: number;
+}
+
+/**
+ * One MCP endpoint: POST for 2026-07-28 clients; POST, GET and DELETE with sessions for older ones, on the same URL. The era
+ * is the request's own: its `_meta` and `MCP-Protocol-Version`, never what the connection did before.
+ */
+export async function serveEndpoint(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+  try {
+    switch (request.arrival.request.method) {
+      case "POST":
+        return await post(deps, request);
+      case "GET":
+        return await openStream(deps, request);
+      case "DELETE":
+        return await endSession(deps, request);
+      default:
+        throw new GatewayError("method_not_allowed");
+    }
+  } catch (thrown) {
+    return fail(deps, request, undefined, thrown);
+  }
+}
+
+async function post(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+  const http = request.arrival.request;
+  const contentType = http.headers.get("content-type");
+  if (contentType === null || !/^application\/json\s*(;|$)/i.test(contentType)) {
+    throw new GatewayError("unsupported_media_type");
+  }
+  const text = await http.text();
+  if (text.length > deps.bodyBytesMax) throw new GatewayError("body_too_large", { limit: deps.bodyBytesMax });
+  const { value, exact } = parseGuarded(text, deps.jsonLimits);
+  if (Array.isArray(value)) return serveBatch(deps, request, value, exact);
+  const message = asObject(value);
+  if (message === undefined)
+    throw new GatewayError("invalid_request", { detail: "the message must be an object" });
+  if (isModern(message, http.headers)) return serveModern(deps, request, message, exact);
+  try {
+    return await serveSessionMessage(deps, request, message, exact);
+  } catch (thrown) {
+    return fail(deps, request, message.id, thrown);
+  }
+}
+
+/** Modern unless it shows itself legacy: a legacy version header, or neither header nor `_meta` naming a version. */
+function isModern(message: JsonObject, headers: Headers): boolean {
+  const meta = asObject(asObject(message.params)?._meta);
+  if (meta?.[Meta.protocolVersion] !== undefined) return true;
+  const declared = headers.get("mcp-protocol-version")?.trim();
+  return declared !== undefined && declared !== "" && !isLegacyRevision(declared);
+}
+
+async function serveSessionMessage(
+  deps: EndpointDeps,
+  request: EdgeRequest,
+  message: JsonObject,
+  exact: boolean,
+): Promise<Response> {
+  if (message.jsonrpc !== "2.0")
+    throw new GatewayError("invalid_request", { detail: 'jsonrpc must be "2.0"' });
+  if (message.method === "initialize") {
+    if (typeof message.id !== "string" && typeof message.id !== "number") {
+      throw new GatewayError("invalid_request", { detail: "id must be a string or a number" });
+    }
+    return initialize(deps, request, message);
+  }
+  const found = sessionOf(deps, request);
+  return serveLegacy(deps, request, found instanceof Promise ? await found : found, message, exact);
+}
+
+function sessionOf(deps: EndpointDeps, request: EdgeRequest): LegacySession | Promise<LegacySession> {
+  const { headers } = request.arrival.request;
+  return deps.sessions.find(headers.get("mcp-session-id"), request.principal, request.endpoint);
+}
+
+/** 2025-03-26 alone knows batches: each message is served as if it had come by itself. */
+async function serveBatch(
+  deps: EndpointDeps,
+  request: EdgeRequest,
+  messages: readonly JsonValue[],
+  exact: boolean,
+): Promise<Response> {
+  if (request.arrival.request.headers.get("mcp-session-id") === null) throw new GatewayError("batch_refused");
+  const session = await sessionOf(deps, request);
+  if (session.identity.revision !== "2025-03-26") throw new GatewayError("batch_refused");
+  if (messages.length === 0 || messages.length > BATCH_MAX) {
+    throw new GatewayError("invalid_request", { detail: `a batch holds 1 to ${BATCH_MAX} messages` });
+  }
+  const quiet: EdgeRequest = { ...request, streams: false };
+  const answers = await Promise.all(
+    messages.map(async (value) => {
+      const message = asObject(value);
+      try {
+        if (message === undefined || message.method === "initialize") {
+          throw new GatewayError("invalid_request", { detail: "not a message for a batch" });
+        }
+        const response = await serveLegacy(deps, quiet, session, message, exact);
+        return response.status === 202 ? undefined : await response.text();
+      } catch (thrown) {
+        return failureText(idOf(message?.id), thrown, request.arrival.id, "legacy");
+      }
+    }),
+  );
+  const texts = answers.filter((text) => text !== undefined);
+  if (texts.length === 0) return accepted(request);
+  return new Response(`[${texts.join(",")}]`, { headers: jsonHeaders(request.headers) });
+}
+
+/** GET: the session's own stream, or a broken one taken up again by `Last-Event-ID`. */
+async function openStream(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+  const { headers } = request.arrival.request;
+  // 2026-07-28 has no GET; without a session there is nothing to stream.
+  if (headers.get("mcp-session-id") === null) throw new GatewayError("method_not_allowed");
+  if (!request.streams) throw new GatewayError("not_acceptable", { expected: "text/event-stream" });
+  const session = await sessionOf(deps, request);
+  const lastEventId = headers.get("last-event-id");
+  deps.socket.keepOpen(request.arrival.request);
+  const body = lastEventId === null ? (await session.openStandalone()).body : resume(session, lastEventId);
+  return new Response(body, { headers: { ...EVENT_STREAM_HEADERS, ...request.headers } });
+}
+
+function resume(session: LegacySession, lastEventId: string): ReadableStream<Uint8Array> {
+  const event = parseEventId(lastEventId);
+  const stream = event && session.stream(event.streamId);
+  if (event === undefined || stream === undefined) {
+    throw new GatewayError("invalid_request", { detail: "this event id cannot be resumed (any more)" });
+  }
+  return stream.attach(event.sequence);
+}
+
+async function endSession(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+  const { headers } = request.arrival.request;
+  if (headers.get("mcp-session-id") === null) throw new GatewayError("method_not_allowed");
+  const session = await sessionOf(deps, request);
+  await deps.sessions.end(session);
+  return new Response(null, { status: 204, headers: request.headers });
+}
+
+function fail(
+  deps: EndpointDeps,
+  request: EdgeRequest,
+  id: JsonValue | undefined,
+  thrown: unknown,
+): Response {
+  const error = GatewayError.from(thrown);
+  if (error.code === "internal") {
+    deps.log.error({ correlationId: request.arrival.id, err: error.cause }, "request failed");
+  }
+  return refuse(request, idOf(id), error);
+}
+
+function idOf(id: JsonValue | undefined): RequestId | undefined {
+  return typeof id === "string" || typeof id === "number" ? id : undefined;
+}

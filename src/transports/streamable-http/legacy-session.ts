@@ -1,0 +1,199 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { InputRequest, InputRequests, InputResponses } from "../../model/call.ts";
+import type { Cancellation } from "../../model/cancellation.ts";
+import type { Endpoint } from "../../model/exchange.ts";
+import type { Relay, Subscription } from "../../model/ports/relay.ts";
+import type { Principal } from "../../model/principal.ts";
+import { stringifyExact } from "../../protocol/json-exact.ts";
+import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import type { JsonRpcErrorBody, JsonRpcNotification, RequestId } from "../../protocol/jsonrpc.ts";
+import type { LogLevel } from "../../protocol/meta.ts";
+import type { LegacyRevision } from "../../protocol/revision.ts";
+import { SessionStream } from "./session-stream.ts";
+
+/** How long an ended stream can still be resumed. */
+const ENDED_STREAM_LIFE_MS = 60_000;
+/** How long a person may take to answer. */
+const QUESTION_LIFE_MS = 10 * 60_000;
+const STREAMS_MAX = 64;
+const QUESTIONS_MAX = 32;
+
+/** What never changes about a session; sealed into its id. */
+export interface SessionIdentity {
+  readonly id: string;
+  readonly principalId: string;
+  readonly namespaceId: string;
+  readonly serverId: string | undefined;
+  readonly revision: LegacyRevision;
+  readonly capabilities: JsonObject;
+  readonly info: JsonObject | undefined;
+}
+
+interface PendingQuestion {
+  readonly resolve: (result: JsonValue) => void;
+  readonly reject: (error: GatewayError) => void;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+/** A way to put a message on a stream the client reads; false where it has none. */
+export type SendMessage = (message: string) => boolean;
+
+/** One legacy client's session in this process: its streams, the calls under way, the questions waiting for an answer. */
+export class LegacySession {
+  readonly identity: SessionIdentity;
+  readonly principal: Principal;
+  readonly endpoint: Endpoint;
+  readonly inFlight = new Map<RequestId, Cancellation>();
+  readonly subscriptions = new Map<string, Subscription>();
+  logLevel: LogLevel | undefined;
+  lastActiveAt: number;
+  readonly #streams = new Map<number, SessionStream>();
+  readonly #questions = new Map<string, PendingQuestion>();
+  readonly #relay: Relay;
+  #standalone: SessionStream | undefined;
+  #releases: (() => void)[] = [];
+  #nextStream = 1;
+  #nextQuestion = 1;
+
+  constructor(
+    identity: SessionIdentity,
+    principal: Principal,
+    endpoint: Endpoint,
+    relay: Relay,
+    now: number,
+  ) {
+    this.identity = identity;
+    this.principal = principal;
+    this.endpoint = endpoint;
+    this.#relay = relay;
+    this.lastActiveAt = now;
+  }
+
+  /** Nothing that would be lost if this process forgot the session: its id alone restores it. */
+  get idle(): boolean {
+    return this.inFlight.size === 0 && this.#streams.size === 0 && this.subscriptions.size === 0;
+  }
+
+  openStream(): SessionStream {
+    if (this.#streams.size >= STREAMS_MAX) throw new GatewayError("overloaded");
+    const id = this.#nextStream++;
+    const { revision } = this.identity;
+    const stream = new SessionStream(id, revision !== "2024-11-05", revision === "2025-11-25", () => {
+      setTimeout(() => this.#streams.delete(id), ENDED_STREAM_LIFE_MS).unref();
+    });
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  stream(id: number): SessionStream | undefined {
+    return this.#streams.get(id);
+  }
+
+  /** The stream for what belongs to no call; opening it makes the session hear of changes. */
+  async openStandalone(): Promise<SessionStream> {
+    const former = this.#standalone;
+    const stream = this.openStream();
+    this.#standalone = stream;
+    if (former !== undefined) {
+      former.close();
+      return stream;
+    }
+    const subscriber = { principal: this.principal, endpoint: this.endpoint };
+    const notify = (notification: JsonRpcNotification) => this.notifyOutsideCall(notification);
+    this.#releases.push(
+      this.#relay.attachSession({
+        ...subscriber,
+        sessionId: this.identity.id,
+        notify,
+        ask: (requests) => this.ask(requests, (message) => this.#sendStandalone(message)),
+      }),
+    );
+    const changes = await this.#relay.subscribe(
+      { ...subscriber, notify },
+      { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true },
+    );
+    this.#releases.push(() => changes.release());
+    return stream;
+  }
+
+  notifyOutsideCall(notification: JsonRpcNotification): void {
+    this.#standalone?.write(stringifyExact(notification as unknown as JsonValue), { droppable: true });
+  }
+
+  /**
+   * Puts each question to the client as a request of ours on the given stream and waits for all the answers.
+   * @throws GatewayError `client_cannot_answer`; `client_refused` with the client's own error as `data.error`
+   */
+  async ask(requests: InputRequests, send: SendMessage): Promise<InputResponses> {
+    for (const request of Object.values(requests)) this.#requireCapability(request);
+    const answers = await Promise.all(
+      Object.entries(requests).map(
+        async ([key, request]) => [key, await this.#askOne(request, send)] as const,
+      ),
+    );
+    return Object.fromEntries(answers);
+  }
+
+  /** An answer of the client to a question of ours; unknown ids are ignored, they may be late. */
+  answer(id: RequestId, result: JsonValue | undefined, error: JsonRpcErrorBody | undefined): void {
+    const question = this.#questions.get(String(id));
+    if (question === undefined) return;
+    this.#questions.delete(String(id));
+    clearTimeout(question.timer);
+    if (error === undefined) question.resolve(result ?? {});
+    else question.reject(new GatewayError("client_refused", {}, { data: { error } }));
+  }
+
+  keepAlive(): void {
+    this.#standalone?.keepAlive();
+  }
+
+  /** Ends everything the session holds in this process. */
+  close(reason: "client_cancelled" | "shutdown"): void {
+    for (const release of this.#releases) release();
+    this.#releases = [];
+    for (const subscription of this.subscriptions.values()) subscription.release();
+    this.subscriptions.clear();
+    for (const cancellation of this.inFlight.values()) cancellation.cancel(reason);
+    for (const question of this.#questions.values()) {
+      clearTimeout(question.timer);
+      question.reject(new GatewayError("call_interrupted"));
+    }
+    this.#questions.clear();
+    for (const stream of this.#streams.values()) stream.close();
+    this.#streams.clear();
+    this.#standalone = undefined;
+  }
+
+  #sendStandalone(message: string): boolean {
+    if (this.#standalone?.attached !== true) return false;
+    this.#standalone.write(message);
+    return true;
+  }
+
+  #requireCapability(request: InputRequest): void {
+    const name = request.method.split("/")[0] ?? "";
+    const declared = this.identity.capabilities[name];
+    if (declared === undefined || declared === null || typeof declared !== "object") {
+      throw new GatewayError("client_cannot_answer", { capability: name });
+    }
+  }
+
+  #askOne(request: InputRequest, send: SendMessage): Promise<JsonValue> {
+    if (this.#questions.size >= QUESTIONS_MAX) throw new GatewayError("overloaded");
+    const id = `ask-${this.#nextQuestion++}`;
+    const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
+    const timer = setTimeout(() => {
+      this.#questions.delete(id);
+      reject(new GatewayError("deadline_exceeded", { seconds: QUESTION_LIFE_MS / 1000 }));
+    }, QUESTION_LIFE_MS);
+    this.#questions.set(id, { resolve, reject, timer });
+    const message = { jsonrpc: "2.0", id, method: request.method, params: request.params };
+    if (!send(stringifyExact(message as unknown as JsonValue))) {
+      this.#questions.delete(id);
+      clearTimeout(timer);
+      throw new GatewayError("client_cannot_answer", { capability: request.method });
+    }
+    return promise;
+  }
+}

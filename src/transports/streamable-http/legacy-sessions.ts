@@ -1,0 +1,181 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Endpoint } from "../../model/exchange.ts";
+import type { Clock } from "../../model/ports/clock.ts";
+import type { Relay } from "../../model/ports/relay.ts";
+import type { Sealer } from "../../model/ports/sealer.ts";
+import type { SessionLedger } from "../../model/ports/session-ledger.ts";
+import type { Principal } from "../../model/principal.ts";
+import type { JsonObject } from "../../protocol/json-value.ts";
+import { asObject } from "../../protocol/modern/codec.ts";
+import type { LegacyRevision } from "../../protocol/revision.ts";
+import { LegacySession, type SessionIdentity } from "./legacy-session.ts";
+
+const PURPOSE = "legacy-session";
+/** Longest sealed id, so that it fits any proxy's header limits. */
+const SESSION_ID_CHARS_MAX = 1_024;
+const IDLE_LIFE_MS = 24 * 3_600_000;
+const SWEEP_MS = 60_000;
+
+/**
+ * The legacy sessions of this process. An id is sealed and says all that never changes, so any process can take up a
+ * session it has never seen; what is held here is only what lives in one process.
+ */
+export class LegacySessions {
+  readonly #sessions = new Map<string, LegacySession>();
+  readonly #relay: Relay;
+  readonly #sealer: Sealer;
+  readonly #ledger: SessionLedger;
+  readonly #clock: Clock;
+  readonly #sessionsMax: number;
+  readonly #sweeper: ReturnType<typeof setInterval>;
+
+  constructor(deps: {
+    readonly relay: Relay;
+    readonly sealer: Sealer;
+    readonly ledger: SessionLedger;
+    readonly clock: Clock;
+    readonly sessionsMax: number;
+  }) {
+    this.#relay = deps.relay;
+    this.#sealer = deps.sealer;
+    this.#ledger = deps.ledger;
+    this.#clock = deps.clock;
+    this.#sessionsMax = deps.sessionsMax;
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#sweeper.unref();
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Begins a session. @returns its sealed id with it. @throws GatewayError `overloaded` */
+  open(
+    principal: Principal,
+    endpoint: Endpoint,
+    revision: LegacyRevision,
+    params: JsonObject,
+  ): { readonly sealedId: string; readonly session: LegacySession } {
+    this.#makeRoom();
+    const info = asObject(params.clientInfo);
+    let identity: SessionIdentity = {
+      id: Bun.randomUUIDv7(),
+      principalId: principal.id,
+      namespaceId: endpoint.namespaceId,
+      serverId: endpoint.server?.id,
+      revision,
+      capabilities: relayedCapabilities(asObject(params.capabilities) ?? {}),
+      info: info === undefined ? undefined : { name: clip(info.name), version: clip(info.version) },
+    };
+    let sealedId = this.#sealer.seal(PURPOSE, JSON.stringify(identity));
+    if (sealedId.length > SESSION_ID_CHARS_MAX) {
+      identity = { ...identity, capabilities: bareCapabilities(identity.capabilities), info: undefined };
+      sealedId = this.#sealer.seal(PURPOSE, JSON.stringify(identity));
+    }
+    const session = new LegacySession(identity, principal, endpoint, this.#relay, this.#clock.now());
+    this.#sessions.set(identity.id, session);
+    this.#ledger.opened({
+      id: identity.id,
+      organizationId: endpoint.organizationId,
+      namespaceId: endpoint.namespaceId,
+      serverId: identity.serverId,
+      principalId: principal.id,
+      revision,
+      clientName: typeof info?.name === "string" ? info.name.slice(0, 128) : undefined,
+      startedAt: this.#clock.now(),
+    });
+    return { sealedId, session };
+  }
+
+  /**
+   * The session of a presented id, for this caller at this endpoint only.
+   * @throws GatewayError `session_required` without an id, `session_unknown` for anything that is not the caller's live session
+   */
+  find(
+    sealedId: string | null,
+    principal: Principal,
+    endpoint: Endpoint,
+  ): LegacySession | Promise<LegacySession> {
+    if (sealedId === null || sealedId === "") throw new GatewayError("session_required");
+    const text = this.#sealer.open(PURPOSE, sealedId);
+    if (text === undefined) throw new GatewayError("session_unknown");
+    const identity = JSON.parse(text) as SessionIdentity;
+    const foreign =
+      identity.principalId !== principal.id ||
+      identity.namespaceId !== endpoint.namespaceId ||
+      identity.serverId !== endpoint.server?.id;
+    if (foreign) throw new GatewayError("session_unknown");
+    const held = this.#sessions.get(identity.id);
+    if (held === undefined) return this.#restore(identity, principal, endpoint);
+    held.lastActiveAt = this.#clock.now();
+    this.#ledger.active(identity.id);
+    return held;
+  }
+
+  async end(session: LegacySession): Promise<void> {
+    this.#sessions.delete(session.identity.id);
+    session.close("client_cancelled");
+    await this.#ledger.ended(session.identity.id);
+  }
+
+  keepAlive(): void {
+    for (const session of this.#sessions.values()) session.keepAlive();
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+    for (const session of this.#sessions.values()) session.close("shutdown");
+    this.#sessions.clear();
+  }
+
+  async #restore(
+    identity: SessionIdentity,
+    principal: Principal,
+    endpoint: Endpoint,
+  ): Promise<LegacySession> {
+    if (await this.#ledger.isEnded(identity.id)) throw new GatewayError("session_unknown");
+    const held = this.#sessions.get(identity.id);
+    if (held !== undefined) return held;
+    this.#makeRoom();
+    const session = new LegacySession(identity, principal, endpoint, this.#relay, this.#clock.now());
+    this.#sessions.set(identity.id, session);
+    return session;
+  }
+
+  /** Forgetting an idle session loses nothing: its id brings it back. */
+  #makeRoom(): void {
+    if (this.#sessions.size < this.#sessionsMax) return;
+    for (const [id, session] of this.#sessions) {
+      if (!session.idle) continue;
+      this.#sessions.delete(id);
+      return;
+    }
+    throw new GatewayError("overloaded");
+  }
+
+  #sweep(): void {
+    const oldest = this.#clock.now() - IDLE_LIFE_MS;
+    this.keepAlive();
+    for (const session of this.#sessions.values()) {
+      if (session.idle && session.lastActiveAt < oldest) void this.end(session);
+    }
+  }
+}
+
+/** Only what the gateway can ask a client for. */
+function relayedCapabilities(declared: JsonObject): JsonObject {
+  const { elicitation, sampling, roots } = declared;
+  return {
+    ...(asObject(elicitation) && { elicitation }),
+    ...(asObject(sampling) && { sampling }),
+    ...(asObject(roots) && { roots }),
+  };
+}
+
+function bareCapabilities(declared: JsonObject): JsonObject {
+  return Object.fromEntries(Object.keys(declared).map((name) => [name, {}]));
+}
+
+function clip(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, 64) : "";
+}

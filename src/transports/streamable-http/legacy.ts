@@ -1,0 +1,256 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { InputRequests, Outcome } from "../../model/call.ts";
+import { Cancellation } from "../../model/cancellation.ts";
+import { type Exchange, newExchange } from "../../model/exchange.ts";
+import { stringifyExact } from "../../protocol/json-exact.ts";
+import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import type { JsonRpcErrorBody, JsonRpcNotification, RequestId } from "../../protocol/jsonrpc.ts";
+import { legacyCapabilities, negotiate } from "../../protocol/legacy/codec.ts";
+import { LOG_LEVELS } from "../../protocol/meta.ts";
+import { asObject, withoutEdgeMeta } from "../../protocol/modern/codec.ts";
+import { type Answer, failureText, legacyAnswer } from "./answer.ts";
+import type { EdgeDeps, EdgeRequest } from "./edge.ts";
+import type { LegacySession } from "./legacy-session.ts";
+import type { LegacySessions } from "./legacy-sessions.ts";
+import { jsonHeaders, PostReply } from "./post-reply.ts";
+
+/** Rounds of questions a modern server may put to a legacy client in one call. */
+const ROUNDS_MAX = 8;
+
+export interface LegacyEdgeDeps extends EdgeDeps {
+  readonly sessions: LegacySessions;
+}
+
+/** `initialize` (2025-11-25 lifecycle): opens the session every later message names. */
+export function initialize(deps: LegacyEdgeDeps, request: EdgeRequest, message: JsonObject): Response {
+  const id = message.id as RequestId;
+  const params = asObject(message.params) ?? {};
+  const revision = negotiate(params.protocolVersion);
+  const { sealedId } = deps.sessions.open(request.principal, request.endpoint, revision, params);
+  const description = deps.relay.describe(request.endpoint, request.principal);
+  const result: JsonObject = {
+    protocolVersion: revision,
+    capabilities: legacyCapabilities(description.capabilities, revision),
+    serverInfo: description.serverInfo,
+    ...(description.instructions !== undefined && { instructions: description.instructions }),
+  };
+  const { text } = legacyAnswer(id, { kind: "result", result, exact: true });
+  return new Response(text, { headers: { ...jsonHeaders(request.headers), "mcp-session-id": sealedId } });
+}
+
+/** One message of a session: a request, a notification, or the answer to a question of ours. */
+export async function serveLegacy(
+  deps: LegacyEdgeDeps,
+  request: EdgeRequest,
+  session: LegacySession,
+  message: JsonObject,
+  exact: boolean,
+): Promise<Response> {
+  const { id, method } = message;
+  const hasId = typeof id === "string" || typeof id === "number";
+  if (typeof method !== "string") {
+    if (!hasId) throw new GatewayError("invalid_request", { detail: "neither a request nor an answer" });
+    const error = asObject(message.error) as unknown as JsonRpcErrorBody | undefined;
+    session.answer(id, message.result, error);
+    return accepted(request);
+  }
+  if (!hasId) {
+    receiveNotification(session, method, asObject(message.params) ?? {});
+    return accepted(request);
+  }
+  if (session.inFlight.has(id)) {
+    throw new GatewayError("invalid_request", { detail: "this id is in use by a request under way" });
+  }
+  return callInSession(deps, request, session, id, method, asObject(message.params) ?? {}, exact);
+}
+
+export function accepted(request: EdgeRequest): Response {
+  return new Response(null, { status: 202, headers: request.headers });
+}
+
+function receiveNotification(session: LegacySession, method: string, params: JsonObject): void {
+  if (method === "notifications/cancelled") {
+    session.inFlight.get(params.requestId as RequestId)?.cancel("client_cancelled");
+  }
+}
+
+function callInSession(
+  deps: LegacyEdgeDeps,
+  request: EdgeRequest,
+  session: LegacySession,
+  id: RequestId,
+  method: string,
+  params: JsonObject,
+  exact: boolean,
+): Promise<Response> {
+  const cancellation = new Cancellation();
+  const reply = new PostReply({
+    request: request.arrival.request,
+    socket: deps.socket,
+    waiting: deps.waiting,
+    streams: request.streams,
+    headers: request.headers,
+    openStream: () => session.openStream(),
+    // 2025-11-25 transports: a disconnect is not a cancellation; the stream can be resumed.
+    onGone: () => {},
+  });
+  session.inFlight.set(id, cancellation);
+  const exchange = sessionExchange(request, session, method, params, exact, cancellation, reply);
+  answerInSession(deps, session, exchange, id, reply)
+    .catch((thrown: unknown): Answer => {
+      const error = GatewayError.from(thrown);
+      if (error.code === "internal")
+        deps.log.error({ correlationId: exchange.id, err: error.cause }, "call failed");
+      return { status: statusInSession(error), text: failureText(id, error, exchange.id, "legacy") };
+    })
+    .then((answer) => {
+      session.inFlight.delete(id);
+      reply.finish(answer.status, answer.text);
+    });
+  return reply.response;
+}
+
+/** 404 and 400 mean the session here, so a failed call keeps 200 unless the request should be sent again later. */
+function statusInSession(error: GatewayError): number {
+  return error.httpStatus === 429 || error.httpStatus === 503 ? error.httpStatus : 200;
+}
+
+function sessionExchange(
+  request: EdgeRequest,
+  session: LegacySession,
+  method: string,
+  params: JsonObject,
+  exact: boolean,
+  cancellation: Cancellation,
+  reply: PostReply,
+): Exchange {
+  const { revision, capabilities, info, id: sessionId } = session.identity;
+  const meta = asObject(params._meta);
+  const token = meta?.progressToken;
+  const progressToken = typeof token === "string" || typeof token === "number" ? token : undefined;
+  return newExchange({
+    id: request.arrival.id,
+    method,
+    params: withoutEdgeMeta(params),
+    exact,
+    principal: request.principal,
+    endpoint: request.endpoint,
+    client: { era: "legacy", revision, capabilities, info, logLevel: session.logLevel, sessionId },
+    wantsProgress: progressToken !== undefined,
+    clientAddress: request.arrival.clientAddress,
+    traceparent: request.arrival.request.headers.get("traceparent") ?? undefined,
+    cancellation,
+    startedAt: reply.startedAt,
+    notify: (notification) => forward(session, reply, progressToken, notification),
+    ask: (requests) => session.ask(requests, (message) => reply.send(message, false)),
+  });
+}
+
+function forward(
+  session: LegacySession,
+  reply: PostReply,
+  progressToken: string | number | undefined,
+  notification: JsonRpcNotification,
+): void {
+  const { method, params = {} } = notification;
+  let message: JsonObject = { jsonrpc: "2.0", method, params };
+  if (method === "notifications/progress") {
+    if (progressToken === undefined) return;
+    message = { ...message, params: { ...params, progressToken } };
+  } else if (method === "notifications/message" && session.logLevel !== undefined) {
+    if (LOG_LEVELS.indexOf(params.level as never) < LOG_LEVELS.indexOf(session.logLevel)) return;
+  }
+  reply.send(stringifyExact(message), true);
+}
+
+async function answerInSession(
+  deps: LegacyEdgeDeps,
+  session: LegacySession,
+  exchange: Exchange,
+  id: RequestId,
+  reply: PostReply,
+): Promise<Answer> {
+  const own = await answerOwn(deps, session, exchange);
+  if (own !== undefined) return legacyAnswer(id, { kind: "result", result: own, exact: false });
+  return legacyAnswer(id, await relayWithQuestions(deps, session, exchange, reply));
+}
+
+/** What a session answers itself: these never reach a server as they are. */
+async function answerOwn(
+  deps: LegacyEdgeDeps,
+  session: LegacySession,
+  exchange: Exchange,
+): Promise<JsonObject | undefined> {
+  const { params } = exchange;
+  switch (exchange.method) {
+    case "ping":
+      return {};
+    case "logging/setLevel": {
+      const level = LOG_LEVELS.find((known) => known === params.level);
+      if (level === undefined)
+        throw new GatewayError("invalid_params", { detail: "level is not a log level" });
+      session.logLevel = level;
+      return {};
+    }
+    case "resources/subscribe":
+      await subscribe(deps, session, params.uri);
+      return {};
+    case "resources/unsubscribe": {
+      const uri = String(params.uri);
+      session.subscriptions.get(uri)?.release();
+      session.subscriptions.delete(uri);
+      return {};
+    }
+    default:
+      return undefined;
+  }
+}
+
+async function subscribe(
+  deps: LegacyEdgeDeps,
+  session: LegacySession,
+  uri: JsonValue | undefined,
+): Promise<void> {
+  if (typeof uri !== "string") throw new GatewayError("invalid_params", { detail: "uri must be a string" });
+  if (session.subscriptions.has(uri)) return;
+  const { principal, endpoint } = session;
+  const subscription = await deps.relay.subscribe(
+    { principal, endpoint, notify: (notification) => session.notifyOutsideCall(notification) },
+    { resourceSubscriptions: [uri] },
+  );
+  if (subscription.honoured.resourceSubscriptions === undefined) {
+    subscription.release();
+    throw new GatewayError("resource_unknown", { uri }, { data: { uri } });
+  }
+  session.subscriptions.set(uri, subscription);
+}
+
+/**
+ * A modern server ends a round with `input_required`; to a legacy client each of its questions is a request on the call's
+ * own stream, and the call goes on with the answers.
+ */
+async function relayWithQuestions(
+  deps: LegacyEdgeDeps,
+  session: LegacySession,
+  exchange: Exchange,
+  reply: PostReply,
+): Promise<Outcome> {
+  let current = exchange;
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const outcome = await deps.relay.handle(current);
+    if (outcome.kind !== "result" || outcome.result.resultType !== "input_required") return outcome;
+    const requests = (asObject(outcome.result.inputRequests) ?? {}) as unknown as InputRequests;
+    const inputResponses = await session.ask(requests, (message) => reply.send(message, false));
+    const { inputResponses: _old, requestState: _state, ...params } = exchange.params;
+    const { requestState } = outcome.result;
+    current = newExchange({
+      ...exchange,
+      params: {
+        ...params,
+        inputResponses: inputResponses as JsonObject,
+        ...(requestState !== undefined && { requestState }),
+      },
+    });
+  }
+  throw new GatewayError("upstream_protocol_error", { server: exchange.target?.server.name ?? "" });
+}

@@ -1,0 +1,148 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { InputResponses, Outcome } from "../../model/call.ts";
+import { Cancellation } from "../../model/cancellation.ts";
+import { newExchange } from "../../model/exchange.ts";
+import { stringifyExact } from "../../protocol/json-exact.ts";
+import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import type { JsonRpcNotification, RequestId } from "../../protocol/jsonrpc.ts";
+import { LOG_LEVELS } from "../../protocol/meta.ts";
+import {
+  readMeta,
+  REMOVED_METHODS,
+  type RequestMeta,
+  SUPPORTED_VERSIONS,
+  withoutEdgeMeta,
+} from "../../protocol/modern/codec.ts";
+import { MODERN_REVISION } from "../../protocol/revision.ts";
+import { type Answer, failureText, modernAnswer } from "./answer.ts";
+import type { EdgeDeps, EdgeRequest } from "./edge.ts";
+import { EventStream } from "./event-stream.ts";
+import { listen } from "./listen.ts";
+import { type ModernRequest, readModernRequest } from "./modern-request.ts";
+import { jsonHeaders, PostReply } from "./post-reply.ts";
+
+/** The edge of 2026-07-28: one POST, one request, no session; canonical form is its own form. */
+export async function serveModern(
+  deps: EdgeDeps,
+  request: EdgeRequest,
+  message: JsonObject,
+  exact: boolean,
+): Promise<Response> {
+  const id = requestIdOf(message);
+  if (message.method !== undefined && message.id === undefined) {
+    return new Response(null, { status: 202, headers: request.headers });
+  }
+  let read: ModernRequest;
+  try {
+    read = readModernRequest(message, request.arrival.request.headers);
+    if (REMOVED_METHODS.has(read.method)) throw new GatewayError("method_unknown", { method: read.method });
+    if (read.method === "server/discover") return discover(deps, request, read);
+    if (read.method === "subscriptions/listen") return await listen(deps, request, read);
+  } catch (thrown) {
+    return refuse(request, id, thrown);
+  }
+  return call(deps, request, read, exact);
+}
+
+export function refuse(request: EdgeRequest, id: RequestId | undefined, thrown: unknown): Response {
+  const error = GatewayError.from(thrown);
+  return new Response(failureText(id, error, request.arrival.id, "modern"), {
+    status: error.httpStatus,
+    headers: jsonHeaders(request.headers),
+  });
+}
+
+function requestIdOf(message: JsonObject): RequestId | undefined {
+  const { id } = message;
+  return typeof id === "string" || typeof id === "number" ? id : undefined;
+}
+
+function discover(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest): Response {
+  const description = deps.relay.describe(request.endpoint, request.principal);
+  const result: JsonObject = {
+    supportedVersions: [...SUPPORTED_VERSIONS],
+    capabilities: description.capabilities,
+    ...(description.instructions !== undefined && { instructions: description.instructions }),
+    ttlMs: description.ttlMs,
+    cacheScope: "private",
+  };
+  const outcome: Outcome = { kind: "result", result, exact: true };
+  const { status, text } = modernAnswer(read.id, read.method, outcome, deps.serverInfo);
+  return new Response(text, { status, headers: jsonHeaders(request.headers) });
+}
+
+function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: boolean): Promise<Response> {
+  const meta = readMeta(read.meta);
+  const cancellation = new Cancellation();
+  const reply = new PostReply({
+    request: request.arrival.request,
+    socket: deps.socket,
+    waiting: deps.waiting,
+    streams: request.streams,
+    headers: request.headers,
+    openStream: (onGone) => new EventStream(onGone),
+    // Streamable HTTP, "Cancellation": closing the response stream is the cancellation.
+    onGone: () => cancellation.cancel("client_gone"),
+  });
+  const exchange = newExchange({
+    id: request.arrival.id,
+    method: read.method,
+    params: withoutEdgeMeta(read.params),
+    exact,
+    principal: request.principal,
+    endpoint: request.endpoint,
+    client: {
+      era: "modern",
+      revision: MODERN_REVISION,
+      capabilities: meta.capabilities,
+      info: meta.info,
+      logLevel: meta.logLevel,
+      sessionId: undefined,
+    },
+    wantsProgress: meta.progressToken !== undefined,
+    clientAddress: request.arrival.clientAddress,
+    traceparent: meta.traceparent ?? request.arrival.request.headers.get("traceparent") ?? undefined,
+    cancellation,
+    startedAt: reply.startedAt,
+    notify: (notification) => forward(reply, meta, notification),
+    ask: cannotAsk,
+  });
+  run(deps, read, () => deps.relay.handle(exchange)).then(
+    (answer) => reply.finish(answer.status, answer.text),
+    (thrown: unknown) => {
+      const error = GatewayError.from(thrown);
+      if (error.code === "internal")
+        deps.log.error({ correlationId: exchange.id, err: error.cause }, "call failed");
+      reply.finish(error.httpStatus, failureText(read.id, error, exchange.id, "modern"));
+    },
+  );
+  return reply.response;
+}
+
+async function run(
+  deps: EdgeDeps,
+  read: ModernRequest,
+  handle: () => Outcome | Promise<Outcome>,
+): Promise<Answer> {
+  return modernAnswer(read.id, read.method, await handle(), deps.serverInfo);
+}
+
+/** Progress gets the client's own token back; log messages pass only where asked for, from the level asked for. */
+function forward(reply: PostReply, meta: RequestMeta, notification: JsonRpcNotification): void {
+  const { method, params = {} } = notification;
+  if (method === "notifications/progress") {
+    if (meta.progressToken === undefined) return;
+    const withToken = { ...params, progressToken: meta.progressToken };
+    reply.send(stringifyExact({ jsonrpc: "2.0", method, params: withToken }), true);
+  } else if (method === "notifications/message") {
+    if (meta.logLevel === undefined) return;
+    if (LOG_LEVELS.indexOf(params.level as never) < LOG_LEVELS.indexOf(meta.logLevel)) return;
+    reply.send(stringifyExact(notification as unknown as JsonValue), true);
+  }
+}
+
+/** Questions of a legacy server reach a modern client as `input_required`, which ends its request; see the bridge. */
+function cannotAsk(requests: Readonly<Record<string, { readonly method: string }>>): Promise<InputResponses> {
+  const capability = Object.values(requests)[0]?.method.split("/")[0] ?? "an answer";
+  return Promise.reject(new GatewayError("client_cannot_answer", { capability }));
+}

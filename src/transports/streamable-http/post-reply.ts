@@ -1,0 +1,106 @@
+import { EVENT_STREAM_HEADERS } from "./event-stream.ts";
+import type { Waiter, WaitingRoom } from "./waiting.ts";
+
+/** What a transport needs of the listener for one request. */
+export interface Socket {
+  /** Lifts the idle limit of the request's connection: it now waits for us, not for the client. */
+  keepOpen(request: Request): void;
+}
+
+/** A stream an answer may turn into. */
+export interface ReplyStream {
+  readonly body: ReadableStream<Uint8Array>;
+  write(data: string, options?: { readonly droppable?: boolean }): void;
+  keepAlive(): void;
+  close(): void;
+}
+
+export interface PostReplyInit {
+  readonly request: Request;
+  readonly socket: Socket;
+  readonly waiting: WaitingRoom;
+  /** The client takes `text/event-stream`. */
+  readonly streams: boolean;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Opens the stream when the answer has to become one; `onGone` is called when its reader leaves. */
+  readonly openStream: (onGone: () => void) => ReplyStream;
+  readonly onGone: () => void;
+}
+
+/**
+ * The answer to one POST: a JSON body, unless something has to be said before the end, in which case it becomes an event
+ * stream at that moment. Nothing is committed (no status, no header) until then.
+ */
+export class PostReply implements Waiter {
+  readonly response: Promise<Response>;
+  readonly startedAt = performance.now();
+  lastSignOfLifeAt = this.startedAt;
+  attended = false;
+  readonly #init: PostReplyInit;
+  readonly #resolve: (response: Response) => void;
+  #stream: ReplyStream | undefined;
+  #done = false;
+
+  constructor(init: PostReplyInit) {
+    this.#init = init;
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    this.response = promise;
+    this.#resolve = resolve;
+    init.waiting.enter(this);
+  }
+
+  /** Something before the end; dropped where the client takes no stream. */
+  send(message: string, droppable: boolean): boolean {
+    if (this.#done || !this.#init.streams) return false;
+    this.lastSignOfLifeAt = performance.now();
+    this.#upgrade().write(message, { droppable });
+    return true;
+  }
+
+  /** The end: `body` is the whole JSON-RPC answer. */
+  finish(status: number, body: string): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#init.waiting.leave(this);
+    if (this.#stream !== undefined) {
+      this.#stream.write(body);
+      this.#stream.close();
+      return;
+    }
+    this.#resolve(new Response(body, { status, headers: jsonHeaders(this.#init.headers) }));
+  }
+
+  attend(): void {
+    const { request, socket } = this.#init;
+    socket.keepOpen(request);
+    if (this.#stream !== undefined) return;
+    if (request.signal.aborted) this.#gone();
+    else request.signal.addEventListener("abort", () => this.#gone(), { once: true });
+  }
+
+  keepAlive(): void {
+    if (this.#init.streams) this.#upgrade().keepAlive();
+  }
+
+  #upgrade(): ReplyStream {
+    if (this.#stream === undefined) {
+      this.#init.socket.keepOpen(this.#init.request);
+      this.#stream = this.#init.openStream(() => this.#gone());
+      this.#resolve(
+        new Response(this.#stream.body, { headers: { ...EVENT_STREAM_HEADERS, ...this.#init.headers } }),
+      );
+    }
+    return this.#stream;
+  }
+
+  #gone(): void {
+    if (this.#done) return;
+    this.#init.onGone();
+  }
+}
+
+const JSON_HEADERS = { "content-type": "application/json" };
+
+export function jsonHeaders(extra: Readonly<Record<string, string>>): Record<string, string> {
+  return { ...JSON_HEADERS, ...extra };
+}

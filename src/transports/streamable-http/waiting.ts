@@ -1,0 +1,56 @@
+const TICK_MS = 250;
+/** A request quieter than this has its socket's idle limit lifted and its disconnect watched. */
+const ATTEND_AFTER_MS = 250;
+const KEEP_ALIVE_MS = 15_000;
+
+/** A request whose answer is not there yet. */
+export interface Waiter {
+  readonly startedAt: number;
+  attended: boolean;
+  lastSignOfLifeAt: number;
+  /** Called once, when the wait has become noticeable. */
+  attend(): void;
+  /** Called every 15 s of silence. */
+  keepAlive(): void;
+}
+
+/**
+ * One timer for every waiting request: most calls end within a tick and never pay for a timer, an abort listener or a
+ * socket option. It stops when nobody waits.
+ */
+export class WaitingRoom {
+  readonly #waiters = new Set<Waiter>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  get size(): number {
+    return this.#waiters.size;
+  }
+
+  enter(waiter: Waiter): void {
+    this.#waiters.add(waiter);
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  leave(waiter: Waiter): void {
+    this.#waiters.delete(waiter);
+  }
+
+  #tick(): void {
+    if (this.#waiters.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
+    const now = performance.now();
+    for (const waiter of this.#waiters) {
+      if (!waiter.attended && now - waiter.startedAt >= ATTEND_AFTER_MS) {
+        waiter.attended = true;
+        waiter.attend();
+      }
+      if (now - waiter.lastSignOfLifeAt >= KEEP_ALIVE_MS) {
+        waiter.lastSignOfLifeAt = now;
+        waiter.keepAlive();
+      }
+    }
+  }
+}
