@@ -1,0 +1,206 @@
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import type { ServerDefinition } from "../model/server.ts";
+import type { ServerRecord } from "../model/server-record.ts";
+import type { NamespaceSnapshot, OrganizationSnapshot, Snapshot } from "../model/snapshot.ts";
+import type { Namespace, Organization } from "../model/tenancy.ts";
+import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf, serverIdOf } from "./identity.ts";
+import { problemsOf } from "./issues.ts";
+import { type ConfigProblem, formatProblem } from "./problem.ts";
+import { type ServerFileEntry, serverSchema } from "./server-schema.ts";
+import type { ServerEntry, Settings } from "./settings.ts";
+import { serverEntry } from "./to-settings.ts";
+
+/** What the store has of the configuration. */
+export interface StoredConfig {
+  readonly organizations: readonly Pick<Organization, "id" | "slug" | "isActive">[];
+  readonly namespaces: readonly Pick<Namespace, "id" | "organizationId" | "slug" | "separator">[];
+  readonly servers: readonly ServerRecord[];
+}
+export const EMPTY_STORED_CONFIG: StoredConfig = { organizations: [], namespaces: [], servers: [] };
+
+/** A stored server that is not served, and why. */
+export interface ExcludedServer {
+  readonly id: string;
+  readonly name: string;
+  readonly organizationId: string;
+  readonly namespaceId: string;
+  /** `shadowed`: the configuration file has a server of this name. */
+  readonly kind: "invalid" | "unreadable" | "shadowed";
+  /** In words for the operator; holds no secret. */
+  readonly reason: string;
+}
+
+export interface Compiled {
+  readonly snapshot: Snapshot;
+  readonly excluded: readonly ExcludedServer[];
+}
+
+/**
+ * Makes the immutable configuration the data plane reads of the file's settings and the store's rows. The file wins on an
+ * equal name. A stored server that is wrong is left out and reported; nothing is thrown.
+ */
+export function compileSnapshot(settings: Settings, stored: StoredConfig, version: number): Compiled {
+  const excluded: ExcludedServer[] = [];
+  const organizations = new Map<string, OrganizationSnapshot>();
+  const rows = stored.organizations.filter((row) => row.isActive);
+  const hasDefault = stored.organizations.some((row) => row.slug === DEFAULT_SLUG);
+  const all = hasDefault ? rows : [...rows, { id: DEFAULT_ORGANIZATION_ID, slug: DEFAULT_SLUG }];
+  for (const organization of all) {
+    const part = compileOrganization(organization, settings, stored);
+    organizations.set(organization.id, part.organization);
+    excluded.push(...part.excluded);
+  }
+  return { snapshot: { version, organizations }, excluded };
+}
+
+/** One organisation's part, where only its rows changed. */
+export function compileOrganization(
+  { id, slug }: Pick<Organization, "id" | "slug">,
+  settings: Settings,
+  stored: Omit<StoredConfig, "organizations">,
+): { readonly organization: OrganizationSnapshot; readonly excluded: readonly ExcludedServer[] } {
+  const excluded: ExcludedServer[] = [];
+  const drafts = namespaceDrafts(id, slug, settings, stored);
+  const entries = slug === DEFAULT_SLUG ? settings.servers : [];
+  for (const entry of entries) {
+    const draft = drafts.get(entry.namespace);
+    if (!draft) continue;
+    const serverId = serverIdOf(slug, draft.slug, entry.name);
+    draft.servers.set(entry.name, definition(entry, serverId, id, draft.id, "file"));
+  }
+  const byId = new Map([...drafts.values()].map((draft) => [draft.id, draft]));
+  for (const row of stored.servers) {
+    const draft = byId.get(row.namespaceId);
+    if (row.organizationId !== id || !draft || !row.isActive) continue;
+    const exclusion = addStored(row, draft, settings);
+    if (exclusion) excluded.push(exclusion);
+  }
+  const namespaces = [...drafts.values()].map((draft) => finished(draft, id));
+  return {
+    organization: {
+      id,
+      slug,
+      namespacesById: new Map(namespaces.map((namespace) => [namespace.id, namespace])),
+      namespacesBySlug: new Map(namespaces.map((namespace) => [namespace.slug, namespace])),
+    },
+    excluded,
+  };
+}
+
+interface NamespaceDraft {
+  readonly id: string;
+  readonly slug: string;
+  readonly separator: string;
+  readonly servers: Map<string, ServerDefinition>;
+}
+
+/** Namespaces of the store and, for the file's organisation, those the file lists or its servers name; `default` always. */
+function namespaceDrafts(
+  organizationId: string,
+  organizationSlug: string,
+  settings: Settings,
+  stored: Pick<StoredConfig, "namespaces">,
+): Map<string, NamespaceDraft> {
+  const drafts = new Map<string, NamespaceDraft>();
+  for (const { id, slug, separator, organizationId: owner } of stored.namespaces) {
+    if (owner === organizationId) drafts.set(slug, { id, slug, separator, servers: new Map() });
+  }
+  const add = (slug: string, separator: string | undefined) => {
+    const known = drafts.get(slug);
+    if (known && separator === undefined) return;
+    const id = known?.id ?? namespaceIdOf(organizationSlug, slug);
+    drafts.set(slug, { id, slug, separator: separator ?? "__", servers: new Map() });
+  };
+  add(DEFAULT_SLUG, undefined);
+  if (organizationSlug !== DEFAULT_SLUG) return drafts;
+  for (const { slug, separator } of settings.namespaces) add(slug, separator);
+  for (const { namespace } of settings.servers) add(namespace, undefined);
+  if (settings.auth.anonymous) add(settings.auth.anonymous.namespace, undefined);
+  return drafts;
+}
+
+function addStored(row: ServerRecord, draft: NamespaceDraft, settings: Settings): ExcludedServer | undefined {
+  const { id, name, organizationId, namespaceId } = row;
+  const exclusion = (kind: ExcludedServer["kind"], reason: string): ExcludedServer => ({
+    id,
+    name,
+    organizationId,
+    namespaceId,
+    kind,
+    reason,
+  });
+  if (draft.servers.get(name)?.source === "file")
+    return exclusion("shadowed", `The configuration file has a server "${name}" too; the file's is served.`);
+  if (row.secretsUnreadable)
+    return exclusion("unreadable", "Its secrets were sealed with a master key that is not configured.");
+  const parsed = storedEntry(row);
+  if ("problems" in parsed) return exclusion("invalid", parsed.problems.map(formatProblem).join(" "));
+  const entry = serverEntry(parsed.entry, (path) => resolve(settings.dataDir, path));
+  draft.servers.set(name, definition(entry, id, organizationId, namespaceId, "store"));
+  return undefined;
+}
+
+/** Checks a stored server by the rules of the file; `settings` holds what has no column, in the file's spelling. */
+export function storedEntry(
+  row: ServerRecord,
+): { readonly entry: ServerFileEntry } | { readonly problems: readonly ConfigProblem[] } {
+  const { auth, headers, environment } = row.secrets ?? {};
+  const tree = {
+    ...row.settings,
+    name: row.name,
+    type: row.protocol,
+    description: row.description,
+    tags: row.tags,
+    version: row.version,
+    metadata: row.metadata,
+    connection: { url: row.url, headers },
+    auth: auth && { type: "header", ...auth },
+    command: row.command,
+    args: row.args,
+    environment,
+    working_dir: row.workingDir,
+    timeout: `${row.timeoutSeconds}s`,
+    max_retries: row.maxRetries,
+  };
+  const parsed = serverSchema.safeParse(tree);
+  if (parsed.success) return { entry: parsed.data };
+  const document = { path: "", tree, places: new Map(), problems: [], unsetPaths: [] };
+  const problems = problemsOf(parsed.error.issues, serverSchema, { document, overrides: [] });
+  return { problems: problems.map((problem) => ({ ...problem, source: { kind: "store", id: row.id } })) };
+}
+
+function definition(
+  entry: ServerEntry,
+  id: string,
+  organizationId: string,
+  namespaceId: string,
+  source: ServerDefinition["source"],
+): ServerDefinition {
+  const { namespace: _slug, ...settings } = entry;
+  return { ...settings, id, organizationId, namespaceId, source, fingerprint: fingerprintOf(entry) };
+}
+
+/**
+ * Covers all that an upstream holds for its lifetime: the connection, and the bounds and intervals it runs by. What is
+ * read per call or per list (exposure, validation, texts) changes without a new connection.
+ */
+export function fingerprintOf(entry: ServerEntry): string {
+  const { connection, protocol, sharing, retry } = entry;
+  const numbers = [
+    entry.timeoutMs,
+    entry.maxRetries,
+    entry.maxConcurrency,
+    entry.heartbeatMs,
+    entry.refreshIntervalMs,
+  ];
+  return createHash("sha256")
+    .update(JSON.stringify([connection, protocol, sharing, retry, numbers]))
+    .digest("base64url")
+    .slice(0, 22);
+}
+
+function finished(draft: NamespaceDraft, organizationId: string): NamespaceSnapshot {
+  const servers = [...draft.servers.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+  return { id: draft.id, slug: draft.slug, organizationId, servers, separator: draft.separator };
+}

@@ -1,0 +1,57 @@
+import type { Override } from "./environment.ts";
+import { boolean } from "./kinds.ts";
+import type { ConfigDocument } from "./place.ts";
+import type { ConfigProblem } from "./problem.ts";
+
+type Tree = Record<string, unknown>;
+
+/** The file's tree with the overrides written over it, later ones last; the file's own tree is not changed. */
+export function overlay(tree: unknown, overrides: readonly Override[]): unknown {
+  if (tree !== undefined && !isTree(tree)) return tree;
+  let result: Tree = tree ?? {};
+  for (const { key, value } of overrides) result = withValue(result, key.split("."), value);
+  return result;
+}
+
+function withValue(tree: Tree, path: readonly string[], value: unknown): Tree {
+  const [first = "", ...rest] = path;
+  if (rest.length === 0) return { ...tree, [first]: value };
+  const child = tree[first] ?? {};
+  // A file that has a scalar where a section belongs is reported as it stands.
+  return isTree(child) ? { ...tree, [first]: withValue(child, rest, value) } : tree;
+}
+
+/**
+ * Leaves out servers that are switched off and lack a variable, and says which problems that forgives: an entry can wait
+ * in the file until its secrets exist.
+ */
+export function withoutIncomplete(document: ConfigDocument | undefined): {
+  readonly tree: unknown;
+  readonly forgiven: ReadonlySet<ConfigProblem>;
+} {
+  const forgiven = new Set<ConfigProblem>();
+  const tree = document?.tree;
+  if (!document || document.unsetPaths.length === 0 || !isTree(tree) || !isTree(tree["proxy"]))
+    return { tree, forgiven };
+  const proxy = tree["proxy"];
+  if (!Array.isArray(proxy["servers"])) return { tree, forgiven };
+  const dropped = new Set<number>();
+  for (const [index, entry] of proxy["servers"].entries()) {
+    if (!isTree(entry) || boolean.read(entry["enabled"]) !== false) continue;
+    const prefix = `proxy.servers[${index}].`;
+    if (!document.unsetPaths.some((path) => path.startsWith(prefix))) continue;
+    dropped.add(index);
+    for (const problem of document.problems) if (problem.key.startsWith(prefix)) forgiven.add(problem);
+  }
+  // A hole keeps the places of the entries behind it.
+  const servers = proxy["servers"].map((entry, index) => (dropped.has(index) ? disabledEntry(index) : entry));
+  return { tree: { ...tree, proxy: { ...proxy, servers } }, forgiven };
+}
+
+function disabledEntry(index: number): Tree {
+  return { name: `disabled-${index}`, type: "stdio", command: "none", enabled: false };
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,63 @@
+import type { Settings } from "./settings.ts";
+
+/** Settings the process holds from its start, by the key of the file. */
+const fixed: readonly (readonly [key: string, read: (settings: Settings) => unknown])[] = [
+  ["data_dir", (settings) => settings.dataDir],
+  ["role", (settings) => settings.role],
+  ["master_key", (settings) => settings.secrets.masterKeys],
+  ["bootstrap_key", (settings) => settings.secrets.bootstrapKey],
+  ["server.host", (settings) => settings.server.host],
+  ["server.port", (settings) => settings.server.port],
+  ["server.tls", (settings) => settings.server.tls],
+  ["server.max_connections", (settings) => settings.server.connectionsMax],
+  ["store", (settings) => settings.store],
+  ["redis.url", (settings) => settings.redisUrl],
+  ["audit.durability", (settings) => settings.audit.durability],
+  [
+    "audit.journal",
+    ({ audit }) => [audit.journalDir, audit.segmentBytesMax, audit.journalBytesMax, audit.journalRetainMs],
+  ],
+  ["logging.format", (settings) => settings.logging.format],
+  ["limits.headers", (settings) => settings.limits.headerBytesMax],
+  ["telemetry.listen", (settings) => settings.telemetry.listen],
+  ["features.demo", (settings) => settings.features.demo],
+];
+
+/**
+ * The new settings as far as a running process can take them on, and the keys of those that wait for its next start:
+ * these keep their present values, so that nothing in the process believes otherwise.
+ */
+export function applicable(
+  current: Settings,
+  next: Settings,
+): { readonly settings: Settings; readonly restartNeeded: readonly string[] } {
+  const restartNeeded = fixed
+    .filter(([, read]) => JSON.stringify(read(current)) !== JSON.stringify(read(next)))
+    .map(([key]) => key);
+  if (restartNeeded.length === 0) return { settings: next, restartNeeded };
+  const { server, audit } = current;
+  const settings: Settings = {
+    ...next,
+    role: current.role,
+    dataDir: current.dataDir,
+    adminSocketPath: current.adminSocketPath,
+    secrets: current.secrets,
+    store: current.store,
+    redisUrl: current.redisUrl,
+    server: {
+      ...next.server,
+      host: server.host,
+      port: server.port,
+      loopback: server.loopback,
+      tls: server.tls,
+      connectionsMax: server.connectionsMax,
+      url: next.server.urlGiven || server.urlGiven ? next.server.url : server.url,
+    },
+    audit: { ...audit, content: next.audit.content, retentionMs: next.audit.retentionMs },
+    logging: { ...next.logging, format: current.logging.format },
+    limits: { ...next.limits, headerBytesMax: current.limits.headerBytesMax },
+    telemetry: { ...next.telemetry, listen: current.telemetry.listen },
+    features: { ...next.features, demo: current.features.demo },
+  };
+  return { settings, restartNeeded };
+}

@@ -1,0 +1,145 @@
+import { statSync } from "node:fs";
+import { errorCode } from "./environment.ts";
+import { isLoopbackHost } from "./kinds.ts";
+import { masterKeyFault } from "./master-key.ts";
+import { type Origins, sourceOf } from "./origins.ts";
+import type { ConfigProblem } from "./problem.ts";
+import type { FileSettings } from "./schema.ts";
+import type { Settings } from "./settings.ts";
+
+const OPERATOR_TOKEN_LENGTH_MIN = 24;
+const BOOTSTRAP_KEY_LENGTH_MIN = 24;
+
+type Refuse = (key: string, found: string, expected: string, fix?: string) => void;
+
+/** What must hold between settings, and what production refuses. `notes` takes what is allowed and worth a word. */
+export function checkRules(
+  settings: Settings,
+  file: FileSettings,
+  purpose: "serve" | "command",
+  origins: Origins,
+  notes: string[],
+): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const refuse: Refuse = (key, found, expected, fix = "") => {
+    problems.push({ source: sourceOf(key, origins), key, found, expected, fix });
+  };
+  checkNames(file, refuse);
+  checkMasterKeys(settings, refuse);
+  if (file.store.url !== undefined && file.store.path !== undefined)
+    refuse("store.path", "both store.url and store.path", "one of them", "remove store.path");
+  if (purpose === "command") return problems;
+  checkAnonymous(settings, refuse);
+  if (settings.server.tls) {
+    checkReadable(settings.server.tls.certPath, "server.tls.cert", refuse);
+    checkReadable(settings.server.tls.keyPath, "server.tls.key", refuse);
+  }
+  if (settings.mode === "production") checkProduction(settings, refuse);
+  const { server } = settings;
+  if (file.server.require_https ?? settings.mode === "production") checkHttps(settings, refuse);
+  if (!server.loopback && !server.urlGiven && server.allowedHosts.length === 0) {
+    notes.push(
+      `server.url is not set: requests by another name than localhost are refused. Set server.url or server.allowed_hosts.`,
+    );
+  }
+  return problems;
+}
+
+function checkNames(file: FileSettings, refuse: Refuse): void {
+  const servers = new Map<string, number>();
+  for (const [index, entry] of file.proxy.servers.entries()) {
+    const name = `${entry.namespace}/${entry.name}`;
+    const first = servers.get(name);
+    if (first === undefined) servers.set(name, index);
+    else
+      refuse(
+        `proxy.servers[${index}].name`,
+        `"${entry.name}" a second time`,
+        "a name used once in its namespace",
+        `rename it, or remove proxy.servers[${first}]`,
+      );
+  }
+  const slugs = new Set<string>();
+  for (const [index, entry] of file.namespaces.entries()) {
+    if (slugs.has(entry.slug))
+      refuse(`namespaces[${index}].slug`, `"${entry.slug}" a second time`, "a slug used once");
+    slugs.add(entry.slug);
+  }
+}
+
+function checkMasterKeys(settings: Settings, refuse: Refuse): void {
+  for (const [index, key] of settings.secrets.masterKeys.entries()) {
+    const fault = masterKeyFault(key);
+    if (fault === undefined) continue;
+    refuse(
+      `master_key[${index}]`,
+      fault,
+      "32 random bytes or more in base64 or hex",
+      "make one with: openssl rand -base64 32",
+    );
+  }
+}
+
+/** A caller without a credential may come from this machine only; nothing in front may make others look so. */
+function checkAnonymous(settings: Settings, refuse: Refuse): void {
+  if (settings.auth.anonymous === undefined) return;
+  if (!settings.server.loopback)
+    refuse(
+      "auth.anonymous",
+      `anonymous mode with server.host ${settings.server.host}`,
+      "a loopback server.host",
+      "set server.host to 127.0.0.1, or remove auth.anonymous",
+    );
+  if (settings.server.trustedProxies.length > 0)
+    refuse(
+      "auth.anonymous",
+      "anonymous mode with server.trusted_proxies",
+      "no trusted proxies",
+      "remove auth.anonymous, or empty server.trusted_proxies",
+    );
+}
+
+function checkProduction(settings: Settings, refuse: Refuse): void {
+  if (settings.secrets.masterKeys.length === 0)
+    refuse(
+      "master_key",
+      "no master key",
+      "MCP_GATEWAY_MASTER_KEY, or MCP_GATEWAY_MASTER_KEY_FILE (required in production)",
+      "make one with: openssl rand -base64 32 — or set MCP_GATEWAY_ENV=development to have one generated",
+    );
+  const token = settings.telemetry.operatorToken;
+  if (token !== undefined && token.length < OPERATOR_TOKEN_LENGTH_MIN)
+    refuse(
+      "telemetry.operator_token",
+      `a token of ${token.length} characters`,
+      `${OPERATOR_TOKEN_LENGTH_MIN} random characters or more`,
+      "make one with: openssl rand -base64 32",
+    );
+  const bootstrap = settings.secrets.bootstrapKey;
+  if (bootstrap !== undefined && bootstrap.length < BOOTSTRAP_KEY_LENGTH_MIN)
+    refuse(
+      "bootstrap_key",
+      `a key of ${bootstrap.length} characters`,
+      `${BOOTSTRAP_KEY_LENGTH_MIN} random characters or more`,
+    );
+}
+
+function checkHttps(settings: Settings, refuse: Refuse): void {
+  const url = new URL(settings.server.url);
+  if (url.protocol === "https:" || isLoopbackHost(url.hostname)) return;
+  refuse(
+    "server.url",
+    `"${settings.server.url}"`,
+    "an https URL, since keys travel over it",
+    "serve it through TLS (here or at a proxy), or set server.require_https: false",
+  );
+}
+
+function checkReadable(path: string, key: string, refuse: Refuse): void {
+  try {
+    if (statSync(path).isFile()) return;
+    refuse(key, `${path}, which is no file`, "a PEM file");
+  } catch (error) {
+    refuse(key, `${path}, which cannot be read (${errorCode(error)})`, "a PEM file");
+  }
+}

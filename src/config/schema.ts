@@ -1,0 +1,212 @@
+import type { Durability } from "../model/ports/journal.ts";
+import type { Role } from "../model/principal.ts";
+import { field, list, optionalField, optionalSection, Refusal, requiredField, section } from "./field.ts";
+import {
+  addressRange,
+  boolean,
+  count,
+  duration,
+  filledText,
+  host,
+  integer,
+  listenAddress,
+  listOf,
+  oneOf,
+  origin,
+  outboundTarget,
+  port,
+  size,
+  slug,
+  text,
+  url,
+} from "./kinds.ts";
+import { serverSchema } from "./server-schema.ts";
+
+const second = 1000;
+const day = 86_400_000;
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const restart = { restart: true } as const;
+
+const server = section("Where the gateway listens and what it is called.", {
+  url: optionalField(
+    url("https:", "http:"),
+    "The URL clients use; the base of every URL the gateway hands out.",
+    {
+      defaultText: "http(s)://localhost:port",
+    },
+  ),
+  host: field(host, "127.0.0.1", "Address to listen on; `0.0.0.0` for all.", restart),
+  port: field(port, 8080, "Port to listen on; `0` takes a free one.", restart),
+  allowed_hosts: field(listOf(host), [], "Host names served besides that of `server.url`."),
+  trusted_proxies: field(listOf(addressRange), [], "Proxies whose `X-Forwarded-For` is believed."),
+  tls: optionalSection("HTTPS by the gateway itself.", {
+    cert: requiredField(filledText, "Path of the certificate chain (PEM).", restart),
+    key: requiredField(filledText, "Path of the private key (PEM).", restart),
+  }),
+  require_https: optionalField(boolean, "Refuse to start with an `http` URL other than loopback.", {
+    defaultText: "true in production",
+  }),
+  shutdown: section("How the gateway ends.", {
+    drain: field(duration(), 25 * second, "How long calls under way may go on after SIGTERM."),
+  }),
+  max_connections: optionalField(
+    count,
+    "Client connections at once; no limit of its own by default.",
+    restart,
+  ),
+});
+
+const audit = section("The record of calls and administrative acts.", {
+  durability: field(
+    oneOf<Durability>("strict", "standard", "batch"),
+    "standard",
+    "`strict`: on stable storage before the server sees the call; `standard`: handed to the operating system; `batch`: at most one second in memory.",
+    restart,
+  ),
+  content: field(oneOf("none", "digest"), "digest", "What is kept of a call's arguments."),
+  retention: field(duration(), 7 * day, "How long records stay in the store; `0` keeps them."),
+  journal: section("The append-only files records are written to first.", {
+    dir: optionalField(filledText, "Directory of the files.", {
+      restart: true,
+      defaultText: "<data_dir>/journal",
+    }),
+    segment: field(size(64 * KiB), 64 * MiB, "Size at which a new file is begun.", restart),
+    cap: field(size(MiB), 1024 * MiB, "Size of undelivered files at which calls are refused.", restart),
+    retain: field(duration(), 0, "How long delivered files are kept besides the store.", restart),
+  }),
+});
+
+const store = section("Where keys, servers and records are kept.", {
+  url: optionalField(
+    url("postgres:", "postgresql:", "sqlite:"),
+    "PostgreSQL or SQLite URL; without one, a SQLite file.",
+    { secret: true, restart: true },
+  ),
+  path: optionalField(filledText, "Path of the SQLite file.", {
+    restart: true,
+    defaultText: "<data_dir>/gateway.db",
+  }),
+  migrate: optionalField(oneOf("auto", "manual"), "Whether a start brings the schema up to date.", {
+    restart: true,
+    defaultText: "auto for SQLite, manual for PostgreSQL",
+  }),
+  pool: section("PostgreSQL connections of each process.", {
+    max: field(integer(1, 1000), 10, "Connections at once.", restart),
+    connect_timeout: field(duration(1), 5 * second, "Longest wait for a connection.", restart),
+    idle_timeout: field(duration(), 30 * second, "An unused connection is closed after this.", restart),
+    statement_timeout: field(duration(1), 10 * second, "Longest run of one statement.", restart),
+  }),
+});
+
+const limits = section("Bounds on what one caller or message may take.", {
+  body: field(size(KiB), 4 * MiB, "Largest request body."),
+  result: field(size(KiB), 32 * MiB, "Largest answer of a server."),
+  headers: field(size(KiB), 32 * KiB, "Largest request header block.", restart),
+  json_depth: field(integer(4, 1000), 64, "Deepest nesting of a message."),
+  json_items: field(count, 1_000_000, "Members and elements in one message."),
+  batch: field(integer(1, 10_000), 50, "Messages in one batch."),
+  request_timeout: field(duration(1), 300 * second, "Longest time a client's request may take."),
+  body_timeout: field(duration(1), 15 * second, "Longest time a request body may take to arrive."),
+  concurrent_requests: field(count, 10_000, "Requests under way at once in one process."),
+  sessions: field(count, 10_000, "Sessions of older clients at once."),
+  sessions_per_principal: field(count, 100, "The same for one credential."),
+  session_idle: field(duration(1), 30 * 60 * second, "An unused session ends after this."),
+  streams: field(count, 10_000, "Open streams at once in one process."),
+  streams_per_principal: field(count, 100, "The same for one credential."),
+  failed_auth_per_minute: field(count, 20, "Failed attempts from one address before it must wait."),
+});
+
+/** The configuration file, in its own spelling. Unknown keys are errors. */
+export const fileSchema = section("", {
+  data_dir: field(filledText, "data", "Directory of everything the gateway writes.", restart),
+  role: field(oneOf("all", "api", "worker"), "all", "Which duties this process has.", restart),
+  master_key: optionalField(
+    listOf(filledText, "list of 32-byte keys in base64 or hex"),
+    "Seals everything secret; the first key seals, all open. Required in production.",
+    { secret: true, restart: true },
+  ),
+  bootstrap_key: optionalField(filledText, "Presets the first API key of an empty store.", {
+    secret: true,
+    restart: true,
+  }),
+  server,
+  proxy: section("What stands behind the gateway.", {
+    servers: list("The servers. An entry wins over a stored server of the same name.", serverSchema),
+  }),
+  namespaces: list(
+    "Namespaces of the organisation `default`; a namespace named by a server need not be listed.",
+    section("A namespace.", {
+      slug: requiredField(slug, "Part of its URL, `/namespaces/{slug}/…`."),
+      description: field(text, "", "For people."),
+      separator: field(wireSeparator(), "__", "Between server and tool in names on the wire."),
+    }),
+  ),
+  auth: section("Who may call.", {
+    anonymous: optionalSection(
+      "Serves callers without a credential, from the same machine only: needs a loopback `server.host` and no `trusted_proxies`.",
+      {
+        role: field(
+          oneOf<Role>("admin", "user", "viewer", "api_user"),
+          "user",
+          "The role such a caller has.",
+        ),
+        namespace: field(slug, "default", "The namespace such a caller sees."),
+      },
+    ),
+  }),
+  store,
+  redis: section("Shared counters; without it each process counts for itself.", {
+    url: optionalField(url("redis:", "rediss:"), "Redis or Valkey URL.", { secret: true, restart: true }),
+  }),
+  audit,
+  logging: section("The log on standard error.", {
+    level: field(oneOf("debug", "info", "warn", "error"), "info", "Least severity written."),
+    format: optionalField(oneOf("json", "text"), "One JSON object a line, or text for people.", {
+      restart: true,
+      defaultText: "text in development, else json",
+    }),
+  }),
+  limits,
+  cors: section("Which web pages may call the gateway.", {
+    allowed_origins: field(listOf(origin), [], "Origins allowed besides that of `server.url`."),
+    max_age: field(duration(), 600 * second, "How long a browser may keep a preflight answer."),
+  }),
+  outbound: section("Which addresses the gateway may connect to besides public ones.", {
+    allow: optionalField(
+      listOf(outboundTarget),
+      "Exemptions: addresses, ranges, host names, `loopback`, `private`.",
+      {
+        defaultText: "loopback in development, else none",
+      },
+    ),
+  }),
+  telemetry: section("Metrics and health details, for the operator alone.", {
+    listen: optionalField(listenAddress, "A separate address for them.", restart),
+    operator_token: optionalField(filledText, "Bearer token that opens them at the main address.", {
+      secret: true,
+    }),
+    series_max: field(count, 10_000, "Most label combinations of one metric; the rest count as `other`."),
+  }),
+  features: section("Parts that can be switched.", {
+    demo: field(boolean, false, "Serve the two demonstration servers.", restart),
+    docs: field(boolean, true, "Serve `/docs` and `/openapi.json`."),
+    dashboard: field(boolean, true, "Serve the dashboard at `/ui/`."),
+  }),
+});
+
+/** The validated file, in its own spelling; durations are milliseconds, sizes bytes. */
+export type FileSettings = ReturnType<typeof fileSchema.parse>;
+
+function wireSeparator() {
+  return {
+    name: "1 to 4 of the characters _ - . :",
+    read: (value: unknown) =>
+      typeof value === "string" && /^[_.:-]{1,4}$/.test(value) && value !== "-"
+        ? value
+        : new Refusal(
+            "1 to 4 of the characters _ - . : (and not one hyphen, which names contain)",
+            'write "__"',
+          ),
+  };
+}

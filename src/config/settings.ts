@@ -1,0 +1,125 @@
+import type { Durability } from "../model/ports/journal.ts";
+import type { Role } from "../model/principal.ts";
+import type { ServerDefinition } from "../model/server.ts";
+
+export type Mode = "development" | "production" | "test";
+/** Duties of a process: `api` serves requests, `worker` does background work, `all` both. */
+export type ProcessRole = "all" | "api" | "worker";
+
+/**
+ * Everything the process was told, checked and complete; never changed. Durations are milliseconds, sizes bytes, paths
+ * absolute. `docs/configuration.md` explains each under its name in the file.
+ */
+export interface Settings {
+  readonly mode: Mode;
+  readonly role: ProcessRole;
+  /** The file it was read from; undefined where there is none. */
+  readonly configPath: string | undefined;
+  readonly dataDir: string;
+  /** The Unix socket on which a running gateway takes the command line's requests. */
+  readonly adminSocketPath: string;
+  readonly secrets: SecretSettings;
+  readonly server: ListenerSettings;
+  /** Servers of the file, disabled ones left out. */
+  readonly servers: readonly ServerEntry[];
+  readonly namespaces: readonly NamespaceEntry[];
+  readonly auth: { readonly anonymous: { readonly role: Role; readonly namespace: string } | undefined };
+  readonly store: StoreSettings;
+  readonly redisUrl: string | undefined;
+  readonly audit: AuditSettings;
+  readonly logging: {
+    readonly level: "debug" | "info" | "warn" | "error";
+    readonly format: "json" | "text";
+  };
+  readonly limits: LimitSettings;
+  readonly cors: { readonly allowedOrigins: readonly string[]; readonly maxAgeMs: number };
+  /** Entries as `net/outbound-guard` takes them. */
+  readonly outbound: { readonly allow: readonly string[] };
+  readonly telemetry: {
+    readonly listen: { readonly host: string; readonly port: number } | undefined;
+    readonly operatorToken: string | undefined;
+    readonly seriesMax: number;
+  };
+  readonly features: { readonly demo: boolean; readonly docs: boolean; readonly dashboard: boolean };
+}
+
+export interface SecretSettings {
+  /** Each 32 bytes or more in base64 or hex; the first seals, all open. Empty only where one is still to be generated. */
+  readonly masterKeys: readonly string[];
+  /** Where development keeps the key it generated: one line, mode 0600. */
+  readonly generatedKeyPath: string;
+  readonly bootstrapKey: string | undefined;
+}
+
+export interface ListenerSettings {
+  /** Without a slash at the end. With `port: 0` and no `server.url` its port is 0 until the port is known. */
+  readonly url: string;
+  /** False where `url` was made from host and port. */
+  readonly urlGiven: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly loopback: boolean;
+  readonly allowedHosts: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined;
+  readonly shutdownDrainMs: number;
+  readonly connectionsMax: number | undefined;
+}
+
+/** A server as configured, before it has ids; see `ServerDefinition` for what each means. */
+export interface ServerEntry
+  extends Omit<ServerDefinition, "id" | "organizationId" | "namespaceId" | "source" | "fingerprint"> {
+  /** Slug of its namespace. */
+  readonly namespace: string;
+}
+
+export interface NamespaceEntry {
+  readonly slug: string;
+  readonly description: string;
+  readonly separator: string;
+}
+
+export type StoreSettings = (
+  | { readonly kind: "sqlite"; readonly path: string }
+  | {
+      readonly kind: "postgres";
+      readonly url: string;
+      readonly poolMax: number;
+      readonly connectTimeoutMs: number;
+      readonly idleTimeoutMs: number;
+      readonly statementTimeoutMs: number;
+    }
+) & {
+  /** A start brings the schema up to date by itself. */
+  readonly migrates: boolean;
+};
+
+export interface AuditSettings {
+  readonly durability: Durability;
+  readonly content: "none" | "digest";
+  /** 0 keeps records for ever. */
+  readonly retentionMs: number;
+  readonly journalDir: string;
+  readonly segmentBytesMax: number;
+  readonly journalBytesMax: number;
+  /** How long delivered files stay. */
+  readonly journalRetainMs: number;
+}
+
+export interface LimitSettings {
+  readonly bodyBytesMax: number;
+  readonly resultBytesMax: number;
+  readonly headerBytesMax: number;
+  readonly jsonDepthMax: number;
+  readonly jsonItemsMax: number;
+  readonly batchMax: number;
+  readonly requestTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
+  readonly concurrentRequestsMax: number;
+  readonly sessionsMax: number;
+  readonly sessionsPerPrincipalMax: number;
+  readonly sessionIdleMs: number;
+  readonly streamsMax: number;
+  readonly streamsPerPrincipalMax: number;
+  readonly failedAuthPerMinuteMax: number;
+}

@@ -1,0 +1,164 @@
+import { join, resolve } from "node:path";
+import { isLoopbackHost } from "./kinds.ts";
+import type { FileSettings } from "./schema.ts";
+import type { ServerFileEntry } from "./server-schema.ts";
+import type { LimitSettings, Mode, ServerEntry, Settings, StoreSettings } from "./settings.ts";
+
+export interface SettingsContext {
+  readonly mode: Mode;
+  readonly configPath: string | undefined;
+  readonly workingDir: string;
+  readonly generatedKey: readonly string[] | undefined;
+}
+
+const WHOLE_CALL_MS = 300_000;
+
+/** The file's values under the program's names, with the defaults that depend on other settings. */
+export function toSettings(file: FileSettings, context: SettingsContext): Settings {
+  const dataDir = resolve(context.workingDir, file.data_dir);
+  const path = (text: string) => resolve(context.workingDir, text);
+  return {
+    mode: context.mode,
+    role: file.role,
+    configPath: context.configPath,
+    dataDir,
+    adminSocketPath: join(dataDir, "admin.sock"),
+    secrets: {
+      masterKeys: file.master_key ?? context.generatedKey ?? [],
+      generatedKeyPath: join(dataDir, "master.key"),
+      bootstrapKey: file.bootstrap_key,
+    },
+    server: listenerSettings(file.server, path),
+    servers: file.proxy.servers.filter((entry) => entry.enabled).map((entry) => serverEntry(entry, path)),
+    namespaces: file.namespaces,
+    auth: file.auth,
+    store: storeSettings(file.store, dataDir, path),
+    redisUrl: file.redis.url,
+    audit: {
+      durability: file.audit.durability,
+      content: file.audit.content,
+      retentionMs: file.audit.retention,
+      journalDir: path(file.audit.journal.dir ?? join(dataDir, "journal")),
+      segmentBytesMax: file.audit.journal.segment,
+      journalBytesMax: file.audit.journal.cap,
+      journalRetainMs: file.audit.journal.retain,
+    },
+    logging: {
+      level: file.logging.level,
+      format: file.logging.format ?? (context.mode === "development" ? "text" : "json"),
+    },
+    limits: limitSettings(file.limits),
+    cors: { allowedOrigins: file.cors.allowed_origins, maxAgeMs: file.cors.max_age },
+    outbound: { allow: file.outbound.allow ?? (context.mode === "development" ? ["loopback"] : []) },
+    telemetry: {
+      listen: file.telemetry.listen,
+      operatorToken: file.telemetry.operator_token,
+      seriesMax: file.telemetry.series_max,
+    },
+    features: file.features,
+  };
+}
+
+function listenerSettings(file: FileSettings["server"], path: (text: string) => string): Settings["server"] {
+  const scheme = file.tls ? "https" : "http";
+  return {
+    url: (file.url ?? `${scheme}://localhost:${file.port}`).replace(/\/+$/, ""),
+    urlGiven: file.url !== undefined,
+    host: file.host,
+    port: file.port,
+    loopback: isLoopbackHost(file.host),
+    allowedHosts: file.allowed_hosts,
+    trustedProxies: file.trusted_proxies,
+    tls: file.tls && { certPath: path(file.tls.cert), keyPath: path(file.tls.key) },
+    shutdownDrainMs: file.shutdown.drain,
+    connectionsMax: file.max_connections,
+  };
+}
+
+function storeSettings(
+  file: FileSettings["store"],
+  dataDir: string,
+  path: (text: string) => string,
+): StoreSettings {
+  if (file.url?.startsWith("postgres")) {
+    return {
+      kind: "postgres",
+      url: file.url,
+      poolMax: file.pool.max,
+      connectTimeoutMs: file.pool.connect_timeout,
+      idleTimeoutMs: file.pool.idle_timeout,
+      statementTimeoutMs: file.pool.statement_timeout,
+      migrates: file.migrate === "auto",
+    };
+  }
+  const named = file.url?.replace(/^sqlite:(\/\/)?/, "") ?? file.path;
+  return {
+    kind: "sqlite",
+    path: path(named ?? join(dataDir, "gateway.db")),
+    migrates: file.migrate !== "manual",
+  };
+}
+
+/** A validated entry, of the file or of the store, under the program's names. */
+export function serverEntry(entry: ServerFileEntry, path: (text: string) => string): ServerEntry {
+  return {
+    name: entry.name,
+    namespace: entry.namespace,
+    description: entry.description,
+    tags: entry.tags,
+    version: entry.version,
+    metadata: entry.metadata,
+    connection:
+      entry.type === "stdio"
+        ? {
+            type: "stdio",
+            command: entry.command ?? "",
+            args: entry.args,
+            environment: entry.environment,
+            workingDir: entry.working_dir === undefined ? undefined : path(entry.working_dir),
+          }
+        : {
+            type: entry.type,
+            url: entry.connection.url ?? "",
+            auth: credential(entry.auth),
+            headers: entry.connection.headers,
+          },
+    timeoutMs: entry.timeout ?? entry.connection.timeout ?? WHOLE_CALL_MS,
+    maxRetries: entry.max_retries,
+    maxConcurrency: entry.max_concurrency,
+    heartbeatMs: entry.heartbeat,
+    refreshIntervalMs: entry.refresh_interval,
+    sharing: entry.sharing ?? (entry.type === "streamable-http" ? "shared" : "per_principal"),
+    protocol: entry.protocol,
+    validate: entry.validate,
+    expose: entry.expose,
+    retry: { safeTools: entry.retry.safe_tools, trustAnnotations: entry.retry.trust_annotations },
+  };
+}
+
+function credential(auth: ServerFileEntry["auth"]): { header: string; value: string } | undefined {
+  if (auth === undefined || auth.type === "none") return undefined;
+  if (auth.type === "bearer")
+    return { header: "Authorization", value: `Bearer ${auth.token ?? auth.value ?? ""}` };
+  return { header: auth.header ?? "", value: auth.value ?? "" };
+}
+
+function limitSettings(file: FileSettings["limits"]): LimitSettings {
+  return {
+    bodyBytesMax: file.body,
+    resultBytesMax: file.result,
+    headerBytesMax: file.headers,
+    jsonDepthMax: file.json_depth,
+    jsonItemsMax: file.json_items,
+    batchMax: file.batch,
+    requestTimeoutMs: file.request_timeout,
+    bodyTimeoutMs: file.body_timeout,
+    concurrentRequestsMax: file.concurrent_requests,
+    sessionsMax: file.sessions,
+    sessionsPerPrincipalMax: file.sessions_per_principal,
+    sessionIdleMs: file.session_idle,
+    streamsMax: file.streams,
+    streamsPerPrincipalMax: file.streams_per_principal,
+    failedAuthPerMinuteMax: file.failed_auth_per_minute,
+  };
+}
