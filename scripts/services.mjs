@@ -28,18 +28,19 @@ function unprivilegedUser() {
   return { uid: id("-u"), gid: id("-g") };
 }
 
+/** Words before a command that make it end with this process, however that ends; none where the system has no such. */
+export function boundToThisProcess(signal, user) {
+  const setpriv = "/usr/bin/setpriv";
+  if (!existsSync(setpriv)) return [];
+  const identity = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"] : [];
+  return [setpriv, `--pdeathsig=${signal.replace("SIG", "")}`, ...identity];
+}
+
 /** Starts a server that also ends when this process is killed outright, where the system can promise that. */
 function startServer(name, command, args, { folder, user, stopSignal, port }) {
   const log = join(folder, `${name}.log`);
   const output = openSync(log, "a");
-  const setpriv = "/usr/bin/setpriv";
-  const prefix = existsSync(setpriv)
-    ? [
-        setpriv,
-        `--pdeathsig=${stopSignal.replace("SIG", "")}`,
-        ...(user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"] : []),
-      ]
-    : [];
+  const prefix = boundToThisProcess(stopSignal, user);
   const [program, ...rest] = [...prefix, command, ...args];
   const child = spawn(program, rest, {
     cwd: folder,

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { join, relative, resolve } from "node:path";
 import { ensurePrograms } from "./debian.mjs";
 import { ensureDependencies, findBun, root, toolEnvironment } from "./dependencies.mjs";
-import { servicesToStart, startServices } from "./services.mjs";
+import { boundToThisProcess, servicesToStart, startServices } from "./services.mjs";
 
 /**
  * Where each set's tests are, how long one test may take, and how long the set: a hang ends as a failure and not as
@@ -123,7 +123,8 @@ async function runSet(name, files, { testMs, setMs, workers = 1 }, { environment
       `--coverage-dir=${join(root, "coverage", name)}`,
     );
   console.log(`\n== ${name}: ${files.length} file${files.length === 1 ? "" : "s"}`);
-  const child = spawn(findBun(), [...args, ...files.map(inRoot)], {
+  const [program, ...words] = [...boundToThisProcess("SIGKILL"), findBun(), ...args, ...files.map(inRoot)];
+  const child = spawn(program, words, {
     cwd: root,
     env: toolEnvironment({ ...environment, MCP_GATEWAY_TEST_RUN: runId }),
     stdio: ["ignore", "pipe", "pipe"],
