@@ -1,0 +1,107 @@
+import type { ClientCapabilities } from "@modelcontextprotocol/client";
+
+/** The official clients: the old SDK, and the new one in each way it can negotiate. */
+export type ClientKind = "sdk1-legacy" | "sdk2-legacy" | "sdk2-auto" | "sdk2-modern";
+
+export const clientKinds: readonly ClientKind[] = ["sdk1-legacy", "sdk2-legacy", "sdk2-auto", "sdk2-modern"];
+export const legacyKinds: readonly ClientKind[] = ["sdk1-legacy", "sdk2-legacy"];
+export const modernKinds: readonly ClientKind[] = ["sdk2-auto", "sdk2-modern"];
+
+/** What a tool answered, as far as the tests look. */
+export interface ToolAnswer {
+  readonly text: string;
+  readonly isError: boolean;
+  readonly structured: unknown;
+}
+
+export interface CallOptions {
+  readonly onProgress?: (progress: number, total: number | undefined) => void;
+  readonly signal?: AbortSignal;
+  /** Ask for log lines of this level and above with the call, where the era does that per request. */
+  readonly logLevel?: "debug" | "info" | "warning";
+  readonly timeoutMs?: number;
+}
+
+/** Changes a peer was told of, in order: `tools`, `prompts`, `resources`, or a resource's URI. */
+export interface Heard {
+  readonly logs: unknown[];
+  readonly changes: string[];
+  /** `elicitation`, `sampling` or `roots`, in the order they were asked. */
+  readonly questions: string[];
+}
+
+/** One connected client, the same to a test whichever SDK it is made of. */
+export interface Peer {
+  readonly kind: ClientKind;
+  readonly era: "legacy" | "modern";
+  readonly heard: Heard;
+  tools(): Promise<string[]>;
+  call(name: string, args: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<ToolAnswer>;
+  resources(): Promise<string[]>;
+  /** The text of a resource, or the base64 of a binary one. */
+  read(uri: string): Promise<string>;
+  prompts(): Promise<string[]>;
+  prompt(name: string, args: Readonly<Record<string, string>>): Promise<string>;
+  complete(prompt: string, argument: string, value: string): Promise<string[]>;
+  /** Legacy: the session's level. Modern: nothing to do, see `CallOptions.logLevel`. */
+  setLogLevel(level: "debug" | "info" | "warning"): Promise<void>;
+  /** Asks to be told of all list changes and of these resources. */
+  subscribe(uris: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export const clientInfo = { name: "foreign-peer", version: "1.0.0" };
+export const capabilities: ClientCapabilities = {
+  elicitation: { form: {} },
+  sampling: {},
+  roots: { listChanged: true },
+};
+
+/** What every peer answers when it is asked. */
+export const answers = {
+  elicited: {
+    username: "ada",
+    email: "ada@example.org",
+    name: "Ada",
+    color: "green",
+    ok: true,
+    context: "tests",
+  },
+  sampled: "sampled by the client",
+  root: "file:///peer/root",
+} as const;
+
+export interface ConnectOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Declare no capabilities and answer nothing. */
+  readonly isMute?: boolean;
+}
+
+/** Where a client connects: a streamable HTTP URL, an HTTP+SSE one, or a program of its own over stdio. */
+export type Target =
+  | string
+  | { readonly sse: string }
+  | { readonly command: string; readonly args: readonly string[] };
+
+interface Block {
+  readonly type: string;
+  readonly text?: string;
+}
+
+export function answerOf(result: object): ToolAnswer {
+  const blocks = "content" in result && Array.isArray(result.content) ? (result.content as Block[]) : [];
+  const text = blocks.map((block) => block.text ?? `(${block.type})`).join("\n");
+  const structured = "structuredContent" in result ? result.structuredContent : undefined;
+  return { text, isError: "isError" in result && result.isError === true, structured };
+}
+
+export function contentsOf(result: { contents: readonly object[] }): string {
+  const first = result.contents[0] ?? {};
+  if ("text" in first) return String(first.text);
+  return "blob" in first ? String(first.blob) : "";
+}
+
+export function promptTextOf(result: { messages: readonly { content: unknown }[] }): string {
+  return result.messages.map((message) => (message.content as Block).text ?? "").join("\n");
+}
