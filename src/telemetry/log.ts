@@ -1,0 +1,73 @@
+import pino from "pino";
+import type { Log } from "../model/ports/log.ts";
+
+export interface LogSettings {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly format: "json" | "text";
+}
+
+/** Members that must never be printed, wherever a careless caller puts them. */
+const REDACTED = [
+  "authorization",
+  "*.authorization",
+  "password",
+  "*.password",
+  "secret",
+  "*.secret",
+  "token",
+  "*.token",
+];
+
+/**
+ * Structured log on standard error, so that standard output stays free for what a command prints. JSON is one object a
+ * line with `time` in RFC 3339, as Splunk and Datadog read it; text is for people.
+ */
+export function createLog(settings: LogSettings): Log {
+  const write = (line: string) => process.stderr.write(settings.format === "json" ? line : readable(line));
+  const logger = pino(
+    {
+      level: settings.level,
+      base: undefined,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: REDACTED, censor: "[redacted]" },
+      serializers: { err: describeError },
+    },
+    { write },
+  );
+  return wrap(logger);
+}
+
+function wrap(logger: pino.Logger): Log {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    child: (fields) => wrap(logger.child(fields)),
+  };
+}
+
+/** An error with its chain of causes; the stack of the innermost only, which is where it happened. */
+function describeError(thrown: unknown): unknown {
+  if (!(thrown instanceof Error)) return thrown;
+  const messages: string[] = [];
+  let innermost: Error = thrown;
+  for (let error: unknown = thrown; error instanceof Error && messages.length < 8; error = error.cause) {
+    messages.push(`${error.name}: ${error.message}`);
+    innermost = error;
+  }
+  return { message: messages.join(" <- "), stack: innermost.stack };
+}
+
+function readable(line: string): string {
+  const { level, time, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const rest = Object.entries(fields)
+    .map(
+      ([key, value]) =>
+        ` ${key}=${typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`,
+    )
+    .join("");
+  const problem = err === undefined ? "" : `\n    ${(err as { message?: string }).message ?? String(err)}`;
+  return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${String(msg)}${rest}${problem}\n`;
+}
