@@ -46,7 +46,7 @@ beforeAll(async () => {
     servers: [
       fixtureEntry("legacy", legacy, "streamable-http"),
       fixtureEntry("modern", modern, "streamable-http"),
-      fixtureEntry("sse", sse, "sse"),
+      fixtureEntry("legacy-sse", sse, "sse"),
       fixtureStdioEntry("legacy-child", "legacy"),
       fixtureStdioEntry("modern-child", "modern"),
       fixtureEntry("everything", serverEverything, "streamable-http"),
@@ -121,7 +121,7 @@ describe("directly: the old clients and the official server-everything", () => {
 describe("through the gateway, client and upstream of one era", () => {
   const pairs = [
     ...legacyKinds.flatMap((kind) =>
-      ["legacy", "legacy-child", "sse"].map((server) => [kind, server] as const),
+      ["legacy", "legacy-child", "legacy-sse"].map((server) => [kind, server] as const),
     ),
     ...modernKinds.flatMap((kind) => ["modern", "modern-child"].map((server) => [kind, server] as const)),
   ];

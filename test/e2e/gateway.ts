@@ -8,11 +8,11 @@ const PROGRAM = join(import.meta.dir, "../../bin/mcp-gateway");
 /** One entry of `proxy.servers`. */
 export interface ServerEntry {
   readonly name: string;
-  readonly type: "streamable-http" | "sse" | "stdio" | "websocket";
+  readonly type: "streamable-http" | "sse" | "stdio";
   readonly connection?: { readonly url: string; readonly timeout?: string };
   readonly command?: string;
   readonly args?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>>;
   readonly protocol?: "auto" | "modern" | "legacy";
   readonly [setting: string]: unknown;
 }

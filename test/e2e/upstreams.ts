@@ -84,7 +84,7 @@ export const officialStdio = {
     stdioEntry(name, "@modelcontextprotocol/server-filesystem", [folder]),
   memory: (name: string, file: string): ServerEntry => ({
     ...stdioEntry(name, "@modelcontextprotocol/server-memory", []),
-    env: { MEMORY_FILE_PATH: file },
+    environment: { MEMORY_FILE_PATH: file },
   }),
 };
 
