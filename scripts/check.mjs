@@ -5,7 +5,7 @@ import { ensureDependencies, findBun, root, toolEnvironment } from "./dependenci
 
 const checks = {
   types: ["tsc", "--noEmit", "-p", "."],
-  lint: ["oxlint", "--deny-warnings"],
+  lint: ["oxlint", "--deny-warnings", "--format=unix"],
   format: ["biome", "ci", "--colors=off", "--reporter=summary", "."],
   unused: ["knip", "--no-progress"],
   architecture: ["bun", "test", "./test/architecture.test.ts"],

@@ -7,7 +7,9 @@ import { tokenize } from "./architecture/tokens.ts";
 const root = new URL("..", import.meta.url).pathname;
 
 /** Files longer than 400 lines, each with its reason. */
-const allowedLong: Readonly<Record<string, string>> = {};
+const allowedLong: Readonly<Record<string, string>> = {
+  "src/net/http1-client.test.ts": "one client against every hostile server, each a few lines of bytes",
+};
 
 function sourcesUnder(...folders: string[]): Source[] {
   return folders
