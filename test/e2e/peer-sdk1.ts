@@ -102,6 +102,8 @@ export async function connectSdk1(target: Target, options: ConnectOptions): Prom
     setLogLevel: async (level) => void (await client.setLoggingLevel(level)),
     subscribe: async (uris) => {
       for (const uri of uris) await client.subscribeResource({ uri });
+      // List changes come on the GET stream, whose opening no message of this era confirms.
+      await Bun.sleep(200);
     },
     close,
     [Symbol.asyncDispose]: close,

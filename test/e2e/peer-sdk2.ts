@@ -129,6 +129,8 @@ export async function connectSdk2(
         return;
       }
       for (const uri of uris) await client.subscribeResource({ uri });
+      // List changes come on the GET stream, whose opening no message of this era confirms.
+      await Bun.sleep(200);
     },
     close,
     [Symbol.asyncDispose]: close,
