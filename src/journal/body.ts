@@ -64,7 +64,7 @@ function endMembers(end: CallEndFields): string {
 
 /** Microseconds are kept; a shorter text, and a number that any store gives back as it was. */
 export function roundedMs(ms: number): number {
-  return Number.isFinite(ms) ? Math.round(ms * 1000) / 1000 : 0;
+  return Math.abs(ms) < 1e12 ? Math.round(ms * 1000) / 1000 : 0;
 }
 
 export function intentBody(intent: CallIntent): string {

@@ -106,6 +106,7 @@ export class ChainWriter {
     if (this.#pendingRecords === 0 && this.#written.position >= this.#fullCheckAt && this.#isFull()) {
       return this.#refuse("the journal holds as much undrained as it may");
     }
+    if (this.#pendingRecords === 0) this.#checkpointAfterSilence();
     this.#chain(kind, tenant, body);
     this.#pendingRecords++;
     if (this.#durability === "batch") {
@@ -222,6 +223,13 @@ export class ChainWriter {
       this.#sequence - this.#checkpointSequence >= checkpointRecords ||
       clock.now() - this.#checkpointTime >= checkpointIntervalMs
     );
+  }
+
+  /** After a pause (a full disk, a stopped process) the old records are signed before new ones follow. */
+  #checkpointAfterSilence(): void {
+    const elapsedMs = this.#options.clock.now() - this.#checkpointTime;
+    const isDue = elapsedMs >= this.#options.checkpointIntervalMs;
+    if (isDue && this.#sequence !== this.#checkpointSequence) this.#checkpoint();
   }
 
   #checkpoint(): void {

@@ -30,7 +30,7 @@ export interface FileJournalOptions {
   readonly segmentBytesMax?: number;
   /** Undrained bytes at which records are refused, default 1 GiB. Counts only with a drain. */
   readonly undrainedBytesMax?: number;
-  /** Default 10 s and 10,000 records, whichever is first. */
+  /** Default 10 s and 10,000 records, whichever is first; at most 30 s and 10,000 (the verifier relies on it). */
   readonly checkpointIntervalMs?: number;
   readonly checkpointRecords?: number;
   /** How long drained segments stay for verification: default 24 h, and 1 GiB in total. */
@@ -104,8 +104,8 @@ export class FileJournal implements Journal {
       files: this.#files,
       signingKey: this.signingKey,
       clock: options.clock ?? systemClock,
-      checkpointIntervalMs: options.checkpointIntervalMs ?? 10_000,
-      checkpointRecords: options.checkpointRecords ?? 10_000,
+      checkpointIntervalMs: Math.min(options.checkpointIntervalMs ?? 10_000, 30_000),
+      checkpointRecords: Math.min(options.checkpointRecords ?? 10_000, 10_000),
       isFull: () => this.#undrainedBytes() >= (options.undrainedBytesMax ?? 1 << 30),
       onCommitted: (position) => {
         this.#positions.committed = position;
