@@ -1,9 +1,8 @@
-import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Outcome } from "../../model/call.ts";
 import type { Exchange } from "../../model/exchange.ts";
 import type { Journal } from "../../model/ports/journal.ts";
 import type { Policy } from "../policy.ts";
-import { callIntent, endOf, endOfError } from "./call-record.ts";
+import { callIntent, endOf, endOfError, failureOf } from "./call-record.ts";
 
 /** What the telemetry learns of every exchange, once, at its end. */
 export interface ExchangeObserver {
@@ -21,7 +20,7 @@ export function auditPolicy(journal: Journal, observer: ExchangeObserver): Polic
       await journal.refused(callIntent(exchange), end);
     }
     observer.ended(exchange, end.status, end.errorCode, end.durationMs);
-    throw GatewayError.from(thrown);
+    throw failureOf(exchange, thrown);
   };
   const done = (exchange: Exchange, outcome: Outcome): Outcome => {
     const end = endOf(exchange, outcome);

@@ -53,7 +53,7 @@ const STATUS_BY_CODE: Partial<Record<GatewayError["code"], OutcomeStatus>> = {
 };
 
 export function endOfError(exchange: Exchange, thrown: unknown): CallEnd {
-  const error = GatewayError.from(thrown);
+  const error = failureOf(exchange, thrown);
   const status =
     STATUS_BY_CODE[error.code] ?? (exchange.intent === undefined ? "refused" : ("error" as OutcomeStatus));
   return {
@@ -62,4 +62,11 @@ export function endOfError(exchange: Exchange, thrown: unknown): CallEnd {
     durationMs: performance.now() - exchange.startedAt,
     resultBytes: 0,
   };
+}
+
+/** What ended the call: an interruption by our own shutdown is that, whatever error it surfaced as. */
+export function failureOf(exchange: Exchange, thrown: unknown): GatewayError {
+  const error = GatewayError.from(thrown);
+  if (exchange.cancellation.reason !== "shutdown" || error.code === "call_interrupted") return error;
+  return new GatewayError("call_interrupted", {}, { cause: thrown });
 }

@@ -93,6 +93,7 @@ function callInSession(
     openStream: () => session.openStream(),
     // 2025-11-25 transports: a disconnect is not a cancellation; the stream can be resumed.
     onGone: () => {},
+    onInterrupt: () => cancellation.cancel("shutdown"),
   });
   session.inFlight.set(id, cancellation);
   const exchange = sessionExchange(request, session, method, params, exact, cancellation, reply);

@@ -95,6 +95,10 @@ class ListenStream implements Waiter {
     this.events.keepAlive();
   }
 
+  interrupt(): void {
+    this.end();
+  }
+
   end(): void {
     const id = this.#read.id;
     const result = { resultType: "complete", _meta: { [Meta.subscriptionId]: id } };

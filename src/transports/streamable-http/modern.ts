@@ -44,7 +44,11 @@ export async function serveModern(
   return call(deps, request, read, exact);
 }
 
-export function refuse(request: EdgeRequest, id: RequestId | undefined, thrown: unknown): Response {
+export function refuse(
+  request: Pick<EdgeRequest, "arrival" | "headers">,
+  id: RequestId | undefined,
+  thrown: unknown,
+): Response {
   const error = GatewayError.from(thrown);
   return new Response(failureText(id, error, request.arrival.id, "modern"), {
     status: error.httpStatus,
@@ -83,6 +87,7 @@ function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: 
     openStream: (onGone) => new EventStream(onGone),
     // Streamable HTTP, "Cancellation": closing the response stream is the cancellation.
     onGone: () => cancellation.cancel("client_gone"),
+    onInterrupt: () => cancellation.cancel("shutdown"),
   });
   const exchange = newExchange({
     id: request.arrival.id,

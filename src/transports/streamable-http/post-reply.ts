@@ -25,6 +25,7 @@ export interface PostReplyInit {
   /** Opens the stream when the answer has to become one; `onGone` is called when its reader leaves. */
   readonly openStream: (onGone: () => void) => ReplyStream;
   readonly onGone: () => void;
+  readonly onInterrupt: () => void;
 }
 
 /**
@@ -80,6 +81,10 @@ export class PostReply implements Waiter {
 
   keepAlive(): void {
     if (this.#init.streams) this.#upgrade().keepAlive();
+  }
+
+  interrupt(): void {
+    this.#init.onInterrupt();
   }
 
   #upgrade(): ReplyStream {

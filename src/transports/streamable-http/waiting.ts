@@ -12,6 +12,8 @@ export interface Waiter {
   attend(): void;
   /** Called every 15 s of silence. */
   keepAlive(): void;
+  /** The process ends and waits no longer. */
+  interrupt(): void;
 }
 
 /**
@@ -33,6 +35,11 @@ export class WaitingRoom {
 
   leave(waiter: Waiter): void {
     this.#waiters.delete(waiter);
+  }
+
+  /** Ends every wait: calls get their error, streams their closing result. */
+  interrupt(): void {
+    for (const waiter of this.#waiters) waiter.interrupt();
   }
 
   #tick(): void {

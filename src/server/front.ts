@@ -1,0 +1,158 @@
+import { GatewayError } from "../errors/gateway-error.ts";
+import type { EndpointTable } from "../gateway/endpoint-table.ts";
+import type { Arrival } from "../model/arrival.ts";
+import type { Log } from "../model/ports/log.ts";
+import type { Principal } from "../model/principal.ts";
+import { corsHeaders, type OriginRule, preflightHeaders } from "../policy/origin/origin.ts";
+import type { Next } from "../policy/policy.ts";
+import type { EdgeRequest } from "../transports/streamable-http/edge.ts";
+import { refuse } from "../transports/streamable-http/modern.ts";
+import { nextCorrelationId } from "./correlation-id.ts";
+import { problemResponse } from "./problem.ts";
+import { type Match, matchRoute } from "./routes.ts";
+
+/** An arrival with its route and the headers its answer will carry. */
+export interface Visit extends Arrival {
+  readonly match: Match | undefined;
+  readonly headers: Record<string, string>;
+}
+/** A visit past the door. */
+export interface Admitted {
+  readonly arrival: Arrival;
+  readonly match: Match;
+  readonly headers: Record<string, string>;
+}
+
+export interface FrontDeps {
+  readonly door: (terminal: Next<Arrival, Response>) => Next<Arrival, Response>;
+  readonly origins: OriginRule;
+  readonly endpoints: EndpointTable;
+  /** Serves an MCP endpoint; see `transports/streamable-http/endpoint.ts`. */
+  readonly serveMcp: (request: EdgeRequest) => Promise<Response>;
+  /** Serves everything else. */
+  readonly serveControl: (admitted: Admitted) => Response | Promise<Response>;
+  readonly concurrentRequestsMax: number;
+  readonly accepting: () => boolean;
+  readonly secure: boolean;
+  readonly log: Log;
+}
+
+/**
+ * From a socket's request to an answer: correlation id, route, door, plane. Nothing thrown below leaves here as
+ * anything but an error of the catalogue.
+ */
+export class Front {
+  readonly #deps: FrontDeps;
+  readonly #enter: Next<Arrival, Response>;
+  #underWay = 0;
+  #refused = 0;
+
+  constructor(deps: FrontDeps) {
+    this.#deps = deps;
+    this.#enter = deps.door((arrival) => this.#admit(arrival as Visit));
+  }
+
+  get underWay(): number {
+    return this.#underWay;
+  }
+  get refused(): number {
+    return this.#refused;
+  }
+
+  async serve(request: Request, peerAddress: string): Promise<Response> {
+    const id = nextCorrelationId();
+    const path = pathOf(request.url);
+    const match = matchRoute(path);
+    const open = match === undefined || match.route.access === "open";
+    const visit: Visit = {
+      request,
+      path,
+      id,
+      peerAddress,
+      credential: open || request.method === "OPTIONS" ? "none" : "required",
+      clientAddress: peerAddress,
+      principal: undefined,
+      match,
+      headers: this.#headers(id),
+    };
+    this.#underWay++;
+    try {
+      if (match === undefined) throw new GatewayError("not_found");
+      if (!open && !this.#deps.accepting()) throw new GatewayError("shutting_down");
+      if (!open && this.#underWay > this.#deps.concurrentRequestsMax) throw new GatewayError("overloaded");
+      const origin = request.headers.get("origin");
+      if (origin !== null && this.#deps.origins.allows(origin))
+        Object.assign(visit.headers, corsHeaders(origin));
+      return await this.#enter(visit);
+    } catch (thrown) {
+      return this.#refuse(visit, thrown);
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  #headers(id: string): Record<string, string> {
+    const headers: Record<string, string> = { "x-request-id": id, "x-content-type-options": "nosniff" };
+    if (this.#deps.secure) headers["strict-transport-security"] = "max-age=31536000";
+    return headers;
+  }
+
+  #preflight(visit: Visit): Response {
+    const { headers } = visit.request;
+    const origin = headers.get("origin");
+    if (origin === null) throw new GatewayError("method_not_allowed");
+    const wanted = headers.get("access-control-request-headers");
+    return new Response(null, {
+      status: 204,
+      headers: { ...visit.headers, ...preflightHeaders(origin, wanted) },
+    });
+  }
+
+  #admit(visit: Visit): Response | Promise<Response> {
+    const { match, headers, request } = visit;
+    if (match === undefined) throw new GatewayError("not_found");
+    if (request.method === "OPTIONS") return this.#preflight(visit);
+    if (!match.route.methods.includes(request.method)) throw new GatewayError("method_not_allowed");
+    if (match.route.serves !== "mcp") return this.#deps.serveControl({ arrival: visit, match, headers });
+    const principal = visit.principal as Principal;
+    const { namespace, server } = match.params;
+    const endpoint = this.#deps.endpoints.find({ namespace, server, path: visit.path }, principal);
+    if (endpoint === undefined) throw new GatewayError("not_found");
+    return this.#deps.serveMcp({
+      arrival: visit,
+      principal,
+      endpoint,
+      headers,
+      streams: takesStreams(request),
+    });
+  }
+
+  #refuse(visit: Visit, thrown: unknown): Response {
+    this.#refused++;
+    const { match, headers } = visit;
+    const error = GatewayError.from(thrown);
+    if (error.code === "internal") {
+      this.#deps.log.error({ correlationId: visit.id, path: visit.path, err: error.cause }, "request failed");
+    }
+    if (error.httpStatus === 401) headers["www-authenticate"] = "Bearer";
+    if (error.code === "method_not_allowed" && match !== undefined)
+      headers.allow = match.route.methods.join(", ");
+    if (error.httpStatus === 429 || error.httpStatus === 503) headers["retry-after"] = "1";
+    if (match?.route.serves !== "mcp") return problemResponse(error, visit.id, headers);
+    return refuse({ arrival: visit, headers }, undefined, error);
+  }
+}
+
+/** A missing or catch-all `Accept` is taken as JSON only: whoever wants streams says so. */
+function takesStreams(request: Request): boolean {
+  return request.headers.get("accept")?.includes("text/event-stream") === true;
+}
+
+/** Path of an absolute URL without building a URL object. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", 8);
+  if (start < 0) return "/";
+  const query = url.indexOf("?", start);
+  const path = query < 0 ? url.slice(start) : url.slice(start, query);
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+}

@@ -1,0 +1,44 @@
+import type { Server } from "bun";
+import type { Socket } from "../transports/streamable-http/post-reply.ts";
+import type { Front } from "./front.ts";
+
+export interface ListenSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined;
+  readonly bodyBytesMax: number;
+}
+
+/** Seconds without a byte before a socket is closed, while we wait for its client. */
+const IDLE_SECONDS = 10;
+/** The door refuses by the declared size with an answer; this bound is for bodies that declare none. */
+const UNDECLARED_MARGIN_BYTES = 1_024;
+
+/** The listening socket. `socket` serves the transports, `start` opens the port. */
+export class Listener {
+  #server: Server<undefined> | undefined;
+
+  readonly socket: Socket = {
+    keepOpen: (request) => this.#server?.timeout(request, 0),
+  };
+
+  /** @throws Error with the system's code (`EADDRINUSE`, `EACCES`) where the port cannot be had */
+  start(settings: ListenSettings, front: Front): { readonly port: number } {
+    const { tls } = settings;
+    this.#server = Bun.serve({
+      hostname: settings.host,
+      port: settings.port,
+      idleTimeout: IDLE_SECONDS,
+      maxRequestBodySize: settings.bodyBytesMax + UNDECLARED_MARGIN_BYTES,
+      ...(tls !== undefined && { tls: { cert: Bun.file(tls.certPath), key: Bun.file(tls.keyPath) } }),
+      fetch: (request, server) => front.serve(request, server.requestIP(request)?.address ?? ""),
+      error: () => new Response(null, { status: 500 }),
+    });
+    return { port: this.#server.port ?? settings.port };
+  }
+
+  /** Stops taking connections; those open end with their answers, or at once. */
+  async stop(atOnce: boolean): Promise<void> {
+    await this.#server?.stop(atOnce);
+  }
+}
