@@ -129,7 +129,7 @@ export class Exchange implements HttpResponse {
   pipe(onChunk: OnChunk): Promise<void> {
     this.#claim();
     try {
-      const coding = contentCoding(this.header("content-encoding"));
+      const coding = contentCoding(this.#head?.contentEncoding);
       if (coding !== undefined) return pipeDecoded(coding, (onCoded) => this.#pipeRaw(onCoded), onChunk);
       return this.#pipeRaw(onChunk);
     } catch (failure) {
@@ -223,7 +223,7 @@ export class Exchange implements HttpResponse {
     if (first === undefined) return "";
     let bytes = this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks, this.#heldBytes);
     this.#chunks = [];
-    const coding = contentCoding(this.header("content-encoding"));
+    const coding = contentCoding(this.#head?.contentEncoding);
     if (coding !== undefined) bytes = decodeWhole(coding, bytes, this.request.bodyBytesMax);
     const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
     return bytes.toString("utf8", start);

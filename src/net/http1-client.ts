@@ -28,6 +28,8 @@ export interface Http1ClientOptions {
   readonly extraCa?: readonly string[];
 }
 
+const HEADER_BLOCK = /^(?:[!-9;-~]+:[\t\x20-\x7e]*\r\n)*$/;
+
 class Target implements HttpTarget {
   readonly origin: string;
   readonly path: string;
@@ -36,6 +38,8 @@ class Target implements HttpTarget {
   readonly pool: ConnectionPool;
   /** What follows the method up to the request's own header lines. */
   readonly requestRest: string;
+  /** The header block last found valid: callers mostly send the same one. */
+  #validBlock = "";
 
   constructor(guarded: GuardedUrl, origin: string, pool: ConnectionPool) {
     const { url } = guarded;
@@ -45,6 +49,14 @@ class Target implements HttpTarget {
     this.guarded = guarded;
     this.pool = pool;
     this.requestRest = ` ${this.path} HTTP/1.1\r\nhost: ${url.host}\r\naccept-encoding: identity\r\n`;
+  }
+
+  /** @throws TypeError for a block that is not whole header lines of visible ASCII: it could forge a request */
+  validate(headerBlock: string): void {
+    if (headerBlock === this.#validBlock) return;
+    if (!HEADER_BLOCK.test(headerBlock))
+      throw new TypeError("The header block is not a sequence of header lines.");
+    this.#validBlock = headerBlock;
   }
 }
 
@@ -86,11 +98,12 @@ export class Http1Client implements HttpClient {
 
   /**
    * Resolves at the response's head.
-   * @throws HttpFailure of every kind but `too_large`; the promise rejects
+   * @throws HttpFailure of every kind but `too_large`; the promise rejects. TypeError for a header block that is none.
    */
   request(request: HttpRequest): Promise<HttpResponse> {
     const { target } = request;
     if (!(target instanceof Target)) throw new Error("The target was not made by this client.");
+    target.validate(request.headerBlock);
     const exchange = new Exchange(request);
     if (exchange.settled) return exchange.response;
     const connection = target.pool.take();
@@ -131,16 +144,16 @@ export class Http1Client implements HttpClient {
   }
 }
 
-/** Writes head and body as one message. */
+/** Writes head and body as one message. The head is ASCII: the URL parser and `validate` saw to that. */
 function send(exchange: Exchange, target: Target, connection: Connection): void {
   const { method, headerBlock, body } = exchange.request;
   const head = method + target.requestRest + headerBlock;
   if (body === undefined) {
     const text = head + (method === "GET" || method === "HEAD" ? "\r\n" : "content-length: 0\r\n\r\n");
-    connection.run(exchange, text, Buffer.byteLength(text));
+    connection.run(exchange, text, text.length);
     return;
   }
   const bodyBytes = Buffer.byteLength(body);
   const start = `${head}content-length: ${bodyBytes}\r\n\r\n`;
-  connection.run(exchange, start + body, Buffer.byteLength(start) + bodyBytes);
+  connection.run(exchange, start + body, start.length + bodyBytes);
 }

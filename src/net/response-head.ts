@@ -19,6 +19,8 @@ export interface ResponseHead {
   readonly keepAlive: boolean;
   /** `Keep-Alive: timeout`, in seconds; -1 without one. */
   readonly keepAliveS: number;
+  /** `Content-Encoding`, repeated ones joined. */
+  readonly contentEncoding: string | undefined;
   /** The lines as received, from the first header on; each ends with CR LF. */
   readonly lines: string;
 }
@@ -43,6 +45,7 @@ export function parseHead(text: string): ResponseHead {
   let chunked = false;
   let keepAlive = isHttp11;
   let keepAliveS = -1;
+  let contentEncoding: string | undefined;
   let at = linesStart;
   while (at < text.length) {
     let colon = at;
@@ -50,11 +53,15 @@ export function parseHead(text: string): ResponseHead {
     if (colon === at || text.charCodeAt(colon) !== COLON)
       throw new MalformedResponse("a header line without a name");
     const end = text.indexOf("\r\n", colon);
-    // The lengths of content-length, transfer-encoding and connection/keep-alive; other lines cost no allocation.
+    // The lengths of content-length, content-encoding, transfer-encoding and connection/keep-alive; other lines cost no allocation.
     switch (colon - at) {
       case 14:
         if (isNamed(text, at, colon, "content-length"))
           contentLength = parseContentLength(text.slice(colon + 1, end).trim(), contentLength);
+        break;
+      case 16:
+        if (isNamed(text, at, colon, "content-encoding"))
+          contentEncoding = addValue(contentEncoding, text.slice(colon + 1, end));
         break;
       case 17:
         if (isNamed(text, at, colon, "transfer-encoding")) {
@@ -82,7 +89,15 @@ export function parseHead(text: string): ResponseHead {
   if (chunked && contentLength !== -1)
     throw new MalformedResponse("both Transfer-Encoding and Content-Length");
   if (chunked && !isHttp11) throw new MalformedResponse("Transfer-Encoding in HTTP/1.0");
-  return { status, contentLength, chunked, keepAlive, keepAliveS, lines: text.slice(linesStart) };
+  return {
+    status,
+    contentLength,
+    chunked,
+    keepAlive,
+    keepAliveS,
+    contentEncoding,
+    lines: text.slice(linesStart),
+  };
 }
 
 /** The value of a header, repeated ones joined by ", "; `name` in lower case. */
@@ -93,12 +108,16 @@ export function headerValue(lines: string, name: string): string | undefined {
     const end = lines.indexOf("\r\n", at);
     const colon = at + name.length;
     if (lines.charCodeAt(colon) === COLON && isNamed(lines, at, colon, name)) {
-      const found = lines.slice(colon + 1, end).trim();
-      value = value === undefined ? found : `${value}, ${found}`;
+      value = addValue(value, lines.slice(colon + 1, end));
     }
     at = end + 2;
   }
   return value;
+}
+
+function addValue(previous: string | undefined, raw: string): string {
+  const value = raw.trim();
+  return previous === undefined ? value : `${previous}, ${value}`;
 }
 
 function parseStatusLine(text: string): number {
