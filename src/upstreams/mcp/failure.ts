@@ -67,7 +67,11 @@ const FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /** Why an exchange was cut, by the reason of the call's own cancellation. */
-export function cancelled(call: UpstreamCall, server: string, cause?: unknown): UpstreamFailure {
+export function cancelled(
+  call: Pick<UpstreamCall, "cancellation">,
+  server: string,
+  cause?: unknown,
+): UpstreamFailure {
   switch (call.cancellation.reason) {
     case "deadline":
       return new UpstreamFailure("upstream_timeout", { server, seconds: "its time" }, { cause });
