@@ -12,6 +12,7 @@ import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { bodySizePolicy } from "../policy/body-size/body-size.ts";
 import { deadlinePolicy } from "../policy/deadline/deadline.ts";
 import { type HostSettings, hostPolicy } from "../policy/host/host.ts";
+import { mirroredHeadersPolicy } from "../policy/mirrored-headers/mirrored-headers.ts";
 import { type OriginRule, originPolicy } from "../policy/origin/origin.ts";
 import type { Layer } from "../policy/policy.ts";
 import { recordPolicy } from "../policy/record/record.ts";
@@ -86,6 +87,11 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
       name: "authorize",
       reason: "before anything that would show, by its answer or its time, that the target exists",
       policy: authorizePolicy(deps.permissions),
+    },
+    {
+      name: "mirrored-headers",
+      reason: "only now is it known which arguments the tool wants mirrored",
+      policy: mirroredHeadersPolicy(),
     },
     {
       name: "deadline",

@@ -45,6 +45,8 @@ export interface Exchange extends BackChannel {
   readonly wantsProgress: boolean;
   readonly clientAddress: string;
   readonly traceparent: string | undefined;
+  /** Headers that mirror arguments (2026-07-28); undefined where the client's revision has none. */
+  readonly mirroredHeader: ((name: string) => string | undefined) | undefined;
   readonly cancellation: Cancellation;
   /** `performance.now()` at arrival. */
   readonly startedAt: number;
@@ -67,6 +69,7 @@ export interface ExchangeInit {
   readonly wantsProgress: boolean;
   readonly clientAddress: string;
   readonly traceparent: string | undefined;
+  readonly mirroredHeader: ((name: string) => string | undefined) | undefined;
   readonly cancellation: Cancellation;
   readonly startedAt: number;
   notify(notification: JsonRpcNotification): void;

@@ -31,7 +31,7 @@ export function stringifyExact(value: JsonValue | undefined): string {
   if (Array.isArray(value)) return `[${value.map(stringifyExact).join(",")}]`;
   const order = (value as Ordered)[KEY_ORDER];
   const keys = order
-    ? [...order.filter((key) => key in value), ...Object.keys(value).filter((key) => !order.includes(key))]
+    ? [...order.filter((key) => Object.hasOwn(value, key)), ...Object.keys(value).filter((key) => !order.includes(key))]
     : Object.keys(value);
   const members: string[] = [];
   for (const key of keys) {
@@ -91,7 +91,7 @@ class ExactParser {
       const key = this.#string();
       this.#space();
       this.#at++;
-      if (!(key in object)) order.push(key);
+      if (!Object.hasOwn(object, key)) order.push(key);
       if (/^(0|[1-9]\d{0,9})$/.test(key)) indexed = true;
       object[key] = this.value();
     }

@@ -5,6 +5,7 @@ import type { Relay } from "../../model/ports/relay.ts";
 import type { Sealer } from "../../model/ports/sealer.ts";
 import type { SessionLedger } from "../../model/ports/session-ledger.ts";
 import type { Principal } from "../../model/principal.ts";
+import type { SessionRecord } from "../../model/session-record.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
 import { asObject } from "../../protocol/modern/codec.ts";
 import type { LegacyRevision } from "../../protocol/revision.ts";
@@ -74,16 +75,7 @@ export class LegacySessions {
     }
     const session = new LegacySession(identity, principal, endpoint, this.#relay, this.#clock.now());
     this.#sessions.set(identity.id, session);
-    this.#ledger.opened({
-      id: identity.id,
-      organizationId: endpoint.organizationId,
-      namespaceId: endpoint.namespaceId,
-      serverId: identity.serverId,
-      principalId: principal.id,
-      revision,
-      clientName: typeof info?.name === "string" ? info.name.slice(0, 128) : undefined,
-      startedAt: this.#clock.now(),
-    });
+    this.#ledger.opened(recordOf(identity, endpoint, this.#clock.now()));
     return { sealedId, session };
   }
 
@@ -115,7 +107,7 @@ export class LegacySessions {
   async end(session: LegacySession): Promise<void> {
     this.#sessions.delete(session.identity.id);
     session.close("client_cancelled");
-    await this.#ledger.ended(session.identity.id);
+    await this.#ledger.ended(session.endpoint.organizationId, session.identity.id);
   }
 
   keepAlive(): void {
@@ -133,7 +125,8 @@ export class LegacySessions {
     principal: Principal,
     endpoint: Endpoint,
   ): Promise<LegacySession> {
-    if (await this.#ledger.isEnded(identity.id)) throw new GatewayError("session_unknown");
+    if (await this.#ledger.isEnded(endpoint.organizationId, identity.id))
+      throw new GatewayError("session_unknown");
     const held = this.#sessions.get(identity.id);
     if (held !== undefined) return held;
     this.#makeRoom();
@@ -160,6 +153,29 @@ export class LegacySessions {
       if (session.idle && session.lastActiveAt < oldest) void this.end(session);
     }
   }
+}
+
+function recordOf(identity: SessionIdentity, endpoint: Endpoint, now: number): SessionRecord {
+  const { name, version } = identity.info ?? {};
+  return {
+    id: identity.id,
+    organizationId: endpoint.organizationId,
+    namespaceId: endpoint.namespaceId,
+    serverId: identity.serverId ?? null,
+    status: "active",
+    protocol: "streamable-http",
+    protocolVersion: identity.revision,
+    clientId: name === undefined ? null : `${String(name)} ${String(version)}`.trim(),
+    connectionId: null,
+    principalId: identity.principalId,
+    userId: null,
+    logLevel: null,
+    subscriptions: [],
+    upstreamSessions: {},
+    startedAt: now,
+    lastActivityAt: now,
+    endedAt: null,
+  };
 }
 
 /** Only what the gateway can ask a client for. */

@@ -140,6 +140,7 @@ function sessionExchange(
     wantsProgress: progressToken !== undefined,
     clientAddress: request.arrival.clientAddress,
     traceparent: request.arrival.request.headers.get("traceparent") ?? undefined,
+    mirroredHeader: undefined,
     cancellation,
     startedAt: reply.startedAt,
     notify: (notification) => forward(session, reply, progressToken, notification),

@@ -107,6 +107,7 @@ function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: 
     wantsProgress: meta.progressToken !== undefined,
     clientAddress: request.arrival.clientAddress,
     traceparent: meta.traceparent ?? request.arrival.request.headers.get("traceparent") ?? undefined,
+    mirroredHeader: (name) => request.arrival.request.headers.get(name) ?? undefined,
     cancellation,
     startedAt: reply.startedAt,
     notify: (notification) => forward(reply, meta, notification),
