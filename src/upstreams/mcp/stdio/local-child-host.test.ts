@@ -1,0 +1,258 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { resolve } from "node:path";
+import {
+  channelContext,
+  Observer,
+  processesWith,
+  serverDefinition,
+  silentLog,
+  stdio,
+  until,
+  zombiesOf,
+} from "../../../../test/fixtures/children/harness.ts";
+import type { Child, ChildLimits } from "../../../model/ports/child-host.ts";
+import { connectStdio } from "./connect-stdio.ts";
+import { LocalChildHost } from "./local-child-host.ts";
+
+const root = resolve(import.meta.dir, "../../../..");
+const TINY = `${root}/test/fixtures/children/tiny.sh`;
+const GATEWAY = `${root}/test/fixtures/children/gateway.ts`;
+const limits: ChildLimits = { lineBytesMax: 100_000, unsentBytesMax: 100_000 };
+
+const hosts: LocalChildHost[] = [];
+afterAll(() => Promise.all(hosts.map((host) => host.close())));
+function newHost(): LocalChildHost {
+  const host = new LocalChildHost(process.env, silentLog);
+  hosts.push(host);
+  return host;
+}
+
+interface Started {
+  readonly child: Child;
+  readonly tag: string;
+  readonly lines: string[];
+  readonly ends: { reason: string; orderly: boolean }[];
+}
+/** Starts a shell script whose processes can be recognised by `tag`. */
+function shell(host: LocalChildHost, script: string): Started {
+  const tag = crypto.randomUUID();
+  const lines: string[] = [];
+  const ends: Started["ends"] = [];
+  const child = host.start(
+    {
+      label: "t",
+      command: "/bin/sh",
+      args: ["-c", script],
+      environment: { TAG: tag },
+      workingDir: undefined,
+    },
+    limits,
+    { onLine: (line) => lines.push(line), onEnd: (end) => ends.push(end) },
+  );
+  return { child, tag, lines, ends };
+}
+const left = (tag: string) => processesWith(`TAG=${tag}`).length;
+
+describe("stopping a child", () => {
+  test.concurrent.each([
+    ["ends by itself when its input closes", "cat", 1_000],
+    ["ignores the end of its input", "sleep 1000", 4_000],
+    ["ignores SIGTERM as well", "trap '' TERM; while :; do sleep 1; done", 6_000],
+    ["left a process in its group", "sleep 1000 & cat", 4_000],
+    ["left one that ignores SIGTERM", "(trap '' TERM; while :; do sleep 1; done) & cat", 6_000],
+    ["left one in a session of its own", "setsid sleep 1000 & cat", 4_000],
+    [
+      "left one there that ignores SIGTERM",
+      "setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' & cat",
+      6_000,
+    ],
+    ["left a double fork", "(setsid sh -c 'sleep 1000 & sleep 1000 &' &); cat", 4_000],
+  ])(
+    "that %s leaves nothing behind",
+    async (_, script, withinMs) => {
+      const { child, tag, ends } = shell(newHost(), script);
+      await until(() => left(tag) >= (script.includes("&") ? 2 : 1));
+      const started = Date.now();
+      await child.stop();
+      expect(Date.now() - started).toBeLessThan(withinMs);
+      expect(left(tag)).toBe(0);
+      expect(child.state.status).toBe("exited");
+      // Whoever stops it knows.
+      expect(ends).toEqual([]);
+    },
+    15_000,
+  );
+
+  test.concurrent("a crash cleans up what the child had started", async () => {
+    const { tag, ends } = shell(newHost(), "setsid sleep 1000 & sleep 1000 & sleep 0.2; exit 9");
+    await until(() => ends.length > 0);
+    expect(ends).toEqual([{ reason: "the process exited with code 9", orderly: false }]);
+    await until(() => left(tag) === 0);
+  }, 10_000);
+
+  test.concurrent("closing only its output ends a child", async () => {
+    const { tag, ends, child } = shell(newHost(), "exec >&-; sleep 1000");
+    await until(() => ends.length > 0);
+    expect(ends[0]?.reason).toBe("the process closed its output");
+    await until(() => left(tag) === 0, 10_000);
+    expect(child.state.error).toBe("the process closed its output");
+  }, 15_000);
+});
+
+describe("a child's pipes", () => {
+  test("lines arrive whole, in order, with the last words of a dying process", async () => {
+    const { lines, ends } = shell(
+      newHost(),
+      "printf 'a\\nb'; sleep 0.1; printf 'c\\r\\n\\n'; echo last; exit 0",
+    );
+    await until(() => ends.length > 0);
+    expect(lines).toEqual(["a", "bc", "last"]);
+    expect(ends[0]).toEqual({ reason: "the process exited with code 0", orderly: true });
+  });
+
+  test("an endless line is given up at the bound", async () => {
+    const { lines, ends, tag } = shell(newHost(), "tr '\\0' x </dev/zero");
+    await until(() => ends.length > 0);
+    expect(ends[0]?.reason).toContain("exceeds 100000 bytes");
+    expect(lines).toEqual([]);
+    await until(() => left(tag) === 0, 10_000);
+  }, 15_000);
+
+  test("a child that never reads is written to up to the bound, then refused", async () => {
+    const { child } = shell(newHost(), "sleep 1000");
+    const line = "x".repeat(50_000);
+    const refusal = () => {
+      for (let i = 0; i < 100; i++) void Promise.resolve(child.write(line)).catch(() => {});
+    };
+    expect(refusal).toThrow(/does not read its input/);
+  }, 10_000);
+
+  test("a child that reads slowly gets everything", async () => {
+    const { child, lines } = shell(newHost(), "sleep 0.3; head -c 500000 | wc -c");
+    for (let i = 0; i < 10; i++) await child.write("y".repeat(49_999));
+    await until(() => lines.length > 0);
+    expect(lines).toEqual(["500000"]);
+  });
+
+  test("the last 64 lines of stderr are kept, long ones cut", async () => {
+    const { child, ends } = shell(
+      newHost(),
+      'i=0; while [ $i -lt 100 ]; do echo "line $i" >&2; i=$((i+1)); done; printf "%05000d\\n" 7 >&2',
+    );
+    await until(() => ends.length > 0);
+    expect(child.stderrTail).toHaveLength(64);
+    expect(child.stderrTail[0]).toBe("line 37");
+    expect(child.stderrTail[63]).toBe("0".repeat(2048));
+  });
+
+  test("a flood of stderr does not hold the gateway up", async () => {
+    shell(newHost(), "yes complaint >&2");
+    let latest = Date.now();
+    let longest = 0;
+    for (let i = 0; i < 50; i++) {
+      await Bun.sleep(10);
+      longest = Math.max(longest, Date.now() - latest);
+      latest = Date.now();
+    }
+    expect(longest).toBeLessThan(200);
+  }, 10_000);
+});
+
+/** Opens and closes whole sessions, a few at a time, of every kind of child. */
+async function churn(sessions: number): Promise<void> {
+  const host = newHost();
+  const tag = crypto.randomUUID();
+  const kinds = ["plain", "plain", "fork", "plain", "setsid", "plain", "plain", "plain", "plain", "deaf"];
+  const queue = Array.from({ length: sessions }, (_, index) => kinds[index % kinds.length] as string);
+  const context = { ...channelContext(), childHost: host };
+  const worker = async () => {
+    for (let kind = queue.pop(); kind !== undefined; kind = queue.pop()) {
+      const server = serverDefinition(stdio(TINY, [kind], { environment: { TAG: tag } }));
+      const connection = await connectStdio(server, new Observer().request, {}, context);
+      expect(connection.revision).toBe("2024-11-05");
+      await connection.close();
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+  expect(left(tag)).toBe(0);
+  expect(zombiesOf(process.pid)).toEqual([]);
+}
+
+test("100 sessions opened and closed leave no orphan and no zombie", () => churn(100), 60_000);
+test.skipIf(process.env.MCP_GATEWAY_TEST_LONG === undefined)(
+  "500 sessions opened and closed leave no orphan and no zombie",
+  () => churn(500),
+  180_000,
+);
+
+describe("the end of the gateway", () => {
+  async function gateway(...scripts: string[]) {
+    const tag = crypto.randomUUID();
+    const process_ = Bun.spawn(
+      [process.execPath, GATEWAY, ...scripts.map((script) => `T=${tag}; export T; ${script}`)],
+      {
+        stdin: "pipe",
+        stdout: "pipe",
+      },
+    );
+    const reader = process_.stdout.getReader();
+    const first = new TextDecoder().decode((await reader.read()).value);
+    const { watchdog } = JSON.parse(first) as { watchdog: number };
+    return { process: process_, watchdog, tag };
+  }
+  const alive = (pid: number) => {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const tagged = (tag: string) => processesWith(`T=${tag}`).length;
+
+  test.concurrent("killed: everything it started is gone within 10 s", async () => {
+    const held = await gateway(
+      "sleep 1000; true",
+      "trap '' TERM; while :; do sleep 1; done",
+      "setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' & sleep 1000",
+      "env -i /bin/sleep 1000; true",
+    );
+    await until(() => tagged(held.tag) >= 3);
+    held.process.kill("SIGKILL");
+    const killedAt = Date.now();
+    await until(() => tagged(held.tag) === 0 && !alive(held.watchdog), 10_000);
+    expect(Date.now() - killedAt).toBeLessThan(10_000);
+  }, 20_000);
+
+  test.concurrent.each(["close", "exit"])(
+    "in order (%s): nothing is left, the watchdog neither",
+    async (how) => {
+      const held = await gateway("sleep 1000 & cat");
+      await until(() => tagged(held.tag) >= 1);
+      held.process.stdin.write(how);
+      held.process.stdin.end();
+      await until(() => tagged(held.tag) === 0 && !alive(held.watchdog), 10_000);
+      held.process.kill();
+      await held.process.exited;
+    },
+    20_000,
+  );
+
+  test.concurrent("a watchdog that was killed is replaced", async () => {
+    const host = newHost();
+    shell(host, "cat");
+    const first = host.watchdogPid as number;
+    process.kill(first, "SIGKILL");
+    await until(() => host.watchdogPid !== undefined && host.watchdogPid !== first);
+    expect(alive(host.watchdogPid as number)).toBe(true);
+  });
+});
+
+test("what ran and how it ended can be listed", async () => {
+  const host = newHost();
+  const { child, ends } = shell(host, "kill -USR1 $$");
+  expect(host.children()).toMatchObject([{ pid: child.state.pid, label: "t", status: "running" }]);
+  await until(() => ends.length > 0);
+  await until(() => host.children()[0]?.status === "exited");
+  expect(host.children()).toMatchObject([{ signal: "SIGUSR1", exitCode: undefined }]);
+});
