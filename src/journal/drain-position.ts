@@ -51,9 +51,9 @@ export class SharedPositions {
   readonly buffer: SharedArrayBuffer;
   readonly #cells: BigInt64Array<SharedArrayBuffer>;
 
-  static readonly sinksMax = 15;
+  static readonly sinksMax = 14;
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(8 * (SharedPositions.sinksMax + 1))) {
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(8 * (SharedPositions.sinksMax + 2))) {
     this.buffer = buffer;
     this.#cells = new BigInt64Array(buffer);
   }
@@ -63,10 +63,17 @@ export class SharedPositions {
   set committed(position: number) {
     Atomics.store(this.#cells, 0, BigInt(position));
   }
+  /** How many chains of dead processes were made ready to be drained. */
+  get recoveries(): number {
+    return Number(Atomics.load(this.#cells, 1));
+  }
+  countRecovery(): void {
+    Atomics.add(this.#cells, 1, 1n);
+  }
   drained(sinkIndex: number): number {
-    return Number(Atomics.load(this.#cells, sinkIndex + 1));
+    return Number(Atomics.load(this.#cells, sinkIndex + 2));
   }
   setDrained(sinkIndex: number, position: number): void {
-    Atomics.store(this.#cells, sinkIndex + 1, BigInt(position));
+    Atomics.store(this.#cells, sinkIndex + 2, BigInt(position));
   }
 }

@@ -6,7 +6,7 @@ import { mergeEnds, rowOf } from "./drain-record.ts";
 import { isTakenOverBy } from "./lease.ts";
 import { parseLine } from "./line.ts";
 import { Quarantine } from "./quarantine.ts";
-import { recoveredEnd } from "./recovery.ts";
+import { markerOf } from "./recovery.ts";
 
 export interface DrainOptions {
   readonly journalDir: string;
@@ -26,7 +26,6 @@ export type DrainEvent =
   | { readonly kind: "quarantined"; readonly sink: string; readonly record: string; readonly reason: string };
 
 const batchRecordsMax = 1_000;
-const othersIntervalMs = 1_000;
 const backOffFirstMs = 100;
 const backOffMaxMs = 2_000;
 /** An error that does not say what it is counts as an outage this often, then its batch is taken apart. */
@@ -43,7 +42,7 @@ export class Drain {
   #isStopping = false;
   #wake: (() => void) | undefined;
   #running: Promise<void> | undefined;
-  #othersLookedAt = Number.NEGATIVE_INFINITY;
+  #recoveriesSeen = 0;
   records = 0;
   quarantined = 0;
 
@@ -82,18 +81,27 @@ export class Drain {
     }
   }
 
+  /**
+   * Chains taken over come before the own one: it holds the outcomes that close their calls, and a store takes an
+   * outcome after its intent. The end is read before the count, so whatever closing it includes is counted.
+   */
   async #round(): Promise<number> {
     const { journalDir, chainId, positions } = this.#options;
+    const end = positions.committed;
+    const { recoveries } = positions;
     let moved = 0;
-    const now = performance.now();
-    const looksAtOthers = this.#isStopping || now - this.#othersLookedAt >= othersIntervalMs;
-    if (looksAtOthers) this.#othersLookedAt = now;
-    for (const other of looksAtOthers ? chainsIn(journalDir) : []) {
-      if (other === chainId || !isTakenOverBy(journalDir, other, chainId)) continue;
-      const end = recoveredEnd(join(journalDir, other));
-      if (end !== undefined) moved += await this.#drainChain(other, end);
+    if (recoveries !== this.#recoveriesSeen) {
+      for (const other of chainsIn(journalDir)) {
+        if (other === chainId || !isTakenOverBy(journalDir, other, chainId)) continue;
+        const dir = join(journalDir, other);
+        const otherEnd = markerOf(dir)?.end;
+        if (otherEnd === undefined) break;
+        moved += await this.#drainChain(other, otherEnd);
+        if (this.#positionOf(other, dir).value < otherEnd) return moved;
+      }
+      this.#recoveriesSeen = recoveries;
     }
-    return moved + (await this.#drainChain(chainId, positions.committed));
+    return moved + (await this.#drainChain(chainId, end));
   }
 
   async #drainChain(chainId: string, end: number): Promise<number> {

@@ -11,7 +11,14 @@ import type { DrainEvent } from "./drain.ts";
 import { readDrained, SharedPositions } from "./drain-position.ts";
 import type { RunningDrain, StartDrain } from "./drain-thread.ts";
 import { createLeased, finish, heartbeat, isTakenOverBy, release } from "./lease.ts";
-import { type RecoveredChain, recoverChain, type TakenChain, takeAbandoned } from "./recovery.ts";
+import {
+  mark,
+  markerOf,
+  type RecoveredChain,
+  recoverChain,
+  type TakenChain,
+  takeAbandoned,
+} from "./recovery.ts";
 import { retireSegments } from "./retirement.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import { openSigningKey, publishPublicKey, type SigningKey } from "./signing-key.ts";
@@ -79,6 +86,7 @@ export class FileJournal implements Journal {
   #takenUndrainedBytes = 0;
   #closedAsUnknown = 0;
   #tornBytes = 0;
+  #quarantinedSince = 0;
   #failureLoggedAt = Number.NEGATIVE_INFINITY;
 
   /** Opens a new chain. Throws the file system's error where the directory cannot be written. */
@@ -195,10 +203,7 @@ export class FileJournal implements Journal {
       try {
         this.#toRecover.push(...takeAbandoned(this.#dir, this.chainId));
         for (let next = this.#toRecover[0]; next !== undefined; next = this.#toRecover[0]) {
-          const recovered = await recoverChain(this.#dir, next.chainId, next.takenOverFrom);
-          await this.#closeOpenCalls(recovered);
-          this.#taken.set(next.chainId, recovered.end);
-          this.#tornBytes += recovered.tornBytes;
+          await this.#recover(next);
           this.#toRecover.shift();
         }
       } catch (failure) {
@@ -206,6 +211,22 @@ export class FileJournal implements Journal {
       }
     });
     return this.#recovering;
+  }
+
+  async #recover({ chainId, takenOverFrom }: TakenChain): Promise<void> {
+    const dir = join(this.#dir, chainId);
+    const marker = markerOf(dir);
+    if (marker?.closedBy !== undefined) {
+      this.#positions.countRecovery();
+      this.#taken.set(chainId, marker.end);
+      return;
+    }
+    const recovered = await recoverChain(this.#dir, chainId, takenOverFrom);
+    this.#positions.countRecovery();
+    await this.#closeOpenCalls(recovered);
+    mark(dir, { end: recovered.end, closedBy: this.chainId });
+    this.#taken.set(chainId, recovered.end);
+    this.#tornBytes += recovered.tornBytes;
   }
 
   async #closeOpenCalls(recovered: RecoveredChain): Promise<void> {
@@ -236,6 +257,7 @@ export class FileJournal implements Journal {
       }
       if (this.#rounds % slowHousekeepingRounds !== 0) return;
       void this.#recoverAbandoned();
+      this.#recordQuarantined();
       this.retireDrained();
     } catch (failure) {
       this.#logFailure(failure, 0);
@@ -285,6 +307,14 @@ export class FileJournal implements Journal {
     for (const { signature: _, ...detail } of retired) void this.#writer.appendOwn("journal.retired", detail);
   }
 
+  /** One record for all of half a minute: a sink that refuses this very record must not start a loop. */
+  #recordQuarantined(): void {
+    const records = this.#quarantinedSince;
+    if (records === 0) return;
+    this.#quarantinedSince = 0;
+    void this.#writer.appendOwn("journal.quarantined", { records });
+  }
+
   #undrainedBytes(): number {
     if (this.#drain === undefined) return 0;
     let least = this.#files.position;
@@ -298,7 +328,7 @@ export class FileJournal implements Journal {
     const { kind, ...fields } = event;
     if (kind === "quarantined") {
       this.#options.log?.error(fields, "a record was refused by a sink and put into quarantine");
-      void this.#writer.appendOwn("journal.quarantined", fields);
+      this.#quarantinedSince++;
     } else if (kind === "outage") {
       this.#options.log?.error(fields, "a sink of the journal is out; records are kept and tried again");
     } else {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chainsIn, fileBytes, type LineAt, linesOf, segmentsOf } from "./chain-dir.ts";
 import { forgetDrained } from "./drain-position.ts";
@@ -34,15 +34,42 @@ export function takeAbandoned(journalDir: string, ownChainId: string): TakenChai
     const lease = leaseOf(journalDir, chainId);
     if (lease.state !== "abandoned") continue;
     if (!takeOver(journalDir, chainId, lease.file, ownChainId)) continue;
-    if (lease.bootId !== thisBootId()) forgetDrained(join(journalDir, chainId));
+    if (lease.bootId !== thisBootId()) {
+      // What was drained or closed since may not have reached a disk before the power went.
+      forgetDrained(join(journalDir, chainId));
+      rmSync(join(journalDir, chainId, markerName), { force: true });
+    }
     taken.push({ chainId, takenOverFrom: lease.takenOverBy });
   }
   return taken;
 }
 
+const markerName = "recovered";
+
+/** The file `recovered` of a chain. */
+interface Marker {
+  readonly end: number;
+  /** The chain that holds the outcomes of its open calls, once it does. */
+  readonly closedBy?: string;
+}
+
+export function markerOf(chainDir: string): Marker | undefined {
+  try {
+    return JSON.parse(readFileSync(join(chainDir, markerName), "utf8")) as Marker;
+  } catch {
+    return undefined;
+  }
+}
+
+export function mark(chainDir: string, marker: Marker): void {
+  const path = join(chainDir, markerName);
+  writeFileSync(`${path}.draft`, JSON.stringify(marker));
+  renameSync(`${path}.draft`, path);
+}
+
 /**
  * Reads a taken chain through, cuts its torn tail, and finds the calls left open. Gives way to the event loop every
- * few thousand lines. What an earlier, interrupted recovery closed already (in the chain of `takenOverFrom`) is left out.
+ * few thousand lines. What an earlier, interrupted recovery closed already, in some later chain, is left out.
  */
 export async function recoverChain(
   journalDir: string,
@@ -69,7 +96,11 @@ export async function recoverChain(
       end -= tornBytes;
     }
   }
-  if (takenOverFrom !== undefined) subtractClosed(join(journalDir, takenOverFrom), open);
+  if (takenOverFrom !== undefined) {
+    for (const later of chainsIn(journalDir)) {
+      if (later > chainId && open.size > 0) subtractClosed(join(journalDir, later), open);
+    }
+  }
   const recovered: RecoveredChain = {
     chainId,
     openCalls: [...open].map(([callId, tenant]) => ({ callId, tenant })),
@@ -77,19 +108,8 @@ export async function recoverChain(
     end,
     tornBytes,
   };
-  const path = join(dir, "recovered");
-  writeFileSync(`${path}.draft`, JSON.stringify({ end, sequence: scan.sequence, link: scan.link }));
-  renameSync(`${path}.draft`, path);
+  mark(dir, { end });
   return recovered;
-}
-
-/** End of a recovered chain; `undefined` while its recovery is not through. */
-export function recoveredEnd(chainDir: string): number | undefined {
-  try {
-    return (JSON.parse(readFileSync(join(chainDir, "recovered"), "utf8")) as { end: number }).end;
-  } catch {
-    return undefined;
-  }
 }
 
 const callIdStart = Buffer.from('"callId":"');
