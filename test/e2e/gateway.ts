@@ -47,7 +47,7 @@ export interface Gateway {
 }
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const folder = await mkdtemp(join(process.env.TMPDIR ?? "/tmp", "mcp-gateway-test-"));
+  const folder = await mkdtemp(join(process.env.TMPDIR ?? "/tmp", "mcp-gateway-e2e-"));
   const port = await freePort();
   const configPath = join(folder, "gateway.yaml");
   await writeFile(configPath, stringify(configuration(options, port)));
