@@ -38,16 +38,21 @@ export interface Compiled {
 
 /**
  * Makes the immutable configuration the data plane reads of the file's settings and the store's rows. The file wins on an
- * equal name. A stored server that is wrong is left out and reported; nothing is thrown.
+ * equal name, and a demonstration server gives way to both. A stored server that is wrong is left out and reported; nothing is thrown.
  */
-export function compileSnapshot(settings: Settings, stored: StoredConfig, version: number): Compiled {
+export function compileSnapshot(
+  settings: Settings,
+  stored: StoredConfig,
+  version: number,
+  demo: readonly ServerEntry[] = [],
+): Compiled {
   const excluded: ExcludedServer[] = [];
   const organizations = new Map<string, OrganizationSnapshot>();
   const rows = stored.organizations.filter((row) => row.isActive);
   const hasDefault = stored.organizations.some((row) => row.slug === DEFAULT_SLUG);
   const all = hasDefault ? rows : [...rows, { id: DEFAULT_ORGANIZATION_ID, slug: DEFAULT_SLUG }];
   for (const organization of all) {
-    const part = compileOrganization(organization, settings, stored);
+    const part = compileOrganization(organization, settings, stored, demo);
     organizations.set(organization.id, part.organization);
     excluded.push(...part.excluded);
   }
@@ -59,6 +64,7 @@ export function compileOrganization(
   { id, slug }: Pick<Organization, "id" | "slug">,
   settings: Settings,
   stored: Omit<StoredConfig, "organizations">,
+  demo: readonly ServerEntry[] = [],
 ): { readonly organization: OrganizationSnapshot; readonly excluded: readonly ExcludedServer[] } {
   const excluded: ExcludedServer[] = [];
   const drafts = namespaceDrafts(id, slug, settings, stored);
@@ -75,6 +81,12 @@ export function compileOrganization(
     if (row.organizationId !== id || !draft || !row.isActive) continue;
     const exclusion = addStored(row, draft, settings);
     if (exclusion) excluded.push(exclusion);
+  }
+  for (const entry of slug === DEFAULT_SLUG ? demo : []) {
+    const draft = drafts.get(entry.namespace);
+    if (!draft || draft.servers.has(entry.name)) continue;
+    const serverId = serverIdOf(slug, draft.slug, entry.name);
+    draft.servers.set(entry.name, definition(entry, serverId, id, draft.id, "demo"));
   }
   const namespaces = [...drafts.values()].map((draft) => finished(draft, id));
   return {

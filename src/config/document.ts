@@ -38,6 +38,7 @@ class Reader {
   readonly #lines: LineCounter;
   readonly #environment: Environment;
   readonly #document: ReturnType<typeof parseDocument>;
+  readonly #faultyLines = new Set<number>();
   #values = 0;
 
   constructor(
@@ -129,6 +130,9 @@ class Reader {
 
   refuseSyntax(offset: number, message: string, text: string): void {
     const { line, col: column } = this.#lines.linePos(offset);
+    // What follows on the same line mostly follows from the first.
+    if (this.#faultyLines.has(line)) return;
+    this.#faultyLines.add(line);
     const source = text.split("\n", line)[line - 1] ?? "";
     const fix = /[[{,:]\s*[^"'\s]*\$\{/.test(source)
       ? "put the value with ${…} in double quotes"

@@ -1,5 +1,6 @@
 import type { Override } from "./environment.ts";
-import { boolean } from "./kinds.ts";
+import { Refusal } from "./field.ts";
+import { boolean, slug } from "./kinds.ts";
 import type { ConfigDocument } from "./place.ts";
 import type { ConfigProblem } from "./problem.ts";
 
@@ -44,12 +45,20 @@ export function withoutIncomplete(document: ConfigDocument | undefined): {
     for (const problem of document.problems) if (problem.key.startsWith(prefix)) forgiven.add(problem);
   }
   // A hole keeps the places of the entries behind it.
-  const servers = proxy["servers"].map((entry, index) => (dropped.has(index) ? disabledEntry(index) : entry));
+  const servers = proxy["servers"].map((entry, index) =>
+    dropped.has(index) ? disabledEntry(entry, index) : entry,
+  );
   return { tree: { ...tree, proxy: { ...proxy, servers } }, forgiven };
 }
 
-function disabledEntry(index: number): Tree {
-  return { name: `disabled-${index}`, type: "stdio", command: "none", enabled: false };
+function disabledEntry(entry: Tree, index: number): Tree {
+  const name = slug.read(entry["name"]);
+  return {
+    name: name instanceof Refusal ? `disabled-${index}` : name,
+    type: "stdio",
+    command: "none",
+    enabled: false,
+  };
 }
 
 function isTree(value: unknown): value is Tree {

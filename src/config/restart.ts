@@ -33,7 +33,9 @@ export function applicable(
 ): { readonly settings: Settings; readonly restartNeeded: readonly string[] } {
   const restartNeeded = fixed
     .filter(([, read]) => JSON.stringify(read(current)) !== JSON.stringify(read(next)))
-    .map(([key]) => key);
+    .map(([key]) => key)
+    // A first start generates its key after the settings were read; finding it in the data directory later is no change.
+    .filter((key) => key !== "master_key" || current.secrets.masterKeys.length > 0);
   if (restartNeeded.length === 0) return { settings: next, restartNeeded };
   const { server, audit } = current;
   const settings: Settings = {

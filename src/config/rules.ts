@@ -48,6 +48,7 @@ export function checkRules(
 function checkNames(file: FileSettings, refuse: Refuse): void {
   const servers = new Map<string, number>();
   for (const [index, entry] of file.proxy.servers.entries()) {
+    if (!entry.enabled) continue;
     const name = `${entry.namespace}/${entry.name}`;
     const first = servers.get(name);
     if (first === undefined) servers.set(name, index);

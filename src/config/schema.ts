@@ -189,7 +189,10 @@ export const fileSchema = section("", {
     series_max: field(count, 10_000, "Most label combinations of one metric; the rest count as `other`."),
   }),
   features: section("Parts that can be switched.", {
-    demo: field(boolean, false, "Serve the two demonstration servers.", restart),
+    demo: optionalField(boolean, "Serve the two demonstration servers.", {
+      restart: true,
+      defaultText: "true in development without a configuration file",
+    }),
     docs: field(boolean, true, "Serve `/docs` and `/openapi.json`."),
     dashboard: field(boolean, true, "Serve the dashboard at `/ui/`."),
   }),

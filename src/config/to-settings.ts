@@ -55,7 +55,10 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
       operatorToken: file.telemetry.operator_token,
       seriesMax: file.telemetry.series_max,
     },
-    features: file.features,
+    features: {
+      ...file.features,
+      demo: file.features.demo ?? (context.mode === "development" && context.configPath === undefined),
+    },
   };
 }
 

@@ -1,0 +1,232 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { ApiKey, ApiKeyType } from "../../model/api-key.ts";
+import type { Clock } from "../../model/ports/clock.ts";
+import type { Store } from "../../model/ports/store.ts";
+import type { Role } from "../../model/principal.ts";
+import type { Namespace, Organization } from "../../model/tenancy.ts";
+
+/** A key to make. Slugs, not ids: it is people who write them. */
+export interface KeyRequest {
+  readonly name: string;
+  readonly type: ApiKeyType;
+  readonly role: Role;
+  /** `server:tool` patterns as in `Principal.permissions`. */
+  readonly permissions: readonly string[];
+  readonly organization: string;
+  /** Binds the key to one namespace. */
+  readonly namespace: string | undefined;
+  readonly platformAdmin: boolean;
+  /** Milliseconds from now; undefined never expires. */
+  readonly lifetimeMs: number | undefined;
+}
+
+/** A key as operators see it, times in RFC 3339. */
+export interface KeySummary {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly type: ApiKeyType;
+  readonly role: Role;
+  readonly platform_admin: boolean;
+  readonly permissions: readonly string[];
+  readonly organization: string;
+  readonly namespace: string | null;
+  readonly status: "active" | "inactive" | "revoked" | "expired";
+  readonly created_at: string;
+  readonly expires_at: string | null;
+  readonly last_used_at: string | null;
+}
+export interface IssuedKey extends KeySummary {
+  /** The credential; shown this once and stored nowhere. */
+  readonly key: string;
+}
+
+/** The acts on API keys, the same whether a running gateway or the command line itself does them. */
+export interface KeyAdministration {
+  /** @throws GatewayError `invalid_params` for an unknown organisation or namespace, or a malformed pattern */
+  create(request: KeyRequest): Promise<IssuedKey>;
+  list(organization: string): Promise<readonly KeySummary[]>;
+  /** By id or display prefix. The key never works again. @throws GatewayError `invalid_params` where there is none */
+  revoke(organization: string, idOrPrefix: string): Promise<KeySummary>;
+  /** A new key with the old one's rights and expiry; the old one is revoked. */
+  rotate(organization: string, idOrPrefix: string): Promise<IssuedKey>;
+}
+
+/** A new credential and what of it is stored. */
+export interface MintedKey {
+  readonly key: string;
+  readonly prefix: string;
+  readonly hash: string;
+}
+
+export interface KeyAdministrationParts {
+  readonly store: Pick<Store, "acrossTenants" | "apiKeys" | "namespaces">;
+  readonly mint: () => MintedKey | Promise<MintedKey>;
+  readonly clock: Clock;
+  /** Principal id or name of who acts. */
+  readonly actor: string;
+  /** Called after each change with the act and the key, for the record and for caches. */
+  readonly onChange?: (act: "create" | "revoke" | "rotate", key: KeySummary) => void | Promise<void>;
+}
+
+export function keyAdministration(parts: KeyAdministrationParts): KeyAdministration {
+  const { store, clock } = parts;
+  const now = () => clock.now();
+
+  async function issue(key: Omit<ApiKey, Unset>, tenant: Tenant): Promise<IssuedKey> {
+    const { key: credential, prefix, hash } = await parts.mint();
+    const stored = await store.apiKeys.create({ ...key, id: Bun.randomUUIDv7(), prefix, hash });
+    return { ...summary(stored, tenant, now()), key: credential };
+  }
+
+  return {
+    async create(request) {
+      const pattern = request.permissions.find((permission) => !isPermission(permission));
+      if (pattern !== undefined)
+        throw refusal(`"${pattern}" is no permission; write server:tool, server:* or *:*`);
+      const tenant = await tenantOf(store, request.organization);
+      const namespace = request.namespace === undefined ? undefined : namespaceOf(tenant, request.namespace);
+      const issued = await issue(
+        {
+          organizationId: tenant.organization.id,
+          namespaceId: namespace?.id ?? null,
+          userId: null,
+          name: request.name,
+          type: request.type,
+          role: request.role,
+          platformAdmin: request.platformAdmin,
+          permissions: request.permissions,
+          expiresAt: request.lifetimeMs === undefined ? null : now() + request.lifetimeMs,
+          createdBy: parts.actor,
+        },
+        tenant,
+      );
+      await parts.onChange?.("create", withoutKey(issued));
+      return issued;
+    },
+
+    async list(organization) {
+      const tenant = await tenantOf(store, organization);
+      return (await keysOf(store, tenant)).map((key) => summary(key, tenant, now()));
+    },
+
+    async revoke(organization, idOrPrefix) {
+      const tenant = await tenantOf(store, organization);
+      const key = await keyOf(store, tenant, idOrPrefix);
+      const at = now();
+      if (!(await store.apiKeys.revoke(tenant.organization.id, key.id, at)))
+        throw refusal(`key ${key.prefix} is revoked already`);
+      const revoked = summary({ ...key, revokedAt: at }, tenant, at);
+      await parts.onChange?.("revoke", revoked);
+      return revoked;
+    },
+
+    async rotate(organization, idOrPrefix) {
+      const tenant = await tenantOf(store, organization);
+      const old = await keyOf(store, tenant, idOrPrefix);
+      if (summary(old, tenant, now()).status !== "active")
+        throw refusal(`key ${old.prefix} is not active; create a new one`);
+      const { id: _id, prefix: _prefix, hash: _hash, ...rights } = old;
+      const issued = await issue({ ...rights, createdBy: parts.actor }, tenant);
+      await store.apiKeys.revoke(tenant.organization.id, old.id, now());
+      await parts.onChange?.("rotate", withoutKey(issued));
+      return issued;
+    },
+  };
+}
+
+type Unset = "id" | "prefix" | "hash" | "lastUsedAt" | "isActive" | "revokedAt" | "createdAt" | "updatedAt";
+
+interface Tenant {
+  readonly organization: Organization;
+  readonly namespaces: readonly Namespace[];
+}
+
+async function tenantOf(store: KeyAdministrationParts["store"], slug: string): Promise<Tenant> {
+  for await (const organization of pages((after) => store.acrossTenants.organizations(after))) {
+    if (organization.slug !== slug) continue;
+    const namespaces = await collected((after) => store.namespaces.list(organization.id, after));
+    return { organization, namespaces };
+  }
+  throw refusal(`there is no organisation "${slug}"`);
+}
+
+function namespaceOf(tenant: Tenant, slug: string): Namespace {
+  const namespace = tenant.namespaces.find((candidate) => candidate.slug === slug);
+  if (namespace) return namespace;
+  const known = tenant.namespaces.map((candidate) => candidate.slug).join(", ");
+  throw refusal(`there is no namespace "${slug}"; there are ${known}`);
+}
+
+function keysOf(store: KeyAdministrationParts["store"], tenant: Tenant): Promise<ApiKey[]> {
+  return collected((after) => store.apiKeys.list(tenant.organization.id, after));
+}
+
+async function keyOf(
+  store: KeyAdministrationParts["store"],
+  tenant: Tenant,
+  idOrPrefix: string,
+): Promise<ApiKey> {
+  const found = (await keysOf(store, tenant)).filter(
+    (key) => key.id === idOrPrefix || key.prefix === idOrPrefix,
+  );
+  const [key, second] = found;
+  if (key === undefined) throw refusal(`there is no key "${idOrPrefix}"`);
+  if (second !== undefined) throw refusal(`several keys begin with ${idOrPrefix}; give the id`);
+  return key;
+}
+
+type Pager<T> = (page: { readonly after?: string; readonly limit: number }) => Promise<readonly T[]>;
+const PAGE_ROWS = 1000;
+
+async function* pages<T extends { readonly id: string }>(read: Pager<T>): AsyncGenerator<T> {
+  let after: string | undefined;
+  for (;;) {
+    const rows = await read({ limit: PAGE_ROWS, ...(after === undefined ? {} : { after }) });
+    yield* rows;
+    if (rows.length < PAGE_ROWS) return;
+    after = rows.at(-1)?.id;
+  }
+}
+
+function collected<T extends { readonly id: string }>(read: Pager<T>): Promise<T[]> {
+  return Array.fromAsync(pages(read));
+}
+
+function summary(key: ApiKey, { organization, namespaces }: Tenant, now: number): KeySummary {
+  const namespace = namespaces.find((candidate) => candidate.id === key.namespaceId);
+  return {
+    id: key.id,
+    name: key.name,
+    prefix: key.prefix,
+    type: key.type,
+    role: key.role,
+    platform_admin: key.platformAdmin,
+    permissions: key.permissions,
+    organization: organization.slug,
+    namespace: namespace?.slug ?? key.namespaceId,
+    status: statusOf(key, now),
+    created_at: new Date(key.createdAt).toISOString(),
+    expires_at: key.expiresAt === null ? null : new Date(key.expiresAt).toISOString(),
+    last_used_at: key.lastUsedAt === null ? null : new Date(key.lastUsedAt).toISOString(),
+  };
+}
+
+function statusOf(key: ApiKey, now: number): KeySummary["status"] {
+  if (key.revokedAt !== null) return "revoked";
+  if (key.expiresAt !== null && key.expiresAt <= now) return "expired";
+  return key.isActive ? "active" : "inactive";
+}
+
+function withoutKey({ key: _key, ...shown }: IssuedKey): KeySummary {
+  return shown;
+}
+
+/** `*`, `server:tool`, `server:*`, `server:resource:…`, each optionally after `namespace/`. */
+function isPermission(pattern: string): boolean {
+  return /^([a-z0-9-]{1,32}\/)?(\*|[a-z0-9*?-]{1,32}:\S+)$/.test(pattern);
+}
+
+function refusal(detail: string): GatewayError {
+  return new GatewayError("invalid_params", { detail });
+}

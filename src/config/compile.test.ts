@@ -1,0 +1,181 @@
+import { expect, test } from "bun:test";
+import type { ServerRecord } from "../model/server-record.ts";
+import { compileSnapshot, EMPTY_STORED_CONFIG, type StoredConfig } from "./compile.ts";
+import { DEFAULT_NAMESPACE_ID, DEFAULT_ORGANIZATION_ID, uuidV5 } from "./identity.ts";
+import { fileSchema } from "./schema.ts";
+import { toSettings } from "./to-settings.ts";
+
+function settings(file: object) {
+  const context = { mode: "test", configPath: "f", workingDir: "/w", generatedKey: undefined } as const;
+  return toSettings(fileSchema.parse(file), context);
+}
+
+function stored(...servers: Partial<ServerRecord>[]): StoredConfig {
+  const organizationId = "org-1";
+  return {
+    organizations: [{ id: organizationId, slug: "default", isActive: true }],
+    namespaces: [{ id: "ns-1", organizationId, slug: "default", separator: "." }],
+    servers: servers.map((server, index) => ({
+      id: `server-${index}`,
+      organizationId,
+      namespaceId: "ns-1",
+      name: "a",
+      description: "",
+      protocol: "stdio",
+      url: null,
+      command: "run",
+      args: [],
+      workingDir: null,
+      version: null,
+      tags: [],
+      metadata: {},
+      status: "active",
+      healthCheckUrl: null,
+      timeoutSeconds: 60,
+      maxRetries: 1,
+      isActive: true,
+      settings: {},
+      secrets: null,
+      secretsUnreadable: false,
+      createdBy: null,
+      createdAt: 0,
+      updatedAt: 0,
+      ...server,
+    })),
+  };
+}
+
+const stdio = (name: string, extra: object = {}) => ({ name, type: "stdio", command: "x", ...extra });
+const onlyOf = <T>(values: Iterable<T>): T => {
+  const [first, ...rest] = values;
+  if (first === undefined || rest.length > 0) throw new Error("not exactly one");
+  return first;
+};
+
+test("UUIDv5 of RFC 9562, A.4", () => {
+  expect(uuidV5("6ba7b810-9dad-11d1-80b4-00c04fd430c8", "www.example.com")).toBe(
+    "2ed6657d-e927-568b-95e1-2665a8aea6a2",
+  );
+});
+
+test("without a store: the default organisation, its namespace, the file's servers in order of name", () => {
+  const file = settings({ proxy: { servers: [stdio("b"), stdio("a"), stdio("off", { enabled: false })] } });
+  const { snapshot, excluded } = compileSnapshot(file, EMPTY_STORED_CONFIG, 7);
+  expect(excluded).toEqual([]);
+  expect(snapshot.version).toBe(7);
+  const organization = onlyOf(snapshot.organizations.values());
+  expect(organization.id).toBe(DEFAULT_ORGANIZATION_ID);
+  const namespace = onlyOf(organization.namespacesById.values());
+  expect(namespace).toMatchObject({ id: DEFAULT_NAMESPACE_ID, slug: "default", separator: "__" });
+  expect(namespace.servers.map((server) => [server.name, server.source])).toEqual([
+    ["a", "file"],
+    ["b", "file"],
+  ]);
+});
+
+test("ids of the file's servers are the same everywhere and differ by namespace", () => {
+  const file = { proxy: { servers: [stdio("a"), stdio("a", { namespace: "other" })] } };
+  const ids = () => {
+    const organization = onlyOf(
+      compileSnapshot(settings(file), EMPTY_STORED_CONFIG, 1).snapshot.organizations.values(),
+    );
+    return [...organization.namespacesBySlug.values()].map((namespace) => onlyOf(namespace.servers).id);
+  };
+  expect(ids()).toEqual(ids());
+  expect(new Set(ids()).size).toBe(2);
+});
+
+test("the file wins over the store on an equal name, and says so", () => {
+  const file = settings({ proxy: { servers: [stdio("a")] } });
+  const { snapshot, excluded } = compileSnapshot(file, stored({ name: "a" }, { name: "b" }), 1);
+  const namespace = onlyOf(onlyOf(snapshot.organizations.values()).namespacesById.values());
+  expect(namespace.id).toBe("ns-1");
+  expect(namespace.servers.map((server) => [server.name, server.source])).toEqual([
+    ["a", "file"],
+    ["b", "store"],
+  ]);
+  expect(excluded).toMatchObject([{ id: "server-0", name: "a", kind: "shadowed" }]);
+});
+
+test("a stored server with a mistake is left out and reported, without its secrets", () => {
+  const { snapshot, excluded } = compileSnapshot(
+    settings({}),
+    stored(
+      { name: "good", settings: { heartbeat: "10s" } },
+      { name: "bad", settings: { heartbeat: "soon", what: 1 } },
+      { name: "api" },
+      { name: "sealed", secretsUnreadable: true },
+      {
+        name: "http",
+        protocol: "sse",
+        command: null,
+        secrets: { auth: { header: "bad header", value: "s3cret" } },
+      },
+      { name: "off", isActive: false },
+    ),
+    1,
+  );
+  const namespace = onlyOf(onlyOf(snapshot.organizations.values()).namespacesById.values());
+  expect(namespace.servers).toMatchObject([
+    { name: "good", heartbeatMs: 10_000, timeoutMs: 60_000, source: "store" },
+  ]);
+  expect(excluded.map(({ name, kind }) => [name, kind])).toEqual([
+    ["bad", "invalid"],
+    ["api", "invalid"],
+    ["sealed", "unreadable"],
+    ["http", "invalid"],
+  ]);
+  expect(excluded[0]?.reason).toContain('heartbeat: found "soon", expected a duration');
+  expect(excluded[0]?.reason).toContain("what: found an unknown key");
+  expect(JSON.stringify(excluded)).not.toContain("s3cret");
+});
+
+test("secrets of a stored server reach its connection", () => {
+  const row = {
+    name: "h",
+    protocol: "streamable-http",
+    url: "https://h.test/mcp",
+    command: null,
+    secrets: { headers: { "x-a": "1" }, auth: { header: "X-Key", value: "v" } },
+  };
+  const { snapshot, excluded } = compileSnapshot(settings({}), stored(row), 1);
+  expect(excluded).toEqual([]);
+  const namespace = onlyOf(onlyOf(snapshot.organizations.values()).namespacesById.values());
+  expect(onlyOf(namespace.servers).connection).toEqual({
+    type: "streamable-http",
+    url: "https://h.test/mcp",
+    headers: { "x-a": "1" },
+    auth: { header: "X-Key", value: "v" },
+  });
+});
+
+test("the fingerprint changes with what a connection needs, and with nothing else", () => {
+  const fingerprint = (extra: object) => {
+    const file = settings({ proxy: { servers: [stdio("a", extra)] } });
+    const organization = onlyOf(
+      compileSnapshot(file, EMPTY_STORED_CONFIG, 1).snapshot.organizations.values(),
+    );
+    return onlyOf(onlyOf(organization.namespacesById.values()).servers).fingerprint;
+  };
+  const base = fingerprint({});
+  expect(fingerprint({ description: "d", tags: ["t"], validate: "off", expose: { tools: ["x"] } })).toBe(
+    base,
+  );
+  for (const extra of [{ command: "y" }, { args: ["1"] }, { environment: { A: "1" } }, { timeout: "1s" }])
+    expect(fingerprint(extra)).not.toBe(base);
+});
+
+test("a demonstration server gives way to the file and the store", () => {
+  const file = settings({ proxy: { servers: [stdio("a")] } });
+  const demo = settings({ proxy: { servers: [stdio("a"), stdio("b"), stdio("c")] } }).servers;
+  const { snapshot, excluded } = compileSnapshot(file, stored({ name: "b" }), 1, demo);
+  const namespace = onlyOf(onlyOf(snapshot.organizations.values()).namespacesById.values());
+  expect(namespace.servers.map((server) => server.source)).toEqual(["file", "store", "demo"]);
+  expect(excluded).toEqual([]);
+});
+
+test("an inactive organisation is not served", () => {
+  const rows = stored({ name: "a" });
+  const organizations = [{ id: "org-1", slug: "default", isActive: false }];
+  expect(compileSnapshot(settings({}), { ...rows, organizations }, 1).snapshot.organizations.size).toBe(0);
+});
