@@ -101,3 +101,17 @@ export function checkpointBody(checkpoint: CheckpointFields): string {
     `,"keyId":${quote(checkpoint.keyId)},"signature":${quote(checkpoint.signature)}}`
   );
 }
+
+/** Of a record of the journal's own. */
+export function ownBody(action: string, detail: object): string {
+  const none = undefined;
+  return auditBody({
+    action,
+    actor: none,
+    namespaceId: none,
+    target: none,
+    correlationId: none,
+    clientAddress: none,
+    detailJson: JSON.stringify(detail),
+  });
+}

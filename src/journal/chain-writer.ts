@@ -1,9 +1,9 @@
-import { randomFillSync } from "node:crypto";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { Durability, RecordKind } from "../model/ports/journal.ts";
-import { auditBody, checkpointBody, quote } from "./body.ts";
+import { checkpointBody, ownBody, quote } from "./body.ts";
 import { firstPrevious, lineText, sha256Hex } from "./line.ts";
+import { nextSalt } from "./salt.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 import { checkpointText, type SigningKey } from "./signing-key.ts";
 
@@ -334,34 +334,4 @@ function newTurn(): Turn {
   // A caller may drop its promise; that must not surface as an unhandled rejection.
   turn.promise.catch(() => {});
   return turn;
-}
-
-export function ownBody(action: string, detail: object): string {
-  const none = undefined;
-  return auditBody({
-    action,
-    actor: none,
-    namespaceId: none,
-    target: none,
-    correlationId: none,
-    clientAddress: none,
-    detailJson: JSON.stringify(detail),
-  });
-}
-
-/** Salts keep a short payload from being guessed from its digest after it expired: 128 random bits, drawn in bulk. */
-const saltBytes = 16;
-const saltPool = Buffer.allocUnsafe(saltBytes * 256);
-let saltHex = "";
-let saltAt = 0;
-
-function nextSalt(): string {
-  if (saltAt >= saltHex.length) {
-    randomFillSync(saltPool);
-    saltHex = saltPool.toString("hex");
-    saltAt = 0;
-  }
-  const salt = saltHex.slice(saltAt, saltAt + saltBytes * 2);
-  saltAt += saltBytes * 2;
-  return salt;
 }

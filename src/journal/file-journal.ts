@@ -8,20 +8,13 @@ import { auditBody, intentBody, outcomeBody, refusedBody } from "./body.ts";
 import { chainsIn, headOf } from "./chain-dir.ts";
 import { type ChainCounts, ChainWriter } from "./chain-writer.ts";
 import type { DrainEvent } from "./drain.ts";
-import { readDrained, SharedPositions } from "./drain-position.ts";
+import { SharedPositions } from "./drain-position.ts";
 import type { RunningDrain, StartDrain } from "./drain-thread.ts";
-import { createLeased, finish, heartbeat, isTakenOverBy, release } from "./lease.ts";
-import {
-  mark,
-  markerOf,
-  type RecoveredChain,
-  recoverChain,
-  type TakenChain,
-  takeAbandoned,
-} from "./recovery.ts";
+import { createLeased, heartbeat, release } from "./lease.ts";
 import { retireSegments } from "./retirement.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import { openSigningKey, publishPublicKey, type SigningKey } from "./signing-key.ts";
+import { Takeover } from "./takeover.ts";
 
 export interface FileJournalOptions {
   /** `<dataDir>/journal`; made if absent, shared by all processes of an installation on this machine. */
@@ -73,19 +66,12 @@ export class FileJournal implements Journal {
   readonly #writer: ChainWriter;
   readonly #positions = new SharedPositions();
   readonly #drain: RunningDrain | undefined;
-  /** Chains taken over and not yet finished, with their end. */
-  readonly #taken = new Map<string, number>();
-  /** Taken over; a recovery that failed (a full disk) is tried again. */
-  readonly #toRecover: TakenChain[] = [];
+  readonly #takeover: Takeover;
   readonly #timer: ReturnType<typeof setInterval>;
   #rounds = 0;
   #syncIsRunning = false;
   #syncedPosition = 0;
-  #recovering: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
-  #takenUndrainedBytes = 0;
-  #closedAsUnknown = 0;
-  #tornBytes = 0;
   #quarantinedSince = 0;
   #failureLoggedAt = Number.NEGATIVE_INFINITY;
 
@@ -128,7 +114,15 @@ export class FileJournal implements Journal {
       positions: this.#positions,
       report: (event) => this.#onDrainEvent(event),
     });
-    this.ready = this.#recoverAbandoned();
+    this.#takeover = new Takeover({
+      journalDir: this.#dir,
+      chainId: this.chainId,
+      sinkNames: this.#drain?.sinkNames ?? [],
+      positions: this.#positions,
+      writer: this.#writer,
+      log: options.log,
+    });
+    this.ready = this.#takeover.recoverAbandoned();
     this.#timer = setInterval(() => this.#keepHouse(), housekeepingMs);
     this.#timer.unref();
   }
@@ -165,8 +159,8 @@ export class FileJournal implements Journal {
       undrainedBytes: this.#undrainedBytes(),
       drainedRecords: drained?.records ?? 0,
       quarantinedRecords: drained?.quarantined ?? 0,
-      closedAsUnknown: this.#closedAsUnknown,
-      tornBytes: this.#tornBytes,
+      closedAsUnknown: this.#takeover.closedAsUnknown,
+      tornBytes: this.#takeover.tornBytes,
     };
   }
 
@@ -178,7 +172,7 @@ export class FileJournal implements Journal {
 
   async #close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#recovering;
+    await this.#takeover.settled;
     while (this.#syncIsRunning) await new Promise((resolve) => setTimeout(resolve, 1));
     try {
       await this.#writer.close();
@@ -186,7 +180,7 @@ export class FileJournal implements Journal {
       this.#logFailure(failure, 0);
     }
     await this.#drain?.stop(lastDrainMs);
-    this.#finishDrained();
+    this.#takeover.finishDrained();
     release(this.#chainDir);
   }
 
@@ -198,53 +192,6 @@ export class FileJournal implements Journal {
     });
   }
 
-  #recoverAbandoned(): Promise<void> {
-    this.#recovering = this.#recovering.then(async () => {
-      try {
-        this.#toRecover.push(...takeAbandoned(this.#dir, this.chainId));
-        for (let next = this.#toRecover[0]; next !== undefined; next = this.#toRecover[0]) {
-          await this.#recover(next);
-          this.#toRecover.shift();
-        }
-      } catch (failure) {
-        this.#options.log?.error({ failure: String(failure) }, "a journal chain could not be recovered");
-      }
-    });
-    return this.#recovering;
-  }
-
-  async #recover({ chainId, takenOverFrom }: TakenChain): Promise<void> {
-    const dir = join(this.#dir, chainId);
-    const marker = markerOf(dir);
-    if (marker?.closedBy !== undefined) {
-      this.#positions.countRecovery();
-      this.#taken.set(chainId, marker.end);
-      return;
-    }
-    const recovered = await recoverChain(this.#dir, chainId, takenOverFrom);
-    this.#positions.countRecovery();
-    await this.#closeOpenCalls(recovered);
-    mark(dir, { end: recovered.end, closedBy: this.chainId });
-    this.#taken.set(chainId, recovered.end);
-    this.#tornBytes += recovered.tornBytes;
-  }
-
-  async #closeOpenCalls(recovered: RecoveredChain): Promise<void> {
-    const { chainId, sequence, link, openCalls, tornBytes, closedInOrder } = recovered;
-    const end = { status: "unknown", errorCode: undefined, durationMs: 0, resultBytes: 0 } as const;
-    await Promise.all(
-      openCalls.map(({ callId, tenant }) =>
-        this.#writer.append("call_outcome", tenant, outcomeBody(callId, end)),
-      ),
-    );
-    const detail = { chain: chainId, sequence, link, closedAsUnknown: openCalls.length, tornBytes };
-    await this.#writer.appendOwn("journal.recovered", detail);
-    this.#closedAsUnknown += openCalls.length;
-    if (openCalls.length > 0 || tornBytes > 0 || !closedInOrder) {
-      this.#options.log?.warn(detail, "recovered the journal of a process that ended without closing it");
-    }
-  }
-
   /** Once a second: disk, checkpoint, heartbeat; less often what other processes left and what may go. */
   #keepHouse(): void {
     try {
@@ -253,10 +200,10 @@ export class FileJournal implements Journal {
       this.#rounds++;
       if (this.#rounds % heartbeatRounds === 0) {
         heartbeat(this.#chainDir);
-        this.#finishDrained();
+        this.#takeover.finishDrained();
       }
       if (this.#rounds % slowHousekeepingRounds !== 0) return;
-      void this.#recoverAbandoned();
+      void this.#takeover.recoverAbandoned();
       this.#recordQuarantined();
       this.retireDrained();
     } catch (failure) {
@@ -277,23 +224,6 @@ export class FileJournal implements Journal {
       this.#writer.counts.syncErrors++;
       this.#logFailure(failure, 0);
     });
-  }
-
-  /** Gives up the lease on chains that every sink has whole. */
-  #finishDrained(): void {
-    this.#takenUndrainedBytes = 0;
-    for (const [chainId, end] of this.#taken) {
-      const left = end - this.#drainedOf(chainId, end);
-      this.#takenUndrainedBytes += left;
-      if (left > 0) continue;
-      if (isTakenOverBy(this.#dir, chainId, this.chainId)) finish(this.#dir, chainId, this.chainId);
-      this.#taken.delete(chainId);
-    }
-  }
-
-  #drainedOf(chainId: string, end: number): number {
-    const names = this.#drain?.sinkNames ?? [];
-    return names.reduce((least, name) => Math.min(least, readDrained(join(this.#dir, chainId), name)), end);
   }
 
   /** Removes drained segments past their time, each with a signed retirement; also runs by itself every 30 s. */
@@ -321,7 +251,7 @@ export class FileJournal implements Journal {
     for (let index = 0; index < this.#drain.sinkNames.length; index++) {
       least = Math.min(least, this.#positions.drained(index));
     }
-    return this.#files.position - least + this.#takenUndrainedBytes;
+    return this.#files.position - least + this.#takeover.undrainedBytes;
   }
 
   #onDrainEvent(event: DrainEvent): void {

@@ -15,6 +15,23 @@ export interface VerifyStoreOptions {
   readonly mayStartLate?: boolean;
 }
 
+/** A store's record pages (`Records` of `model/ports/store.ts`) as one stream for `verifyStore`, 1,000 at a time. */
+export async function* storedRecords(source: {
+  heads(): Promise<readonly { readonly chainId: string }[]>;
+  chain(chainId: string, after: number, limit: number): Promise<readonly StoredRecord[]>;
+}): AsyncGenerator<StoredRecord> {
+  const chainIds = (await source.heads()).map((head) => head.chainId).sort();
+  for (const chainId of chainIds) {
+    for (let after = 0; ; ) {
+      const page = await source.chain(chainId, after, 1_000);
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined) break;
+      after = last.link.sequence;
+    }
+  }
+}
+
 /** Checks the records a store kept, rebuilding every hashed text from the columns; what `verifyJournal` finds in files. */
 export async function verifyStore(options: VerifyStoreOptions): Promise<VerifyReport> {
   const problems = new Problems();
