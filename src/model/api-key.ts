@@ -33,7 +33,7 @@ export interface ApiKey {
 /** A key as the authenticator needs it. */
 export interface ApiKeyIdentity {
   readonly key: ApiKey;
-  /** The organisation's namespace `default`. */
-  readonly defaultNamespaceId: string;
+  /** The organisation's namespace `default`, where it has not been deleted. */
+  readonly defaultNamespaceId: string | null;
   readonly organizationActive: boolean;
 }

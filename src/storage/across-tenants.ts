@@ -1,0 +1,119 @@
+import type { Kysely } from "kysely";
+import { instant } from "./instant.ts";
+import type { AcrossTenants, Use } from "../model/ports/store.ts";
+import { pageOf } from "./page.ts";
+import type { Schema } from "./schema.ts";
+
+const ENDED_MAX = 10_000;
+/** In one transaction: others wait for it. */
+const TOUCHES_MAX = 200;
+
+/** All queries that are not held to one organisation, each with its reason. */
+export function acrossTenants(db: Kysely<Schema>): AcrossTenants {
+  return {
+    // The configuration compiler serves everybody, and a platform administrator administers everybody.
+    organizations: (page) => {
+      const { after, limit } = pageOf(page);
+      return db
+        .selectFrom("organizations")
+        .selectAll()
+        .where("id", ">", after)
+        .orderBy("id")
+        .limit(limit)
+        .execute();
+    },
+    // The compiler does not know beforehand whose part is to be compiled again.
+    organizationsChangedSince: async (configVersion) => {
+      const rows = await db
+        .selectFrom("organizations")
+        .select("id")
+        .where("configVersion", ">", configVersion)
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+    // Only the key itself says which organisation its bearer belongs to.
+    apiKeyByHash: async (hash) => {
+      const row = await db
+        .selectFrom("apiKeys")
+        .innerJoin("organizations", "organizations.id", "apiKeys.organizationId")
+        .leftJoin("namespaces", (join) =>
+          join
+            .onRef("namespaces.organizationId", "=", "organizations.id")
+            .on("namespaces.slug", "=", "default"),
+        )
+        .selectAll("apiKeys")
+        .select(["namespaces.id as defaultNamespaceId", "organizations.isActive as organizationIsActive"])
+        .where("apiKeys.hash", "=", hash)
+        .executeTakeFirst();
+      if (row === undefined) return undefined;
+      const { defaultNamespaceId, organizationIsActive, ...key } = row;
+      return { key, defaultNamespaceId, organizationActive: organizationIsActive };
+    },
+    // A batch holds the uses of all the keys that were used within a minute.
+    touchApiKeys: (uses) =>
+      inTransactions(db, uses, async (transaction, { id, at }) => {
+        const time = new Date(at);
+        await transaction
+          .updateTable("apiKeys")
+          .set({ lastUsedAt: time })
+          .where("id", "=", id)
+          .where(({ or, eb }) => or([eb("lastUsedAt", "is", null), eb("lastUsedAt", "<", instant(at))]))
+          .execute();
+      }),
+    // The same for sessions.
+    touchSessions: (uses) =>
+      inTransactions(db, uses, async (transaction, { id, at }) => {
+        const time = new Date(at);
+        await transaction
+          .updateTable("mcpSessions")
+          .set({ lastActivityAt: time })
+          .where("id", "=", id)
+          .where("lastActivityAt", "<", instant(at))
+          .execute();
+      }),
+    // Every process forgets ended sessions, whoever's they are.
+    sessionsEndedSince: async (at) => {
+      const rows = await db
+        .selectFrom("mcpSessions")
+        .select("id")
+        .where("endedAt", ">=", instant(at))
+        .orderBy("endedAt", "desc")
+        .limit(ENDED_MAX)
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+    // Idleness is measured for all tenants by one duty.
+    expireSessions: async (idleSince, at, limit) => {
+      const rows = await db
+        .updateTable("mcpSessions")
+        .set({ status: "expired", endedAt: new Date(at) })
+        .where("id", "in", (select) =>
+          select
+            .selectFrom("mcpSessions")
+            .select("id")
+            .where("status", "=", "active")
+            .where("lastActivityAt", "<", instant(idleSince))
+            .limit(limit),
+        )
+        .where("status", "=", "active")
+        .returning("id")
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+  };
+}
+
+/** In order of id, so that two processes never wait for each other's rows. */
+async function inTransactions(
+  db: Kysely<Schema>,
+  uses: readonly Use[],
+  touch: (transaction: Kysely<Schema>, use: Use) => Promise<void>,
+): Promise<void> {
+  if (uses.length === 0) return;
+  const ordered = [...uses].sort((a, b) => (a.id < b.id ? -1 : 1));
+  for (let from = 0; from < ordered.length; from += TOUCHES_MAX) {
+    await db.transaction().execute(async (transaction) => {
+      for (const use of ordered.slice(from, from + TOUCHES_MAX)) await touch(transaction, use);
+    });
+  }
+}

@@ -1,0 +1,77 @@
+import type { Insertable, Kysely } from "kysely";
+import type { ApiKeys, NewApiKey } from "../model/ports/store.ts";
+import { credentialWrite } from "./config-version.ts";
+import { checked, textList } from "./json-column.ts";
+import { pageOf } from "./page.ts";
+import type { Schema } from "./schema.ts";
+
+export function apiKeyRow(key: NewApiKey): Insertable<Schema["apiKeys"]> {
+  const now = new Date();
+  return {
+    ...key,
+    permissions: checked(textList, "permissions", key.permissions),
+    expiresAt: timeOf(key.expiresAt),
+    lastUsedAt: null,
+    isActive: true,
+    revokedAt: null,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+function timeOf(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms);
+}
+
+export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
+  const within = (organizationId: string) =>
+    db.selectFrom("apiKeys").selectAll().where("organizationId", "=", organizationId);
+  return {
+    create: async (key) => {
+      const row = apiKeyRow(key);
+      await credentialWrite(db, async (transaction) => {
+        await transaction.insertInto("apiKeys").values(row).execute();
+        return true;
+      });
+      return within(key.organizationId).where("id", "=", key.id).executeTakeFirstOrThrow();
+    },
+    find: (organizationId, id) => within(organizationId).where("id", "=", id).executeTakeFirst(),
+    list: (organizationId, page) => {
+      const { after, limit } = pageOf(page);
+      let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
+      if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
+      return query.execute();
+    },
+    update: async (organizationId, id, change) => {
+      const { permissions, expiresAt, ...rest } = change;
+      const isChanged = await credentialWrite(db, async (transaction) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable("apiKeys")
+          .set({
+            ...rest,
+            ...(permissions === undefined
+              ? {}
+              : { permissions: checked(textList, "permissions", permissions) }),
+            ...(expiresAt === undefined ? {} : { expiresAt: timeOf(expiresAt) }),
+            updatedAt: new Date(),
+          })
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
+      });
+      return isChanged ? within(organizationId).where("id", "=", id).executeTakeFirst() : undefined;
+    },
+    revoke: (organizationId, id, at) =>
+      credentialWrite(db, async (transaction) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable("apiKeys")
+          .set({ isActive: false, revokedAt: new Date(at), updatedAt: new Date() })
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .where("revokedAt", "is", null)
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
+      }),
+  };
+}

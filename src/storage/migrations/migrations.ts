@@ -1,0 +1,9 @@
+import { tenancy } from "./0001-tenancy.ts";
+import { servers } from "./0002-servers.ts";
+import { rules } from "./0003-rules.ts";
+import { sessions } from "./0004-sessions.ts";
+import { records } from "./0005-records.ts";
+import type { Migration } from "./migration.ts";
+
+/** In order of application. */
+export const migrations: readonly Migration[] = [tenancy, servers, rules, sessions, records];

@@ -1,0 +1,201 @@
+import { type Kysely, sql } from "kysely";
+import type { StoredRecord } from "../model/ports/record-sink.ts";
+import type { Records } from "../model/ports/store.ts";
+import { instant } from "./instant.ts";
+import { limitOf } from "./page.ts";
+import {
+  auditEntry,
+  auditRecord,
+  begunRecord,
+  checkpointRecord,
+  endedRecord,
+  requestEntry,
+} from "./record-rows.ts";
+import type { Schema } from "./schema.ts";
+
+export function recordStore(db: Kysely<Schema>): Records {
+  return {
+    requests: async (organizationId, page = {}) => {
+      let query = db
+        .selectFrom("requestLogs")
+        .selectAll()
+        .where("organizationId", "=", organizationId)
+        .orderBy("startedAt", "desc")
+        .orderBy("id", "desc")
+        .limit(limitOf(page.limit));
+      if (page.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
+      if (page.from !== undefined) query = query.where("startedAt", ">=", instant(page.from));
+      if (page.before !== undefined) query = query.where("startedAt", "<", instant(page.before));
+      return (await query.execute()).map(requestEntry);
+    },
+    audits: async (organizationId, page = {}) => {
+      let query = db
+        .selectFrom("auditLogs")
+        .selectAll()
+        .where("organizationId", "=", organizationId)
+        .orderBy("loggedAt", "desc")
+        .orderBy("chainId", "desc")
+        .orderBy("chainSeq", "desc")
+        .limit(limitOf(page.limit));
+      if (page.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
+      if (page.from !== undefined) query = query.where("loggedAt", ">=", instant(page.from));
+      if (page.before !== undefined) query = query.where("loggedAt", "<", instant(page.before));
+      return (await query.execute()).map(auditEntry);
+    },
+    expirePayloads: async (organizationId, before, limit) =>
+      (await expireRequests(db, organizationId, before, limit)) +
+      (await expireAudits(db, organizationId, before, limit)),
+    heads: async () => {
+      const rows = await db.selectFrom("auditChains").selectAll().orderBy("chainId").execute();
+      return rows.map(({ chainId, headSeq, headLink, updatedAt }) => ({
+        chainId,
+        sequence: headSeq,
+        link: headLink,
+        updatedAt,
+      }));
+    },
+    chain: (chainId, after, limit) => chainRecords(db, chainId, after, limitOf(limit)),
+  };
+}
+
+async function expireRequests(
+  db: Kysely<Schema>,
+  organizationId: string,
+  before: number,
+  limit: number,
+): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable("requestLogs")
+    .set({
+      correlationId: null,
+      principalId: null,
+      principalName: null,
+      method: null,
+      serverId: null,
+      serverName: null,
+      target: null,
+      argumentsDigest: null,
+      clientAddress: null,
+      clientName: null,
+      era: null,
+      traceId: null,
+      errorCode: null,
+      durationMs: null,
+      resultBytes: null,
+      // An intent without an outcome stays one; its outcome may still come.
+      status: sql<string | null>`case when status is null then null else 'expired' end`,
+      salt: null,
+      endSalt: null,
+    })
+    .where("startedAt", "<", instant(before))
+    .where("id", "in", (select) =>
+      select
+        .selectFrom("requestLogs")
+        .select("id")
+        .where("organizationId", "=", organizationId)
+        .where("startedAt", "<", instant(before))
+        .where("method", "is not", null)
+        .orderBy("startedAt")
+        .limit(limit),
+    )
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
+}
+
+async function expireAudits(
+  db: Kysely<Schema>,
+  organizationId: string,
+  before: number,
+  limit: number,
+): Promise<number> {
+  const oldest = await db
+    .selectFrom("auditLogs")
+    .select(["chainId", "chainSeq"])
+    .where("organizationId", "=", organizationId)
+    .where("loggedAt", "<", instant(before))
+    .where("action", "is not", null)
+    .orderBy("loggedAt")
+    .limit(limit)
+    .execute();
+  let count = 0;
+  for (const chainId of new Set(oldest.map((row) => row.chainId))) {
+    const sequences = oldest.filter((row) => row.chainId === chainId).map(({ chainSeq }) => chainSeq);
+    const { numUpdatedRows } = await db
+      .updateTable("auditLogs")
+      .set({
+        namespaceId: null,
+        action: null,
+        actor: null,
+        target: null,
+        correlationId: null,
+        clientAddress: null,
+        detailText: null,
+        salt: null,
+      })
+      .where("organizationId", "=", organizationId)
+      .where("chainId", "=", chainId)
+      .where(
+        "chainSeq",
+        ">=",
+        sequences.reduce((least, next) => Math.min(least, next)),
+      )
+      .where(
+        "chainSeq",
+        "<=",
+        sequences.reduce((most, next) => Math.max(most, next)),
+      )
+      .where("loggedAt", "<", instant(before))
+      .where("action", "is not", null)
+      .executeTakeFirst();
+    count += Number(numUpdatedRows);
+  }
+  return count;
+}
+
+/** Each source gives its first `limit` records, so the first `limit` of all are among them. */
+async function chainRecords(
+  db: Kysely<Schema>,
+  chainId: string,
+  after: number,
+  limit: number,
+): Promise<StoredRecord[]> {
+  const begun = await db
+    .selectFrom("requestLogs")
+    .selectAll()
+    .where("chainId", "=", chainId)
+    .where("chainSeq", ">", after)
+    .orderBy("chainSeq")
+    .limit(limit)
+    .execute();
+  const ended = await db
+    .selectFrom("requestLogs")
+    .selectAll()
+    .where("endChainId", "=", chainId)
+    .where("endChainSeq", ">", after)
+    .orderBy("endChainSeq")
+    .limit(limit)
+    .execute();
+  const audits = await db
+    .selectFrom("auditLogs")
+    .selectAll()
+    .where("chainId", "=", chainId)
+    .where("chainSeq", ">", after)
+    .orderBy("chainSeq")
+    .limit(limit)
+    .execute();
+  const checkpoints = await db
+    .selectFrom("auditCheckpoints")
+    .selectAll()
+    .where("chainId", "=", chainId)
+    .where("chainSeq", ">", after)
+    .orderBy("chainSeq")
+    .limit(limit)
+    .execute();
+  const records = [
+    ...begun.map(begunRecord),
+    ...ended.flatMap((row) => endedRecord(row) ?? []),
+    ...audits.map(auditRecord),
+    ...checkpoints.map(checkpointRecord),
+  ];
+  return records.sort((a, b) => a.link.sequence - b.link.sequence).slice(0, limit);
+}

@@ -1,0 +1,198 @@
+import type { ColumnType } from "kysely";
+import type { ApiKeyType } from "../model/api-key.ts";
+import type { Role } from "../model/principal.ts";
+import type { SessionStatus } from "../model/session-record.ts";
+
+/**
+ * The tables as the queries see them, in both dialects alike: names are camel case here and snake case in the store;
+ * times go in as `Date` and come out as milliseconds since the epoch; JSON and flags come out parsed (`column.ts`).
+ */
+export interface Schema {
+  configState: ConfigStateTable;
+  settings: SettingTable;
+  leases: LeaseTable;
+  organizations: OrganizationTable;
+  namespaces: NamespaceTable;
+  apiKeys: ApiKeyTable;
+  mcpServers: ServerTable;
+  mcpSessions: SessionTable;
+  requestLogs: RequestLogTable;
+  auditLogs: AuditLogTable;
+  auditChains: AuditChainTable;
+  auditCheckpoints: AuditCheckpointTable;
+}
+
+export type Time = ColumnType<number, Date, Date>;
+export type OptionalTime = ColumnType<number | null, Date | null, Date | null>;
+/** Immutable once written. */
+type Fixed<T> = ColumnType<T, T, never>;
+type JsonMap = Readonly<Record<string, unknown>>;
+
+interface Stamped {
+  createdAt: ColumnType<number, Date, never>;
+  updatedAt: Time;
+}
+interface ConfigStateTable {
+  id: Fixed<number>;
+  configVersion: number;
+  credentialVersion: number;
+}
+interface SettingTable {
+  name: Fixed<string>;
+  value: string;
+  isSealed: boolean;
+  updatedAt: Time;
+}
+interface LeaseTable {
+  name: Fixed<string>;
+  holder: string;
+  generation: number;
+  expiresAt: Time;
+}
+interface OrganizationTable extends Stamped {
+  id: Fixed<string>;
+  slug: string;
+  name: string;
+  plan: string;
+  maxServers: number;
+  maxSessions: number;
+  logRetentionDays: number;
+  isActive: boolean;
+  configVersion: number;
+}
+interface NamespaceTable extends Stamped {
+  id: Fixed<string>;
+  organizationId: Fixed<string>;
+  slug: string;
+  name: string;
+  description: string;
+  separator: string;
+  metadata: JsonMap;
+}
+interface ApiKeyTable extends Stamped {
+  id: Fixed<string>;
+  organizationId: Fixed<string>;
+  namespaceId: Fixed<string | null>;
+  userId: Fixed<string | null>;
+  name: string;
+  type: Fixed<ApiKeyType>;
+  role: Role;
+  platformAdmin: boolean;
+  permissions: readonly string[];
+  prefix: Fixed<string>;
+  hash: Fixed<string>;
+  expiresAt: OptionalTime;
+  lastUsedAt: OptionalTime;
+  isActive: boolean;
+  revokedAt: OptionalTime;
+  createdBy: Fixed<string | null>;
+}
+interface ServerTable extends Stamped {
+  id: Fixed<string>;
+  organizationId: Fixed<string>;
+  namespaceId: Fixed<string>;
+  name: string;
+  description: string;
+  protocol: string;
+  url: string | null;
+  command: string | null;
+  args: readonly string[];
+  /** Sealed JSON, as are the two others. */
+  environment: string | null;
+  headers: string | null;
+  auth: string | null;
+  workingDir: string | null;
+  version: string | null;
+  tags: readonly string[];
+  metadata: JsonMap;
+  settings: JsonMap;
+  status: string;
+  healthCheckUrl: string | null;
+  timeoutSeconds: number;
+  maxRetries: number;
+  isActive: boolean;
+  createdBy: Fixed<string | null>;
+}
+interface SessionTable {
+  id: Fixed<string>;
+  organizationId: Fixed<string>;
+  namespaceId: Fixed<string>;
+  serverId: Fixed<string | null>;
+  status: SessionStatus;
+  protocol: Fixed<string>;
+  protocolVersion: Fixed<string>;
+  clientId: Fixed<string | null>;
+  connectionId: string | null;
+  principalId: Fixed<string>;
+  userId: Fixed<string | null>;
+  logLevel: string | null;
+  subscriptions: readonly string[];
+  upstreamSessions: Readonly<Record<string, string>>;
+  startedAt: Time;
+  lastActivityAt: Time;
+  endedAt: OptionalTime;
+}
+
+/** Read through Kysely, written by `record-sink.ts`; see `record-columns.ts` for what each column holds. */
+interface RequestLogTable {
+  id: Fixed<string>;
+  startedAt: Time;
+  organizationId: string | null;
+  namespaceId: string | null;
+  correlationId: string | null;
+  principalId: string | null;
+  principalName: string | null;
+  method: string | null;
+  serverId: string | null;
+  serverName: string | null;
+  target: string | null;
+  argumentsDigest: string | null;
+  clientAddress: string | null;
+  clientName: string | null;
+  era: string | null;
+  traceId: string | null;
+  status: string | null;
+  errorCode: string | null;
+  durationMs: number | null;
+  resultBytes: number | null;
+  chainId: string;
+  chainSeq: number;
+  link: string;
+  salt: string | null;
+  endChainId: string | null;
+  endChainSeq: number | null;
+  endLink: string | null;
+  endSalt: string | null;
+}
+interface AuditLogTable {
+  chainId: string;
+  chainSeq: number;
+  loggedAt: Time;
+  organizationId: string | null;
+  namespaceId: string | null;
+  action: string | null;
+  actor: string | null;
+  target: string | null;
+  correlationId: string | null;
+  clientAddress: string | null;
+  /** The exact text the chain covers: never parsed by the store. */
+  detailText: string | null;
+  link: string;
+  salt: string | null;
+}
+interface AuditChainTable {
+  chainId: Fixed<string>;
+  headSeq: number;
+  headLink: string;
+  updatedAt: Time;
+}
+interface AuditCheckpointTable {
+  chainId: Fixed<string>;
+  chainSeq: Fixed<number>;
+  signedSeq: Fixed<number>;
+  signedLink: Fixed<string>;
+  signingKeyId: Fixed<string>;
+  signature: Fixed<string>;
+  link: Fixed<string>;
+  salt: Fixed<string | null>;
+}

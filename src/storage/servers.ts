@@ -1,0 +1,148 @@
+import type { Insertable, Kysely, Selectable, Updateable } from "kysely";
+import type { NewServer, ServerChange, Servers } from "../model/ports/store.ts";
+import type { RotatingSealer } from "../model/ports/sealer.ts";
+import type { ServerRecord, ServerSecrets } from "../model/server-record.ts";
+import { configWrite } from "./config-version.ts";
+import { checked, jsonMap, serverSecrets, textList } from "./json-column.ts";
+import { pageOf } from "./page.ts";
+import type { Schema } from "./schema.ts";
+
+type Row = Selectable<Schema["mcpServers"]>;
+const sealedColumns = ["environment", "headers", "auth"] as const;
+
+/** Bound to table, row and column: a sealed value copied elsewhere does not open there. */
+export function sealingContext(table: string, id: string, column: string): string {
+  return `${table}/${id}/${column}`;
+}
+export const SEALING_PURPOSE = "store";
+
+export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers {
+  const within = (organizationId: string) =>
+    db.selectFrom("mcpServers").selectAll().where("organizationId", "=", organizationId);
+  const find = async (organizationId: string, id: string) => {
+    const row = await within(organizationId).where("id", "=", id).executeTakeFirst();
+    return row && recordOf(row, sealer);
+  };
+  return {
+    create: async (server) => {
+      const row = rowOf(server, sealer);
+      await configWrite(db, server.organizationId, async (transaction) => {
+        await transaction.insertInto("mcpServers").values(row).execute();
+        return true;
+      });
+      const created = await within(server.organizationId)
+        .where("id", "=", server.id)
+        .executeTakeFirstOrThrow();
+      return recordOf(created, sealer);
+    },
+    find,
+    list: async (organizationId, page) => {
+      const { after, limit } = pageOf(page);
+      let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
+      if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
+      return (await query.execute()).map((row) => recordOf(row, sealer));
+    },
+    count: async (organizationId) => {
+      const { rowCount } = await db
+        .selectFrom("mcpServers")
+        .select(({ fn }) => fn.countAll<number>().as("rowCount"))
+        .where("organizationId", "=", organizationId)
+        .executeTakeFirstOrThrow();
+      return rowCount;
+    },
+    update: async (organizationId, id, change) => {
+      const set = { ...changesOf(id, change, sealer), updatedAt: new Date() };
+      const isChanged = await configWrite(db, organizationId, async (transaction) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable("mcpServers")
+          .set(set)
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
+      });
+      return isChanged ? find(organizationId, id) : undefined;
+    },
+    remove: (organizationId, id) =>
+      configWrite(db, organizationId, async (transaction) => {
+        const { numDeletedRows } = await transaction
+          .deleteFrom("mcpServers")
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .executeTakeFirst();
+        return numDeletedRows > 0n;
+      }),
+  };
+}
+
+function rowOf(server: NewServer, sealer: RotatingSealer): Insertable<Schema["mcpServers"]> {
+  const now = new Date();
+  const { secrets, args, tags, metadata, settings, ...rest } = server;
+  return {
+    description: "",
+    url: null,
+    command: null,
+    workingDir: null,
+    version: null,
+    status: "active",
+    healthCheckUrl: null,
+    timeoutSeconds: 300,
+    maxRetries: 3,
+    isActive: true,
+    createdBy: null,
+    ...rest,
+    args: checked(textList, "args", args ?? []),
+    tags: checked(textList, "tags", tags ?? []),
+    metadata: checked(jsonMap, "metadata", metadata ?? {}),
+    settings: checked(jsonMap, "settings", settings ?? {}),
+    ...sealed(server.id, secrets ?? null, sealer),
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+function changesOf(
+  id: string,
+  change: ServerChange,
+  sealer: RotatingSealer,
+): Updateable<Schema["mcpServers"]> {
+  const { secrets, args, tags, metadata, settings, ...rest } = change;
+  return {
+    ...rest,
+    ...(args && { args: checked(textList, "args", args) }),
+    ...(tags && { tags: checked(textList, "tags", tags) }),
+    ...(metadata && { metadata: checked(jsonMap, "metadata", metadata) }),
+    ...(settings && { settings: checked(jsonMap, "settings", settings) }),
+    ...(secrets === undefined ? {} : sealed(id, secrets, sealer)),
+  };
+}
+
+function sealed(
+  id: string,
+  given: ServerSecrets | null,
+  sealer: RotatingSealer,
+): Pick<Row, (typeof sealedColumns)[number]> {
+  const secrets = given === null ? {} : checked(serverSecrets, "secrets", given);
+  const seal = (column: (typeof sealedColumns)[number]) => {
+    const value = secrets[column];
+    if (value === undefined) return null;
+    return sealer.seal(SEALING_PURPOSE, JSON.stringify(value), sealingContext("mcp_servers", id, column));
+  };
+  return { environment: seal("environment"), headers: seal("headers"), auth: seal("auth") };
+}
+
+function recordOf(row: Row, sealer: RotatingSealer): ServerRecord {
+  const { environment, headers, auth, ...rest } = row;
+  const stored = { environment, headers, auth };
+  const opened: Record<string, unknown> = {};
+  let secretsUnreadable = false;
+  for (const column of sealedColumns) {
+    const text = stored[column];
+    if (text === null) continue;
+    const open = sealer.open(SEALING_PURPOSE, text, sealingContext("mcp_servers", row.id, column));
+    if (open === undefined) secretsUnreadable = true;
+    else opened[column] = JSON.parse(open);
+  }
+  const hasSecrets = !secretsUnreadable && Object.keys(opened).length > 0;
+  return { ...rest, secrets: hasSecrets ? (opened as ServerSecrets) : null, secretsUnreadable };
+}

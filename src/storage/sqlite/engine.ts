@@ -1,0 +1,60 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { CamelCasePlugin, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from "kysely";
+import { ColumnDecoder } from "../column.ts";
+import type { ColumnTypes, Engine } from "../engine.ts";
+import type { Schema } from "../schema.ts";
+import { SqliteConnections } from "./connections.ts";
+import { SqliteDriver } from "./driver.ts";
+
+export interface SqliteOptions {
+  readonly path: string;
+  /** Longest wait for another process's write, default 5 s; it passes in the writer thread. */
+  readonly busyTimeoutMs?: number;
+  /** `FULL` also survives a power cut with the last commit. */
+  readonly synchronous?: "NORMAL" | "FULL";
+}
+
+const columns: ColumnTypes = {
+  uuid: sql`text`,
+  text: sql`text`,
+  integer: sql`integer`,
+  bigint: sql`integer`,
+  real: sql`real`,
+  flag: sql`integer`,
+  time: sql`integer`,
+  json: sql`text`,
+  tableEnd: sql`strict`,
+  dailyTableEnd: () => sql`strict`,
+  defaultPartition: undefined,
+};
+
+/** Opens the file, which is made where there is none. @throws GatewayError `store_unavailable`. */
+export async function openSqlite(options: SqliteOptions): Promise<Engine> {
+  mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
+  const connections = new SqliteConnections({
+    path: options.path,
+    busyTimeoutMs: options.busyTimeoutMs ?? 5_000,
+    synchronous: options.synchronous ?? "NORMAL",
+  });
+  await connections.open();
+  const db = new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => new SqliteDriver(connections),
+      createIntrospector: (database) => new SqliteIntrospector(database),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true }), new ColumnDecoder()],
+  });
+  return {
+    kind: "sqlite",
+    db,
+    columns,
+    fromNow: (ms) => sql<Date>`(cast(unixepoch('subsec') * 1000 as integer) + ${ms})`,
+    // A transaction here holds the file's write lock from its first statement on.
+    lockMigrations: () => Promise.resolve(),
+    partitionLogs: () => Promise.resolve(),
+    close: () => connections.close(),
+  };
+}

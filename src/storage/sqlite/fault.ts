@@ -1,0 +1,35 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+
+/** A failure of SQLite with its extended code, from either thread. */
+export class SqliteFailure extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = "SqliteFailure";
+    this.code = code;
+  }
+}
+
+const unavailable = /^SQLITE_(BUSY|LOCKED|IOERR|FULL|CANTOPEN|READONLY|NOMEM|PROTOCOL|WRITER)/;
+
+export function isUnavailable(thrown: unknown): boolean {
+  return unavailable.test(codeOf(thrown));
+}
+
+export function faultOf(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  const code = codeOf(thrown);
+  if (unavailable.test(code)) return new GatewayError("store_unavailable", {}, { cause: thrown });
+  if (code === "SQLITE_CONSTRAINT_UNIQUE" || code === "SQLITE_CONSTRAINT_PRIMARYKEY") {
+    return new GatewayError("already_exists", { what: "The name or id" }, { cause: thrown });
+  }
+  if (code === "SQLITE_CONSTRAINT_FOREIGNKEY") {
+    return new GatewayError("reference_missing", {}, { cause: thrown });
+  }
+  return new GatewayError("internal", {}, { cause: thrown });
+}
+
+function codeOf(thrown: unknown): string {
+  const code = thrown instanceof Error ? (thrown as { code?: unknown }).code : undefined;
+  return typeof code === "string" ? code : "";
+}

@@ -1,0 +1,54 @@
+import { sql } from "kysely";
+import type { RotatingSealer } from "../model/ports/sealer.ts";
+import type { Store } from "../model/ports/store.ts";
+import { acrossTenants } from "./across-tenants.ts";
+import { apiKeyRow, apiKeyStore } from "./api-keys.ts";
+import { configWrite, countCredentialWrite } from "./config-version.ts";
+import type { Engine } from "./engine.ts";
+import { leaseStore } from "./leases.ts";
+import { namespaceRow, namespaceStore } from "./namespaces.ts";
+import { organizationRow, organizationStore } from "./organizations.ts";
+import { recordStore } from "./records.ts";
+import { serverStore } from "./servers.ts";
+import { sessionStore } from "./sessions.ts";
+import { settingStore } from "./settings.ts";
+
+/** The store port over either engine. */
+export function createStore(engine: Engine, sealer: RotatingSealer): Store {
+  const { db } = engine;
+  return {
+    kind: engine.kind,
+    organizations: organizationStore(db),
+    namespaces: namespaceStore(db),
+    apiKeys: apiKeyStore(db),
+    servers: serverStore(db, sealer),
+    sessions: sessionStore(db),
+    records: recordStore(db),
+    leases: leaseStore(db, engine.fromNow),
+    settings: settingStore(db, sealer),
+    acrossTenants: acrossTenants(db),
+    bootstrap: ({ organization, namespace, apiKey }) =>
+      configWrite(db, organization.id, async (transaction) => {
+        await engine.lockMigrations(transaction);
+        const found = await transaction.selectFrom("organizations").select("id").limit(1).executeTakeFirst();
+        if (found !== undefined) return false;
+        await transaction.insertInto("organizations").values(organizationRow(organization)).execute();
+        await transaction.insertInto("namespaces").values(namespaceRow(namespace)).execute();
+        await transaction.insertInto("apiKeys").values(apiKeyRow(apiKey)).execute();
+        await countCredentialWrite(transaction);
+        return true;
+      }),
+    versions: async () => {
+      const { configVersion, credentialVersion } = await db
+        .selectFrom("configState")
+        .select(["configVersion", "credentialVersion"])
+        .executeTakeFirstOrThrow();
+      return { config: configVersion, credentials: credentialVersion };
+    },
+    maintain: (now) => engine.partitionLogs(now),
+    ping: async () => {
+      await sql`select 1`.execute(db);
+    },
+    close: () => engine.close(),
+  };
+}
