@@ -52,6 +52,10 @@ Examples:
   KEY=$(mcp-gateway keys create --name ci --type a2a --expires 30d --json | jq -r .key)`,
     )
     .action(run(create));
+  command
+    .command("generate")
+    .description("print a new key without storing it, for MCP_GATEWAY_BOOTSTRAP_KEY")
+    .action(run(generate));
   keyCommand(command, "list", "show all keys of an organisation").action(run(list));
   keyCommand(command, "revoke <key>", "end a key, by id or prefix; takes effect within seconds").action(
     run(revoke),
@@ -92,6 +96,12 @@ async function create(flags: CreateFlags): Promise<number> {
       note("note: the key has no permissions and reaches nothing; see --permission.");
     showIssued(issued, flags);
   });
+}
+
+async function generate(): Promise<number> {
+  const { newCredential } = await import("../auth/api-key/credential.ts");
+  print(newCredential());
+  return EXIT.ok;
 }
 
 async function list(flags: KeyFlags): Promise<number> {

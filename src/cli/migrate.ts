@@ -78,7 +78,7 @@ async function withStore<T>(flags: MigrateFlags, act: (store: OperatedStore) => 
   const { settings } = await readSettings(commandLoadOptions(flags));
   await refuseWhileRunning(settings);
   const { openOperatedStore } = await import("../server/operated-store.ts");
-  const store = await openOperatedStore(settings, { migrates: false });
+  const store = await openOperatedStore(settings, { migrates: false, usesSecrets: false });
   try {
     return await act(store);
   } finally {

@@ -22,7 +22,7 @@ export async function withOperation<T>(
   const { openOperatedStore, localKeys } = await import("../server/operated-store.ts");
   const store = await openOperatedStore(settings);
   try {
-    return await act({ keys: localKeys(store), reseal: () => store.rotateKeys() });
+    return await act({ keys: await localKeys(store, settings), reseal: () => store.rotateKeys() });
   } finally {
     await store.close();
   }

@@ -413,6 +413,11 @@ describe("rules of production", () => {
       { MCP_GATEWAY_URL: "http://gw.example.com" },
       /MCP_GATEWAY_URL: server\.url: .*expected an https URL/,
     ],
+    [
+      "a bootstrap key of another form",
+      { MCP_GATEWAY_BOOTSTRAP_KEY: "hunter2" },
+      /a text that is no API key/,
+    ],
     ["a weak operator token", { MCP_GATEWAY_OPERATOR_TOKEN: "hunter2" }, /found a token of 7 characters/],
   ])("%s is refused", async (_name, environment, expected) => {
     const problems = await problemsOf(undefined, production(environment));

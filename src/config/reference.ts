@@ -44,7 +44,7 @@ const rulesText = `## Production and development
 |---|---|---|
 | master key | required: 32 random bytes or more in base64 or hex (\`openssl rand -base64 32\`) | generated into \`<data_dir>/master.key\` |
 | \`server.url\` with \`http\` and a name other than loopback | refused, unless \`server.require_https: false\` | allowed |
-| \`telemetry.operator_token\`, \`bootstrap_key\` | at least 24 characters | any |
+| \`telemetry.operator_token\` | at least 24 characters | any |
 | \`outbound.allow\` | nothing but public addresses | loopback too (\`test\`: as production) |
 
 In every mode, \`auth.anonymous\` needs a loopback \`server.host\` and no \`server.trusted_proxies\`.

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { isWellFormed } from "../auth/api-key/credential.ts";
 import { errorCode } from "./environment.ts";
 import { isLoopbackHost } from "./kinds.ts";
 import { masterKeyFault } from "./master-key.ts";
@@ -8,7 +9,6 @@ import type { FileSettings } from "./schema.ts";
 import type { Settings } from "./settings.ts";
 
 const OPERATOR_TOKEN_LENGTH_MIN = 24;
-const BOOTSTRAP_KEY_LENGTH_MIN = 24;
 
 type Refuse = (key: string, found: string, expected: string, fix?: string) => void;
 
@@ -30,6 +30,14 @@ export function checkRules(
     refuse("store.path", "both store.url and store.path", "one of them", "remove store.path");
   if (purpose === "command") return problems;
   checkAnonymous(settings, refuse);
+  const { bootstrapKey } = settings.secrets;
+  if (bootstrapKey !== undefined && !isWellFormed(bootstrapKey))
+    refuse(
+      "bootstrap_key",
+      "a text that is no API key",
+      "a key of the gateway's own form",
+      "make one with: mcp-gateway keys generate",
+    );
   if (settings.server.tls) {
     checkReadable(settings.server.tls.certPath, "server.tls.cert", refuse);
     checkReadable(settings.server.tls.keyPath, "server.tls.key", refuse);
@@ -115,13 +123,6 @@ function checkProduction(settings: Settings, refuse: Refuse): void {
       `a token of ${token.length} characters`,
       `${OPERATOR_TOKEN_LENGTH_MIN} random characters or more`,
       "make one with: openssl rand -base64 32",
-    );
-  const bootstrap = settings.secrets.bootstrapKey;
-  if (bootstrap !== undefined && bootstrap.length < BOOTSTRAP_KEY_LENGTH_MIN)
-    refuse(
-      "bootstrap_key",
-      `a key of ${bootstrap.length} characters`,
-      `${BOOTSTRAP_KEY_LENGTH_MIN} random characters or more`,
     );
 }
 

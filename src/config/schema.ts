@@ -126,10 +126,14 @@ export const fileSchema = section("", {
     "Seals everything secret; the first key seals, all open. Required in production.",
     { secret: true, restart: true },
   ),
-  bootstrap_key: optionalField(filledText, "Presets the first API key of an empty store.", {
-    secret: true,
-    restart: true,
-  }),
+  bootstrap_key: optionalField(
+    filledText,
+    "Presets the first API key of an empty store; `mcp-gateway keys generate` makes one.",
+    {
+      secret: true,
+      restart: true,
+    },
+  ),
   server,
   proxy: section("What stands behind the gateway.", {
     servers: list("The servers. An entry wins over a stored server of the same name.", serverSchema),

@@ -1,0 +1,55 @@
+import { randomBytes } from "node:crypto";
+import { type KeyAdministration, keyAdministration } from "../admin/api-keys/key-administration.ts";
+import { displayPrefix, newCredential } from "../auth/api-key/credential.ts";
+import { loadApiKeyDigest } from "../auth/api-key/digest.ts";
+import { masterKeyBytes } from "../config/master-key.ts";
+import { ConfigError } from "../config/problem.ts";
+import type { Settings } from "../config/settings.ts";
+import { systemClock } from "../model/ports/clock.ts";
+import type { OperatedStore } from "../model/ports/store.ts";
+import { openStore } from "../storage/open.ts";
+import { createSealer } from "../storage/sealing.ts";
+import { bootstrap } from "./bootstrap.ts";
+import { generatedMasterKey, openDataDir } from "./data-dir.ts";
+
+/**
+ * The second composition root: what commands need where no gateway runs, without loading one. The store is opened and,
+ * where it migrates itself, brought up to date.
+ * @throws ConfigError where a master key is needed and none is configured
+ */
+export async function openOperatedStore(
+  settings: Settings,
+  options: { readonly migrates?: boolean; readonly usesSecrets?: boolean } = {},
+): Promise<OperatedStore> {
+  openDataDir(settings.dataDir);
+  // Migrations read no secret, so that a job that only migrates needs no master key.
+  const masterKeys = options.usesSecrets === false ? [randomBytes(32)] : masterKeysOf(settings);
+  const store = await openStore(settings.store, createSealer(masterKeys));
+  if (options.migrates !== false && settings.store.migrates) await store.migrateUp();
+  return store;
+}
+
+/** The acts on keys, on the store itself. An empty store gets its first organisation as at a first start. */
+export async function localKeys(store: OperatedStore, settings: Settings): Promise<KeyAdministration> {
+  const digest = await loadApiKeyDigest(store.settings);
+  const mint = (key = newCredential()) => ({ key, prefix: displayPrefix(key), hash: digest(key) });
+  await bootstrap(store, settings, mint, false);
+  return keyAdministration({ store, mint: () => mint(), clock: systemClock, actor: "cli" });
+}
+
+function masterKeysOf(settings: Settings): readonly Uint8Array[] {
+  const { masterKeys, generatedKeyPath } = settings.secrets;
+  if (masterKeys.length === 0 && settings.mode === "production") {
+    throw new ConfigError([
+      {
+        source: { kind: "unset" },
+        key: "master_key",
+        found: `no master key, and none in ${generatedKeyPath}`,
+        expected: "the key the gateway runs with, in MCP_GATEWAY_MASTER_KEY or MCP_GATEWAY_MASTER_KEY_FILE",
+        fix: "",
+      },
+    ]);
+  }
+  const keys = masterKeys.length > 0 ? masterKeys : [generatedMasterKey(generatedKeyPath)];
+  return keys.map((key) => masterKeyBytes(key) ?? new Uint8Array());
+}
