@@ -10,6 +10,9 @@ export class Flight {
   /** Questions to the client that are waiting: while there is one, the clock stands still. */
   asking = 0;
   #pausedAt = 0;
+  /** Neighbours in the list of flights under way. */
+  before: Flight | undefined = undefined;
+  after: Flight | undefined = undefined;
 
   constructor(call: UpstreamCall, startedAt: number, expiresAt: number) {
     this.call = call;
@@ -31,7 +34,9 @@ export class Flight {
  */
 export class Flights {
   readonly #clock: Clock;
-  readonly #flights = new Set<Flight>();
+  /** A linked list, newest first: entering and leaving allocate nothing. */
+  #newest: Flight | undefined;
+  #size = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #firesAt = Number.POSITIVE_INFINITY;
 
@@ -40,19 +45,31 @@ export class Flights {
   }
 
   get size(): number {
-    return this.#flights.size;
+    return this.#size;
   }
 
   /** @param expiresAt milliseconds since the epoch */
   begin(call: UpstreamCall, now: number, expiresAt: number): Flight {
     const flight = new Flight(call, now, expiresAt);
-    this.#flights.add(flight);
+    const next = this.#newest;
+    if (next !== undefined) {
+      flight.after = next;
+      next.before = flight;
+    }
+    this.#newest = flight;
+    this.#size++;
     if (expiresAt < this.#firesAt) this.#arm(expiresAt);
     return flight;
   }
 
   end(flight: Flight): void {
-    this.#flights.delete(flight);
+    const { before, after } = flight;
+    if (before !== undefined) before.after = after;
+    else this.#newest = after;
+    if (after !== undefined) after.before = before;
+    flight.before = undefined;
+    flight.after = undefined;
+    this.#size--;
   }
 
   /** The client has answered; the time it took is not the server's. */
@@ -67,7 +84,14 @@ export class Flights {
   cancelAll(reason: CancelReason): void {
     clearTimeout(this.#timer);
     this.#firesAt = Number.POSITIVE_INFINITY;
-    for (const flight of [...this.#flights]) flight.call.cancellation.cancel(reason);
+    for (const flight of this.#all()) flight.call.cancellation.cancel(reason);
+  }
+
+  /** A copy: cancelling one may end others. */
+  #all(): Flight[] {
+    const flights: Flight[] = [];
+    for (let flight = this.#newest; flight !== undefined; flight = flight.after) flights.push(flight);
+    return flights;
   }
 
   #arm(at: number): void {
@@ -80,7 +104,7 @@ export class Flights {
   readonly #sweep = (): void => {
     const now = this.#clock.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const flight of [...this.#flights]) {
+    for (const flight of this.#all()) {
       if (flight.asking > 0) continue;
       if (flight.expiresAt <= now) flight.call.cancellation.cancel("deadline");
       else if (flight.expiresAt < next) next = flight.expiresAt;

@@ -47,26 +47,27 @@ export interface IncomingMessage {
  * @throws UpstreamFailure `upstream_protocol_error`
  */
 export function readMessage(text: string, server: string, method: string): IncomingMessage {
-  const messages = readMessages(text, server, method);
-  const only = messages.length === 1 ? messages[0] : undefined;
-  if (only === undefined) throw new UpstreamFailure("upstream_protocol_error", { server });
-  return only;
+  const { value, exact } = parsed(text, server, method);
+  if (isObject(value)) return { value, exact };
+  throw new UpstreamFailure("upstream_protocol_error", { server });
 }
 
 /** As `readMessage`; 2025-03-26 servers may answer with a batch. */
 export function readMessages(text: string, server: string, method: string): IncomingMessage[] {
-  let parsed: { value: JsonValue; exact: boolean };
-  try {
-    parsed = parseGuarded(text, method.endsWith("/list") ? LIST_LIMITS : DEFAULT_JSON_LIMITS);
-  } catch (cause) {
-    parsed = listAnyway(text, server, method, cause);
-  }
-  const { value, exact } = parsed;
+  const { value, exact } = parsed(text, server, method);
   const values = Array.isArray(value) ? value : [value];
   return values.map((message) => {
     if (!isObject(message)) throw new UpstreamFailure("upstream_protocol_error", { server });
     return { value: message, exact };
   });
+}
+
+function parsed(text: string, server: string, method: string): { value: JsonValue; exact: boolean } {
+  try {
+    return parseGuarded(text, method.endsWith("/list") ? LIST_LIMITS : DEFAULT_JSON_LIMITS);
+  } catch (cause) {
+    return listAnyway(text, server, method, cause);
+  }
 }
 
 /** A list page the guard refuses is read without it: its definitions are then judged one by one. */

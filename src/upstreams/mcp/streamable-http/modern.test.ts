@@ -348,13 +348,11 @@ describe("subscriptions/listen", () => {
     ]);
     expect(streams.at(-1)?.filter.resourceSubscriptions).toEqual(["test://a"]);
     await until(() => streams[0]?.open === false);
-    streams
-      .at(-1)
-      ?.stream.send({
-        jsonrpc: "2.0",
-        method: "notifications/resources/updated",
-        params: { uri: "test://a" },
-      });
+    streams.at(-1)?.stream.send({
+      jsonrpc: "2.0",
+      method: "notifications/resources/updated",
+      params: { uri: "test://a" },
+    });
     await until(() => updated.length === 1);
     const count = streams.length;
     first();
