@@ -1,0 +1,99 @@
+/** One keep-alive connection on a raw socket: a request at a time, as little work per answer as possible. */
+import type { Socket } from "bun";
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+interface Pending {
+  readonly keepBody: boolean;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class HttpConnection {
+  #socket: Socket | undefined;
+  #pending: Pending | undefined;
+  #head = "";
+  #pieces: string[] = [];
+  /** Bytes of the body still to come; -1 until the head is read, -2 for a chunked body. */
+  #left = -1;
+  #status = 0;
+  #unsent: Uint8Array | undefined;
+
+  static async open(port: number): Promise<HttpConnection> {
+    const connection = new HttpConnection();
+    await Bun.connect({
+      hostname: "127.0.0.1",
+      port,
+      socket: {
+        open: (socket) => {
+          connection.#socket = socket;
+        },
+        data: (_, bytes) => connection.#onData(bytes),
+        drain: () => connection.#flush(),
+        close: () => connection.#fail(new Error("the connection was closed")),
+        error: (_, error) => connection.#fail(error),
+      },
+    });
+    return connection;
+  }
+
+  /** @param keepBody false leaves the body unread, for load */
+  send(bytes: Uint8Array | string, keepBody = true): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#pending = { keepBody, resolve, reject };
+      this.#unsent = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
+      this.#flush();
+    });
+  }
+
+  close(): void {
+    this.#socket?.end();
+  }
+
+  #flush(): void {
+    if (this.#unsent === undefined || this.#socket === undefined) return;
+    const sent = this.#socket.write(this.#unsent);
+    this.#unsent = sent < this.#unsent.length ? this.#unsent.subarray(sent) : undefined;
+  }
+
+  #onData(bytes: Buffer): void {
+    if (this.#left !== -1) return this.#onBody(bytes);
+    this.#head += bytes.toString("latin1");
+    const end = this.#head.indexOf("\r\n\r\n");
+    if (end < 0) return;
+    const head = this.#head.slice(0, end);
+    const rest = this.#head.slice(end + 4);
+    this.#head = "";
+    this.#status = Number(head.slice(9, 12));
+    const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+    this.#left = length === undefined ? -2 : Number(length);
+    this.#onBody(Buffer.from(rest, "latin1"));
+  }
+
+  #onBody(bytes: Buffer): void {
+    if (this.#pending?.keepBody === true || this.#left === -2) this.#pieces.push(bytes.toString("latin1"));
+    if (this.#left === -2) {
+      const last = this.#pieces.at(-1) ?? "";
+      const tail = last.length >= 5 ? last : this.#pieces.slice(-3).join("");
+      if (!tail.endsWith("0\r\n\r\n")) return;
+    } else {
+      this.#left -= bytes.length;
+      if (this.#left > 0) return;
+    }
+    const pending = this.#pending;
+    const answer = { status: this.#status, body: Buffer.from(this.#pieces.join(""), "latin1").toString() };
+    this.#pending = undefined;
+    this.#pieces = [];
+    this.#left = -1;
+    pending?.resolve(answer);
+  }
+
+  #fail(error: Error): void {
+    this.#socket = undefined;
+    this.#pending?.reject(error);
+    this.#pending = undefined;
+  }
+}
