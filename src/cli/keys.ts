@@ -4,13 +4,13 @@ import { parseDuration } from "../config/units.ts";
 import type { ApiKeyType } from "../model/api-key.ts";
 import type { Role } from "../model/principal.ts";
 import type { Run } from "./command.ts";
+import { withOperation } from "./operation.ts";
 import {
   commandLoadOptions,
   readSettings,
   type SettingsFlags,
   withSettingsFlags,
 } from "./settings-source.ts";
-import { withOperation } from "./operation.ts";
 import { CommandError, EXIT, note, print, printJson, printTable } from "./terminal.ts";
 
 interface KeyFlags extends SettingsFlags {

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { variables } from "./environment.ts";
 import { loadSettings } from "./load.ts";
-import { formatProblem } from "./problem.ts";
 import { printable } from "./print.ts";
+import { formatProblem } from "./problem.ts";
 import { configurationReference } from "./reference.ts";
 
 const root = join(import.meta.dir, "../..");

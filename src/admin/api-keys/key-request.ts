@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { slug as slugKind } from "../../config/kinds.ts";
 import { Refusal } from "../../config/field.ts";
+import { slug as slugKind } from "../../config/kinds.ts";
 
 const slug = z.string().refine((text) => !(slugKind.read(text) instanceof Refusal), "not a slug");
 const organization = slug.default("default");
