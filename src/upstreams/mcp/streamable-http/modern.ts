@@ -1,6 +1,6 @@
 import type { Outcome, UpstreamCall } from "../../../model/call.ts";
 import type { HttpResponse } from "../../../net/http-exchange.ts";
-import type { JsonObject } from "../../../protocol/json-value.ts";
+import type { JsonObject, JsonValue } from "../../../protocol/json-value.ts";
 import { RpcCode } from "../../../protocol/jsonrpc.ts";
 import { Meta } from "../../../protocol/meta.ts";
 import { MODERN_REVISION } from "../../../protocol/revision.ts";
@@ -200,7 +200,9 @@ export class ModernConnection implements Connection {
     const relayable = status >= 400 && status !== 401 && status !== 403 && status !== 429;
     if (relayable && isJson(response.header("content-type"))) {
       const message = errorMessage(text, server, call.method);
-      if (message !== undefined) return this.#settle(call, id, message, text.length);
+      // Without an id it was refused before anybody read it: a legacy server that misses its session.
+      const unread = message?.value.id === null && !isModernCode(message.value.error);
+      if (message !== undefined && !unread) return this.#settle(call, id, message, text.length);
     }
     if (status === 400 || status === 404 || status === 405) throw this.#eraChanged(`HTTP ${status}`);
     if (status < 400) throw this.#invalid();
@@ -228,6 +230,13 @@ export class ModernConnection implements Connection {
   listen(): void {
     this.#listener.open();
   }
+}
+
+function isModernCode(error: JsonValue | undefined): boolean {
+  const code = isObject(error) ? error.code : undefined;
+  return (
+    typeof code === "number" && code <= RpcCode.headerMismatch && code >= RpcCode.unsupportedProtocolVersion
+  );
 }
 
 /**
