@@ -30,15 +30,22 @@ export function stringifyExact(value: JsonValue | undefined): string {
   if (value instanceof ExactNumber) return value.source;
   if (Array.isArray(value)) return `[${value.map(stringifyExact).join(",")}]`;
   const order = (value as Ordered)[KEY_ORDER];
-  const keys = order
-    ? [...order.filter((key) => Object.hasOwn(value, key)), ...Object.keys(value).filter((key) => !order.includes(key))]
-    : Object.keys(value);
+  const keys = order === undefined ? Object.keys(value) : inOrder(value, order);
   const members: string[] = [];
   for (const key of keys) {
     const member = value[key];
     if (member !== undefined) members.push(`${JSON.stringify(key)}:${stringifyExact(member)}`);
   }
   return `{${members.join(",")}}`;
+}
+
+/** Remembered keys that are still there, then those added since; `inOrder` is linear, an attacker chooses the size. */
+function inOrder(value: JsonObject, order: readonly string[]): string[] {
+  const known = new Set(order);
+  return [
+    ...order.filter((key) => Object.hasOwn(value, key)),
+    ...Object.keys(value).filter((key) => !known.has(key)),
+  ];
 }
 
 /** The value with every exact number replaced by its nearest double: what schemas and policies look at. */

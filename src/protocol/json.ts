@@ -66,9 +66,7 @@ const PARAMS_KEYS = new Set([
   "capabilities",
   "taskId",
 ]);
-const FOLDED = new Map<string, string>(
-  [...PROTOCOL_KEYS, ...PARAMS_KEYS].map((key) => [key.toLowerCase(), key]),
-);
+const FOLDED = new Map<string, string>([...PROTOCOL_KEYS, ...PARAMS_KEYS].map((key) => [fold(key), key]));
 const KEY_LENGTH_MAX = Math.max(...[...FOLDED.keys()].map((key) => key.length));
 
 const QUOTE = 34;
@@ -89,10 +87,12 @@ function scan(text: string, limits: JsonLimits): boolean {
   let exact = false;
   let depth = 0;
   let items = 0;
-  // Bit d set: the container at depth d is an object. Depth is bounded well under 2^53 containers by depthMax.
+  // At d: the container at depth d is an object.
   const isObject: boolean[] = [];
   let expectKey = false;
-  // Protocol keys seen at the top level and inside params.
+  // Depth of a message's own members: 1, or 2 for the messages of a batch.
+  let top = 1;
+  // Protocol keys seen at that level and inside params.
   let topKeys: Set<string> | undefined;
   let paramsKeys: Set<string> | undefined;
   let inParams = false;
@@ -119,9 +119,9 @@ function scan(text: string, limits: JsonLimits): boolean {
               throw new GatewayError("invalid_request", { detail: 'the member name "__proto__" is refused' });
             }
           }
-          if (depth === 1 || (depth === 2 && inParams)) {
+          if (depth === top || (depth === top + 1 && inParams)) {
             const name = keyLength <= KEY_LENGTH_MAX ? (key ?? text.slice(at + 1, end)) : "";
-            if (depth === 1) {
+            if (depth === top) {
               topKeys ??= new Set();
               checkProtocolKey(name, PROTOCOL_KEYS, topKeys);
               lastTopKey = name;
@@ -143,7 +143,13 @@ function scan(text: string, limits: JsonLimits): boolean {
         isObject[depth] = object;
         expectKey = object;
         items++;
-        if (depth === 2) inParams = object && isObject[1] === true && lastTopKey === "params";
+        if (depth === 1 && !object) top = 2;
+        if (depth === top) {
+          topKeys = undefined;
+          paramsKeys = undefined;
+        } else if (depth === top + 1) {
+          inParams = object && isObject[top] === true && lastTopKey === "params";
+        }
         break;
       }
       case CLOSE_BRACE:
@@ -212,13 +218,18 @@ function isIndexKey(text: string, from: number, to: number): boolean {
   return true;
 }
 
+/** As the laxest parsers compare names: `ſ` is an S to them and the Kelvin sign a K. */
+function fold(name: string): string {
+  return name.toUpperCase().toLowerCase();
+}
+
 function checkProtocolKey(name: string, keys: ReadonlySet<string>, seen: Set<string>): void {
   if (keys.has(name)) {
     if (seen.has(name)) throw new GatewayError("invalid_request", { detail: `duplicate member "${name}"` });
     seen.add(name);
     return;
   }
-  const folded = FOLDED.get(name.toLowerCase());
+  const folded = FOLDED.get(fold(name));
   if (folded !== undefined && folded !== name && keys.has(folded)) {
     throw new GatewayError("invalid_request", { detail: `member "${name}" must be spelt "${folded}"` });
   }

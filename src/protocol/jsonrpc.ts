@@ -1,7 +1,18 @@
+import { ExactNumber, stringifyExact } from "./json-exact.ts";
 import type { JsonObject, JsonValue } from "./json-value.ts";
 
 /** JSON-RPC 2.0 messages (https://www.jsonrpc.org/specification) in the profile MCP uses: ids are never null. */
 export type RequestId = string | number;
+
+/** Request ids and progress tokens: strings and numbers, among them those that only their source text keeps. */
+export function isRequestId(value: JsonValue | undefined): value is RequestId {
+  return typeof value === "string" || typeof value === "number" || value instanceof ExactNumber;
+}
+
+/** An id as it was written; equal for equal ids, and different for `1` and `"1"`. */
+export function idText(id: RequestId): string {
+  return stringifyExact(id);
+}
 
 export interface JsonRpcRequest {
   jsonrpc: "2.0";

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from "../json-value.ts";
-import { type JsonRpcErrorBody, RpcCode } from "../jsonrpc.ts";
+import { isRequestId, type JsonRpcErrorBody, type RequestId, RpcCode } from "../jsonrpc.ts";
 import { LOG_LEVELS, type LogLevel, Meta } from "../meta.ts";
 import { MODERN_REVISION } from "../revision.ts";
 
@@ -8,7 +8,7 @@ export interface RequestMeta {
   readonly capabilities: JsonObject;
   readonly info: JsonObject | undefined;
   readonly logLevel: LogLevel | undefined;
-  readonly progressToken: string | number | undefined;
+  readonly progressToken: RequestId | undefined;
   readonly traceparent: string | undefined;
 }
 
@@ -37,7 +37,7 @@ export function readMeta(meta: JsonObject): RequestMeta {
     capabilities: meta[Meta.clientCapabilities] as JsonObject,
     info: asObject(meta[Meta.clientInfo]),
     logLevel: LOG_LEVELS.find((known) => known === level),
-    progressToken: typeof token === "string" || typeof token === "number" ? token : undefined,
+    progressToken: isRequestId(token) ? token : undefined,
     traceparent: typeof meta.traceparent === "string" ? meta.traceparent : undefined,
   };
 }
