@@ -16,13 +16,22 @@ export class Cancellation {
     return this.#reason !== undefined;
   }
 
-  /** Runs every listener once; later calls do nothing. */
+  /** Runs every listener once, whatever one of them throws (which is thrown at the end); later calls do nothing. */
   cancel(reason: CancelReason): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     const listeners = this.#listeners;
     this.#listeners = undefined;
-    if (listeners) for (const listener of listeners) listener(reason);
+    if (listeners === undefined) return;
+    const thrown: unknown[] = [];
+    for (const listener of listeners) {
+      try {
+        listener(reason);
+      } catch (cause) {
+        thrown.push(cause);
+      }
+    }
+    if (thrown.length > 0) throw thrown[0];
   }
 
   /** Calls `listener` when cancelled (at once if it already is). Returns the function that removes it. */

@@ -29,11 +29,16 @@ export function compileGlob(pattern: string): (text: string) => boolean {
   };
 }
 
+/** Longer URIs match no template: each of many templates would walk them. */
+const URI_LENGTH_MAX = 4_096;
+
 /**
  * Matches a URI against an RFC 6570 template: a simple expression stands for a run without `/`, `{+x}`, `{#x}`, `{/x}`,
- * `{?x}` and exploded ones for any run. Cost is bounded by template length × URI length.
+ * `{?x}` and exploded ones for any run; all may be empty. Cost is bounded by template length × URI length.
  */
 export function compileUriTemplate(template: string): (uri: string) => boolean {
+  const open = template.indexOf("{");
+  const prefix = open < 0 ? template : template.slice(0, open);
   const tokens: (string | { readonly any: boolean })[] = [];
   for (let at = 0; at < template.length; ) {
     const open = template.indexOf("{", at);
@@ -48,6 +53,7 @@ export function compileUriTemplate(template: string): (uri: string) => boolean {
     at = close + 1;
   }
   return (uri) => {
+    if (uri.length > URI_LENGTH_MAX || !uri.startsWith(prefix)) return false;
     let states = reach(tokens, new Set([0]));
     for (const char of uri) {
       const next = new Set<number>();

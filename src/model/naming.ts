@@ -11,17 +11,19 @@ export function identity(server: string, ownName: string): string {
 }
 
 /**
- * The name on a merged endpoint: `server__tool`, other characters than `[A-Za-z0-9_-]` replaced by `_`. A name that lost
- * something (a character or its tail past 64) gets a suffix of its identity's hash, so that two tools never share one;
- * the same tool always gets the same name.
+ * The name on a merged endpoint: `server__tool`, other characters than `[A-Za-z0-9_-]` replaced by `_`, cut at 64 with a
+ * suffix of its identity's hash. Tools that come out equal are told apart by the catalog, with `suffixed`.
  */
 export function wireName(server: string, ownName: string, separator: string): string {
   const plain = `${server}${separator}${ownName.replace(/[^A-Za-z0-9_-]/g, "_")}`;
   return plain.length > WIRE_NAME_LENGTH_MAX ? suffixed(plain, server, ownName) : plain;
 }
 
-/** The name for a tool whose plain wire name is taken by another of the same namespace. */
-export function suffixed(plain: string, server: string, ownName: string): string {
-  const hash = createHash("sha256").update(identity(server, ownName)).digest("hex").slice(0, 8);
+/**
+ * The name for a tool whose plain wire name is taken by another of the same namespace.
+ * @param digits of the hash; more where eight are not enough, at most 56
+ */
+export function suffixed(plain: string, server: string, ownName: string, digits = 8): string {
+  const hash = createHash("sha256").update(identity(server, ownName)).digest("hex").slice(0, digits);
   return `${plain.slice(0, WIRE_NAME_LENGTH_MAX - hash.length - 1)}_${hash}`;
 }
