@@ -26,6 +26,7 @@ export class SqliteConnections {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #isClosed = false;
+  #restarting: Promise<unknown> | undefined;
   /** Resolves when no transaction is open; statements outside it wait. */
   #free: Promise<void> | undefined;
   /** Changes when the thread was replaced: a transaction begun before is gone. */
@@ -79,14 +80,42 @@ export class SqliteConnections {
     });
   }
 
-  /** Runs one statement in the writer thread, in the order of calls. */
-  async write(sql: string, parameters: readonly SqliteValue[]): Promise<Rows> {
-    if (this.#isClosed) throw new SqliteFailure("SQLITE_WRITER", "the store is closed");
-    if (this.#waiting.size >= WAITING_MAX)
+  /** Resolves at a moment when no transaction is open and the thread runs; the caller must go on without waiting. */
+  async #turn(): Promise<Worker> {
+    for (;;) {
+      if (this.#isClosed) throw new SqliteFailure("SQLITE_WRITER", "the store is closed");
+      if (this.#free !== undefined) await this.#free;
+      else if (this.#worker === undefined) await this.#restart();
+      else return this.#worker;
+    }
+  }
+
+  /** One new thread, however many wait for it. */
+  #restart(): Promise<unknown> {
+    this.#restarting ??= this.#startWriter().finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
+  }
+
+  #send(worker: Worker, sql: string, parameters: readonly SqliteValue[]): Promise<Rows> {
+    if (this.#waiting.size >= WAITING_MAX) {
       throw new SqliteFailure("SQLITE_BUSY", "too many writes are waiting");
-    if (this.#worker === undefined) await this.#startWriter();
+    }
+    return this.#post(worker, { id: this.#nextId++, sql, parameters });
+  }
+
+  /** Runs one statement in the writer thread, outside any transaction. */
+  async write(sql: string, parameters: readonly SqliteValue[]): Promise<Rows> {
+    // No function call may stand between the turn and the post: another's transaction would begin there.
+    while (this.#free !== undefined || this.#worker === undefined || this.#isClosed) await this.#turn();
+    return this.#send(this.#worker, sql, parameters);
+  }
+
+  /** Runs one statement in the transaction whose hold the caller has. */
+  async writeHeld(sql: string, parameters: readonly SqliteValue[]): Promise<Rows> {
     if (this.#worker === undefined) throw new SqliteFailure("SQLITE_WRITER", "the writer thread ended");
-    return this.#post(this.#worker, { id: this.#nextId++, sql, parameters });
+    return this.#send(this.#worker, sql, parameters);
   }
 
   /** Runs a SELECT here. */
@@ -95,14 +124,9 @@ export class SqliteConnections {
     return this.#reader.query(sql).all(...parameters);
   }
 
-  /** Waits until no transaction is open. */
-  async untilFree(): Promise<void> {
-    while (this.#free !== undefined) await this.#free;
-  }
-
   /** Keeps all other statements out of the writer thread until the returned function is called. */
   async hold(): Promise<() => void> {
-    await this.untilFree();
+    while (this.#free !== undefined || this.#worker === undefined || this.#isClosed) await this.#turn();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#free = promise;
     return () => {
@@ -113,7 +137,7 @@ export class SqliteConnections {
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    await this.untilFree();
+    while (this.#free !== undefined) await this.#free;
     this.#isClosed = true;
     this.#reader?.close();
     this.#reader = undefined;

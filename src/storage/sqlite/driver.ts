@@ -1,5 +1,5 @@
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from "kysely";
-import type { SqliteConnections } from "./connections.ts";
+import type { Rows, SqliteConnections } from "./connections.ts";
 import { faultOf, isUnavailable } from "./fault.ts";
 import type { SqliteValue } from "./writer.ts";
 
@@ -19,9 +19,7 @@ class SqliteConnection implements DatabaseConnection {
         const rows = this.#readHere(query.sql, parameters);
         if (rows !== undefined) return { rows: rows as R[] };
       }
-      if (this.#release === undefined) await this.#connections.untilFree();
-      else this.#assertSameThread();
-      const { rows, changes } = await this.#connections.write(query.sql, parameters);
+      const { rows, changes } = await this.#write(query.sql, parameters);
       return { rows: rows as R[], numAffectedRows: BigInt(changes) };
     } catch (failure) {
       throw faultOf(failure);
@@ -38,6 +36,12 @@ class SqliteConnection implements DatabaseConnection {
     }
   }
 
+  #write(sql: string, parameters: readonly SqliteValue[]): Promise<Rows> {
+    if (this.#release === undefined) return this.#connections.write(sql, parameters);
+    this.#assertSameThread();
+    return this.#connections.writeHeld(sql, parameters);
+  }
+
   #assertSameThread(): void {
     if (this.#epoch !== this.#connections.epoch) throw faultOf(new Error("the transaction was lost"));
   }
@@ -47,7 +51,7 @@ class SqliteConnection implements DatabaseConnection {
     this.#epoch = this.#connections.epoch;
     try {
       // The write lock at once: a transaction that reads first and writes later could not wait for it.
-      await this.#connections.write("BEGIN IMMEDIATE", []);
+      await this.#connections.writeHeld("BEGIN IMMEDIATE", []);
       this.#release = release;
     } catch (failure) {
       release();
@@ -59,9 +63,9 @@ class SqliteConnection implements DatabaseConnection {
     const release = this.#release;
     try {
       this.#assertSameThread();
-      await this.#connections.write(statement, []);
+      await this.#connections.writeHeld(statement, []);
     } catch (failure) {
-      if (statement === "COMMIT") await this.#connections.write("ROLLBACK", []).catch(() => {});
+      if (statement === "COMMIT") await this.#connections.writeHeld("ROLLBACK", []).catch(() => {});
       throw faultOf(failure);
     } finally {
       this.#release = undefined;

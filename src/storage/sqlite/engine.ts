@@ -29,6 +29,13 @@ const columns: ColumnTypes = {
   defaultPartition: undefined,
 };
 
+/** Statements go to two connections at once; without this Kysely lets reads wait for the write before them. */
+class TwoConnectionAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
+}
+
 /** Opens the file, which is made where there is none. @throws GatewayError `store_unavailable`. */
 export async function openSqlite(options: SqliteOptions): Promise<Engine> {
   mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
@@ -40,7 +47,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Engine> {
   await connections.open();
   const db = new Kysely<Schema>({
     dialect: {
-      createAdapter: () => new SqliteAdapter(),
+      createAdapter: () => new TwoConnectionAdapter(),
       createDriver: () => new SqliteDriver(connections),
       createIntrospector: (database) => new SqliteIntrospector(database),
       createQueryCompiler: () => new SqliteQueryCompiler(),

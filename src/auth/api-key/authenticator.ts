@@ -1,0 +1,220 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Authenticator } from "../../model/ports/authenticator.ts";
+import type { Clock } from "../../model/ports/clock.ts";
+import type { Log } from "../../model/ports/log.ts";
+import type { AcrossTenants } from "../../model/ports/store.ts";
+import type { Principal } from "../../model/principal.ts";
+import { isWellFormed } from "./credential.ts";
+import type { ApiKeyDigest } from "./digest.ts";
+import { principalOf } from "./principal.ts";
+import { UseMeter } from "./use-meter.ts";
+import { VerdictCache } from "./verdict-cache.ts";
+
+export interface ApiKeyAuthenticatorOptions {
+  readonly store: Pick<AcrossTenants, "apiKeyByHash" | "touchApiKeys">;
+  readonly digest: ApiKeyDigest;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits?: Partial<ApiKeyLimits>;
+}
+export interface ApiKeyLimits {
+  /** A verdict older than this is asked for again in the background while it still serves. */
+  readonly refreshAfterMs: number;
+  /** A verdict older than this does not serve, unless the store is away: how long a revoked key may work elsewhere. */
+  readonly freshMsMax: number;
+  /** How long a known key goes on working with the store away. */
+  readonly staleMsMax: number;
+  /** How long a caller waits for the store where an older verdict is at hand. */
+  readonly patienceMs: number;
+  /** Valid keys remembered. */
+  readonly keysMax: number;
+  /** Invalid keys remembered. */
+  readonly refusedMax: number;
+  /** Questions to the store at once; one more is refused with `overloaded`. */
+  readonly lookupsMax: number;
+}
+
+const defaultLimits: ApiKeyLimits = {
+  refreshAfterMs: 2_500,
+  freshMsMax: 5_000,
+  staleMsMax: 15 * 60_000,
+  patienceMs: 40,
+  keysMax: 20_000,
+  refusedMax: 10_000,
+  lookupsMax: 256,
+};
+/** After a failed or slow answer the store counts as away for this long: known keys are served at once. */
+const AWAY_MS = 1_000;
+const USE_INTERVAL_MS = 60_000;
+
+interface Verdict {
+  readonly principal: Principal | undefined;
+  readonly keyId: string | undefined;
+  /** When the store was asked. */
+  readonly askedAt: number;
+  usedAt: number;
+}
+
+export interface ApiKeyAuthenticator extends Authenticator {
+  /** Forgets one key, or all: call it when a key was changed here, or the store's credential version elsewhere. */
+  invalidate(keyId: string | "all"): void;
+  /** Writes the pending times of last use. */
+  flush(): Promise<void>;
+}
+
+/**
+ * API keys (F23-F25). A known key is answered synchronously from memory; `undefined` for one that does not work.
+ * @throws GatewayError (the promise rejects) `store_unavailable` for a key not seen before while the store is away,
+ *   `overloaded` where too many unknown keys are being asked for.
+ */
+export function createApiKeyAuthenticator(options: ApiKeyAuthenticatorOptions): ApiKeyAuthenticator {
+  return new CachedApiKeys(options);
+}
+
+class CachedApiKeys implements ApiKeyAuthenticator {
+  readonly #store: ApiKeyAuthenticatorOptions["store"];
+  readonly #digest: ApiKeyDigest;
+  readonly #clock: Clock;
+  readonly #limits: ApiKeyLimits;
+  readonly #uses: UseMeter;
+  readonly #valid: VerdictCache<Verdict>;
+  /** Apart, so that guesses never push out keys that work. */
+  readonly #refused: VerdictCache<Verdict>;
+  readonly #asking = new Map<string, Promise<Verdict>>();
+  #awayUntil = 0;
+  /** Counts invalidations: an answer to a question asked before one is not believed. */
+  #epoch = 0;
+
+  constructor({ store, digest, clock, log, limits }: ApiKeyAuthenticatorOptions) {
+    this.#store = store;
+    this.#digest = digest;
+    this.#clock = clock;
+    this.#limits = { ...defaultLimits, ...limits };
+    this.#uses = new UseMeter((uses) => store.touchApiKeys(uses), log);
+    this.#valid = new VerdictCache(this.#limits.keysMax);
+    this.#refused = new VerdictCache(this.#limits.refusedMax);
+  }
+
+  authenticate(credential: string): Principal | undefined | Promise<Principal | undefined> {
+    const now = this.#clock.now();
+    const known = this.#valid.get(credential) ?? this.#refused.get(credential);
+    if (known === undefined) {
+      if (!isWellFormed(credential)) return undefined;
+      return this.#ask(credential).then((verdict) => this.#admit(verdict, this.#clock.now()));
+    }
+    const ageMs = now - known.askedAt;
+    if (ageMs < this.#limits.refreshAfterMs) return this.#admit(known, now);
+    if (ageMs < this.#limits.freshMsMax || (now < this.#awayUntil && ageMs < this.#limits.staleMsMax)) {
+      this.#askQuietly(credential, now);
+      return this.#admit(known, now);
+    }
+    return this.#askPatiently(credential, known);
+  }
+
+  #admit(verdict: Verdict, now: number): Principal | undefined {
+    const { principal, keyId } = verdict;
+    if (principal === undefined) return undefined;
+    if (principal.expiresAt !== undefined && principal.expiresAt <= now) return undefined;
+    if (keyId !== undefined && now - verdict.usedAt >= USE_INTERVAL_MS) {
+      verdict.usedAt = now;
+      this.#uses.note(keyId, now);
+    }
+    return principal;
+  }
+
+  #askQuietly(credential: string, now: number): void {
+    if (now < this.#awayUntil || this.#asking.size >= this.#limits.lookupsMax) return;
+    this.#ask(credential).catch(() => {});
+  }
+
+  /** The verdict is too old to serve by itself: it serves only where the store fails or takes its time. */
+  async #askPatiently(credential: string, known: Verdict): Promise<Principal | undefined> {
+    const canServe = this.#clock.now() - known.askedAt < this.#limits.staleMsMax;
+    const answer = this.#ask(credential);
+    if (!canServe) return this.#admit(await answer, this.#clock.now());
+    const { promise: impatience, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, this.#limits.patienceMs);
+    try {
+      const epoch = this.#epoch;
+      const verdict = await Promise.race([answer, impatience]);
+      if (verdict !== undefined) return this.#admit(verdict, this.#clock.now());
+      this.#awayUntil = this.#clock.now() + AWAY_MS;
+      // Revoked while we waited: the old verdict is void.
+      if (epoch !== this.#epoch) return this.#admit(await answer, this.#clock.now());
+      answer.catch(() => {});
+      return this.#admit(known, this.#clock.now());
+    } catch (failure) {
+      if (!isAway(failure)) throw failure;
+      return this.#admit(known, this.#clock.now());
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** One question at a time for each credential. */
+  #ask(credential: string): Promise<Verdict> {
+    const asking = this.#asking.get(credential);
+    if (asking !== undefined) return asking;
+    if (this.#asking.size >= this.#limits.lookupsMax) return Promise.reject(new GatewayError("overloaded"));
+    const answer = this.#lookUp(credential).finally(() => this.#asking.delete(credential));
+    this.#asking.set(credential, answer);
+    return answer;
+  }
+
+  async #lookUp(credential: string): Promise<Verdict> {
+    for (;;) {
+      const epoch = this.#epoch;
+      const askedAt = this.#clock.now();
+      const identity = await this.#question(credential);
+      if (epoch !== this.#epoch) continue;
+      const principal = identity && principalOf(identity, askedAt);
+      const usedAt = this.#valid.get(credential)?.usedAt ?? identity?.key.lastUsedAt ?? 0;
+      const verdict: Verdict = { principal, keyId: identity?.key.id, askedAt, usedAt };
+      (principal === undefined ? this.#valid : this.#refused).delete(credential);
+      (principal === undefined ? this.#refused : this.#valid).set(credential, verdict);
+      this.#awayUntil = 0;
+      return verdict;
+    }
+  }
+
+  async #question(credential: string): ReturnType<AcrossTenants["apiKeyByHash"]> {
+    try {
+      return await this.#store.apiKeyByHash(this.#digest(credential));
+    } catch (failure) {
+      if (isAway(failure)) this.#awayUntil = this.#clock.now() + AWAY_MS;
+      throw failure;
+    }
+  }
+
+  invalidate(keyId: string | "all"): void {
+    this.#epoch++;
+    // A key refused before may work now, whichever it is: its id is not known here.
+    this.#refused.clear();
+    if (keyId === "all") {
+      this.#expireAll();
+      return;
+    }
+    for (const [credential, verdict] of this.#valid.entries()) {
+      if (verdict.keyId === keyId) {
+        this.#valid.delete(credential);
+        break;
+      }
+    }
+  }
+
+  /** Kept as old verdicts, so that the loss of the store right after does not stop everybody. */
+  #expireAll(): void {
+    for (const [credential, verdict] of [...this.#valid.entries()]) {
+      const askedAt = Math.min(verdict.askedAt, this.#clock.now() - this.#limits.freshMsMax);
+      this.#valid.set(credential, { ...verdict, askedAt });
+    }
+  }
+
+  flush(): Promise<void> {
+    return this.#uses.flush();
+  }
+}
+
+function isAway(failure: unknown): boolean {
+  return failure instanceof GatewayError && failure.code === "store_unavailable";
+}

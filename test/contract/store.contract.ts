@@ -1,0 +1,396 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import type { RecordSink } from "../../src/model/ports/record-sink.ts";
+import type { OperatedStore } from "../../src/model/ports/store.ts";
+import type { StoreLocation } from "../../src/storage/location.ts";
+import { openRecordSink, openStore } from "../../src/storage/open.ts";
+import { createSealer } from "../../src/storage/sealing.ts";
+import { Chain, id, newKey, newServer, newSession, tenant } from "./store-fixture.ts";
+
+const masterKey = randomBytes(32);
+const sealer = createSealer([masterKey]);
+
+/** What every store keeps; run on each. */
+export function storeContract(locate: () => Promise<StoreLocation>): void {
+  let location: StoreLocation;
+  let store: OperatedStore;
+  beforeAll(async () => {
+    location = await locate();
+    store = await openStore(location, sealer);
+    await store.migrateUp();
+    await store.maintain(Date.now());
+  });
+  afterAll(() => store?.close());
+
+  const failure = async (promise: Promise<unknown>) => {
+    const thrown = await promise.then(
+      () => undefined,
+      (error) => error,
+    );
+    return (thrown as { code?: string } | undefined)?.code;
+  };
+
+  describe("bootstrap", () => {
+    test("of many that try at once on an empty store one wins", async () => {
+      const second = await openStore(location, sealer);
+      const seed = () => {
+        const organizationId = id();
+        return {
+          organization: { id: organizationId, slug: "default", name: "Default" },
+          namespace: { id: id(), organizationId, slug: "default", name: "Default" },
+          apiKey: newKey(organizationId, { platformAdmin: true, role: "admin" }),
+        };
+      };
+      const won = await Promise.all([store, second, store, second].map((each) => each.bootstrap(seed())));
+      await second.close();
+      expect(won.filter(Boolean)).toHaveLength(1);
+      expect(await store.acrossTenants.organizations()).toHaveLength(1);
+    });
+  });
+
+  describe("organisations and namespaces", () => {
+    test("defaults, unique slugs, changes and cascade", async () => {
+      const t = await tenant(store);
+      expect(t.organization).toMatchObject({
+        plan: "free",
+        maxServers: 10,
+        maxSessions: 100,
+        logRetentionDays: 7,
+        isActive: true,
+      });
+      expect(t.namespace).toMatchObject({ separator: "__", metadata: {}, description: "" });
+      expect(
+        await failure(store.organizations.create({ id: id(), slug: t.organization.slug, name: "x" })),
+      ).toBe("already_exists");
+      expect(await failure(store.namespaces.create({ ...t.namespace, id: id() }))).toBe("already_exists");
+      expect(await failure(store.namespaces.create({ ...t.namespace, organizationId: id(), id: id() }))).toBe(
+        "reference_missing",
+      );
+      const changed = await store.namespaces.update(t.organizationId, t.namespaceId, {
+        metadata: { a: { bC: [1, null] } },
+      });
+      expect(changed?.metadata).toEqual({ a: { bC: [1, null] } });
+      const server = await store.servers.create(newServer(t, "github"));
+      const session = newSession(t);
+      await store.sessions.create(session);
+      const key = await store.apiKeys.create(newKey(t.organizationId, { namespaceId: t.namespaceId }));
+      expect(await store.namespaces.remove(t.organizationId, t.namespaceId)).toBe(true);
+      expect(await store.servers.find(t.organizationId, server.id)).toBeUndefined();
+      expect(await store.sessions.find(t.organizationId, session.id)).toBeUndefined();
+      expect(await store.apiKeys.find(t.organizationId, key.id)).toBeUndefined();
+      expect(await store.organizations.remove(t.organizationId)).toBe(true);
+      expect(await store.organizations.find(t.organizationId)).toBeUndefined();
+    });
+
+    test("another tenant's row is as one that does not exist", async () => {
+      const [a, b] = [await tenant(store), await tenant(store)];
+      const server = await store.servers.create(newServer(a, "github"));
+      const key = await store.apiKeys.create(newKey(a.organizationId));
+      const session = newSession(a);
+      await store.sessions.create(session);
+      expect(await store.namespaces.find(b.organizationId, a.namespaceId)).toBeUndefined();
+      expect(await store.namespaces.remove(b.organizationId, a.namespaceId)).toBe(false);
+      expect(await store.servers.find(b.organizationId, server.id)).toBeUndefined();
+      expect(await store.servers.update(b.organizationId, server.id, { name: "x" })).toBeUndefined();
+      expect(await store.servers.remove(b.organizationId, server.id)).toBe(false);
+      expect(await store.apiKeys.revoke(b.organizationId, key.id, 1)).toBe(false);
+      expect(await store.apiKeys.list(b.organizationId)).toEqual([]);
+      expect(await store.sessions.find(b.organizationId, session.id)).toBeUndefined();
+      expect(await store.sessions.end(b.organizationId, session.id, "terminated", 1)).toBe(false);
+      expect(await failure(store.servers.create({ ...newServer(b, "x"), namespaceId: a.namespaceId }))).toBe(
+        "reference_missing",
+      );
+    });
+
+    test("pages go on after the last id", async () => {
+      const t = await tenant(store);
+      for (let n = 0; n < 5; n++) await store.servers.create(newServer(t, `s-${n}`));
+      const first = await store.servers.list(t.organizationId, { limit: 3 });
+      const rest = await store.servers.list(t.organizationId, { limit: 3, after: first[2]?.id ?? "" });
+      expect([...first, ...rest].map(({ name }) => name)).toEqual(["s-0", "s-1", "s-2", "s-3", "s-4"]);
+      expect(await store.servers.count(t.organizationId)).toBe(5);
+    });
+  });
+
+  describe("versions", () => {
+    test("each write counts, for its organisation, and a write that changes nothing does not", async () => {
+      const [a, b] = [await tenant(store), await tenant(store)];
+      const before = await store.versions();
+      const server = await store.servers.create(newServer(a, "github"));
+      const after = await store.versions();
+      expect(after.config).toBe(before.config + 1);
+      expect(await store.acrossTenants.organizationsChangedSince(before.config)).toEqual([a.organizationId]);
+      await store.servers.remove(b.organizationId, server.id);
+      await failure(store.servers.create(newServer(a, "github")));
+      expect(await store.versions()).toEqual(after);
+      const key = await store.apiKeys.create(newKey(a.organizationId));
+      await store.apiKeys.revoke(a.organizationId, key.id, Date.now());
+      expect((await store.versions()).credentials).toBe(after.credentials + 2);
+    });
+  });
+
+  describe("api keys", () => {
+    test("found by hash with what the authenticator needs; revoked once", async () => {
+      const t = await tenant(store);
+      const given = newKey(t.organizationId, { expiresAt: 1_999_999_999_123 });
+      const key = await store.apiKeys.create(given);
+      expect(key).toMatchObject({ ...given, isActive: true, lastUsedAt: null, revokedAt: null });
+      const identity = await store.acrossTenants.apiKeyByHash(given.hash);
+      expect(identity).toEqual({ key, defaultNamespaceId: t.namespaceId, organizationActive: true });
+      await store.organizations.update(t.organizationId, { isActive: false });
+      expect((await store.acrossTenants.apiKeyByHash(given.hash))?.organizationActive).toBe(false);
+      expect(await store.apiKeys.revoke(t.organizationId, key.id, 1_700_000_000_000)).toBe(true);
+      expect(await store.apiKeys.revoke(t.organizationId, key.id, 1)).toBe(false);
+      expect(await store.apiKeys.find(t.organizationId, key.id)).toMatchObject({
+        isActive: false,
+        revokedAt: 1_700_000_000_000,
+      });
+      expect(await store.acrossTenants.apiKeyByHash("unknown")).toBeUndefined();
+    });
+
+    test("the time of last use never goes back", async () => {
+      const t = await tenant(store);
+      const key = await store.apiKeys.create(newKey(t.organizationId));
+      const lastUsedAt = async () => (await store.apiKeys.find(t.organizationId, key.id))?.lastUsedAt;
+      await store.acrossTenants.touchApiKeys([
+        { id: key.id, at: 2_000 },
+        { id: id(), at: 1 },
+      ]);
+      await store.acrossTenants.touchApiKeys([{ id: key.id, at: 1_000 }]);
+      expect(await lastUsedAt()).toBe(2_000);
+    });
+
+    test("permissions that are no list of texts are refused before they are written", async () => {
+      const t = await tenant(store);
+      const wrong = [1] as unknown as string[];
+      expect(await failure(store.apiKeys.create(newKey(t.organizationId, { permissions: wrong })))).toBe(
+        "invalid_params",
+      );
+    });
+  });
+
+  describe("servers", () => {
+    const secrets = {
+      environment: { TOKEN: "s3cret-environment" },
+      headers: { "X-A": "s3cret-header" },
+      auth: { header: "Authorization", value: "Bearer s3cret-auth" },
+    };
+
+    test("secrets come back opened, and another master key leaves the rest readable", async () => {
+      const t = await tenant(store);
+      const created = await store.servers.create(
+        newServer(t, "github", { secrets, tags: ["a"], args: ["--x"], settings: { max_concurrency: 3 } }),
+      );
+      expect(created).toMatchObject({
+        secrets,
+        tags: ["a"],
+        args: ["--x"],
+        settings: { max_concurrency: 3 },
+        timeoutSeconds: 300,
+        maxRetries: 3,
+        secretsUnreadable: false,
+      });
+      const stranger = await openStore(location, createSealer([randomBytes(32)]));
+      expect(await stranger.servers.find(t.organizationId, created.id)).toMatchObject({
+        name: "github",
+        secrets: null,
+        secretsUnreadable: true,
+      });
+      await stranger.close();
+      const cleared = await store.servers.update(t.organizationId, created.id, {
+        secrets: null,
+        url: "http://x",
+      });
+      expect(cleared).toMatchObject({ secrets: null, secretsUnreadable: false, url: "http://x" });
+    });
+
+    test("rotation seals everything again under the first key, and the old key can go", async () => {
+      const t = await tenant(store);
+      const server = await store.servers.create(newServer(t, "github", { secrets }));
+      const made = await store.settings.secret(`rotated-${server.id}`, () => "pepper");
+      const next = randomBytes(32);
+      const both = await openStore(location, createSealer([next, masterKey]));
+      const { resealed, unreadable } = await both.rotateKeys();
+      expect({ enough: resealed >= 4, unreadable }).toEqual({ enough: true, unreadable: 0 });
+      expect(await both.rotateKeys()).toEqual({ resealed: 0, unreadable: 0 });
+      await both.close();
+      const after = await openStore(location, createSealer([next]));
+      expect((await after.servers.find(t.organizationId, server.id))?.secrets).toEqual(secrets);
+      expect(await after.settings.secret(`rotated-${server.id}`, () => "other")).toBe(made);
+      await after.close();
+      const back = await openStore(location, createSealer([masterKey, next]));
+      await back.rotateKeys();
+      await back.close();
+    });
+  });
+
+  describe("sessions", () => {
+    test("change while they run, end once, and everybody can learn of it", async () => {
+      const t = await tenant(store);
+      const session = newSession(t);
+      await store.sessions.create(session);
+      expect(await store.sessions.find(t.organizationId, session.id)).toEqual(session);
+      const change = {
+        logLevel: "debug",
+        subscriptions: ["file:///a"],
+        upstreamSessions: { "srv/key_A": "s1" },
+      };
+      expect(await store.sessions.update(t.organizationId, session.id, change)).toBe(true);
+      await store.acrossTenants.touchSessions([{ id: session.id, at: session.lastActivityAt + 5_000 }]);
+      expect(await store.sessions.find(t.organizationId, session.id)).toEqual({
+        ...session,
+        ...change,
+        lastActivityAt: session.lastActivityAt + 5_000,
+      });
+      const at = Date.now();
+      expect(await store.sessions.end(t.organizationId, session.id, "terminated", at)).toBe(true);
+      expect(await store.sessions.end(t.organizationId, session.id, "terminated", at + 1)).toBe(false);
+      expect(await store.sessions.update(t.organizationId, session.id, change)).toBe(false);
+      expect(await store.acrossTenants.sessionsEndedSince(at)).toContain(session.id);
+      expect(await store.acrossTenants.sessionsEndedSince(at + 1)).not.toContain(session.id);
+    });
+
+    test("idle ones expire", async () => {
+      const t = await tenant(store);
+      const [idle, busy] = [newSession(t, { lastActivityAt: 1_000 }), newSession(t)];
+      await store.sessions.create(idle);
+      await store.sessions.create(busy);
+      expect(await store.acrossTenants.expireSessions(2_000, Date.now(), 10)).toEqual([idle.id]);
+      expect((await store.sessions.find(t.organizationId, idle.id))?.status).toBe("expired");
+      expect((await store.sessions.find(t.organizationId, busy.id))?.status).toBe("active");
+    });
+  });
+
+  describe("leases", () => {
+    test("one holder at a time; the next has a higher generation", async () => {
+      const name = `duty-${id()}`;
+      const first = await store.leases.acquire(name, "a", 60_000);
+      expect(first?.generation).toBe(1);
+      expect(await store.leases.acquire(name, "b", 60_000)).toBeUndefined();
+      expect(await store.leases.acquire(name, "a", 60_000)).toEqual(first);
+      if (first === undefined) throw new Error("no lease");
+      expect(await store.leases.renew(first, 20)).toBe(true);
+      await Bun.sleep(40);
+      const second = await store.leases.acquire(name, "b", 60_000);
+      expect(second?.generation).toBe(2);
+      expect(await store.leases.renew(first, 60_000)).toBe(false);
+      if (second) await store.leases.release(second);
+      expect((await store.leases.acquire(name, "a", 60_000))?.generation).toBe(3);
+    });
+
+    test("of many that try at once one gets it", async () => {
+      const name = `duty-${id()}`;
+      const got = await Promise.all(
+        Array.from({ length: 8 }, (_, n) => store.leases.acquire(name, `h${n}`, 60_000)),
+      );
+      expect(got.filter((lease) => lease !== undefined)).toHaveLength(1);
+    });
+  });
+
+  describe("settings", () => {
+    test("a secret is made once, however many ask first", async () => {
+      const name = `secret-${id()}`;
+      let made = 0;
+      const values = await Promise.all(
+        Array.from({ length: 6 }, () => store.settings.secret(name, () => `value-${++made}`)),
+      );
+      expect(new Set(values).size).toBe(1);
+      await store.settings.put("plain", "1");
+      await store.settings.put("plain", "2");
+      expect(await store.settings.find("plain")).toBe("2");
+      expect(await store.settings.find("absent")).toBeUndefined();
+    });
+  });
+
+  describe("records", () => {
+    let sink: RecordSink;
+    beforeAll(async () => {
+      sink = await openRecordSink(location);
+    });
+    afterAll(() => sink.close?.());
+
+    test("a batch written twice is there once, every field as it was", async () => {
+      const t = await tenant(store);
+      const chain = new Chain();
+      const [whole, begun, later] = [chain.call(t), chain.call(t), chain.call(t)];
+      const end = chain.end(whole);
+      const batch = [
+        { ...whole, end: end.end, endLink: end.link },
+        begun,
+        later,
+        chain.audit(t.organizationId),
+        chain.checkpoint(),
+      ];
+      await sink.write(batch);
+      await sink.write(batch);
+      const laterEnd = chain.end(later);
+      await sink.write([laterEnd]);
+      await sink.write([{ ...laterEnd, end: { ...laterEnd.end, status: "error" } }]);
+      const byId = new Map(
+        (await store.records.requests(t.organizationId)).map((entry) => [entry.id, entry]),
+      );
+      expect(byId.size).toBe(3);
+      expect(byId.get(whole.id)).toMatchObject({ call: whole.call, end: end.end, endLink: end.link });
+      expect(byId.get(begun.id)).toMatchObject({ link: begun.link, end: undefined, endLink: undefined });
+      expect(byId.get(later.id)).toMatchObject({ end: laterEnd.end, endLink: laterEnd.link });
+      const [audit] = await store.records.audits(t.organizationId);
+      expect(audit?.audit?.detailJson).toBe('{"b":1,"a":1.0}');
+      const records = await store.records.chain(chain.chainId, 0, 100);
+      expect(records.map(({ link }) => link.sequence)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+      expect(records[0]).toEqual({ link: whole.link, content: whole });
+      expect(records[3]).toEqual({ link: end.link, content: end });
+      expect(records[5]?.content).toMatchObject({ row: "checkpoint", checkpoint: { atSequence: 5 } });
+      expect((await store.records.chain(chain.chainId, 2, 2)).map(({ link }) => link.sequence)).toEqual([
+        3, 4,
+      ]);
+      const head = (await store.records.heads()).find(({ chainId }) => chainId === chain.chainId);
+      expect(head).toMatchObject({ sequence: 7, link: laterEnd.link.link });
+    });
+
+    test("what the store will never take is refused as such and the rest of the batch undone", async () => {
+      const t = await tenant(store);
+      const chain = new Chain();
+      const good = chain.call(t);
+      const orphan = chain.end(chain.call(t));
+      const refused = await sink.write([good, orphan]).then(
+        () => undefined,
+        (thrown: Error) => thrown.name,
+      );
+      expect(refused).toBe("RecordsRefused");
+      expect(await store.records.requests(t.organizationId)).toEqual([]);
+      await sink.write([good]);
+      expect(await store.records.requests(t.organizationId)).toHaveLength(1);
+    });
+
+    test("an expired payload leaves its link", async () => {
+      const t = await tenant(store);
+      const chain = new Chain();
+      const old = chain.call(t, Date.now() - 10 * 86_400_000);
+      const oldEnd = chain.end(old);
+      const recent = chain.call(t);
+      await sink.write([{ ...old, end: oldEnd.end, endLink: oldEnd.link }, recent]);
+      expect(await store.records.expirePayloads(t.organizationId, Date.now() - 86_400_000, 100)).toBe(1);
+      expect(await store.records.expirePayloads(t.organizationId, Date.now() - 86_400_000, 100)).toBe(0);
+      const [first, second] = await store.records.chain(chain.chainId, 0, 10);
+      expect(first).toEqual({ link: { ...old.link, salt: undefined }, content: undefined });
+      expect(second).toEqual({ link: { ...oldEnd.link, salt: undefined }, content: undefined });
+      const entries = await store.records.requests(t.organizationId, { from: Date.now() - 86_400_000 });
+      expect(entries.map((entry) => entry.id)).toEqual([recent.id]);
+    });
+
+    test("records of days without a partition are taken too", async () => {
+      const t = await tenant(store);
+      const chain = new Chain();
+      const ahead = Date.now() + 20 * 86_400_000;
+      await sink.write([chain.call(t, ahead)]);
+      await store.maintain(ahead);
+      await sink.write([chain.call(t, ahead), chain.call(t, ahead + 86_400_000)]);
+      expect(await store.records.requests(t.organizationId)).toHaveLength(3);
+    });
+  });
+
+  test("ping answers", async () => {
+    await store.ping();
+    expect(store.kind).toBe(location.kind);
+  });
+}
