@@ -46,7 +46,7 @@ export interface PoolSettings {
   /** Opens a session that declares these capabilities. */
   readonly open: (capabilities: JsonObject, events: ConnectionEvents) => Promise<Connection>;
   /** What is the catalog's business whatever session it came on: `list_changed`, `resources/updated`. @returns whether it was that */
-  readonly onCatalogNotification: (notification: JsonRpcNotification) => boolean;
+  readonly onCatalogNotification: (notification: JsonRpcNotification, own: boolean) => boolean;
 }
 
 /**
@@ -195,7 +195,8 @@ export class SessionPool {
   }
 
   #deliver(session: PooledSession | undefined, notification: JsonRpcNotification): void {
-    if (this.#settings.onCatalogNotification(notification)) return;
+    const own = session === undefined || session === this.#adopted;
+    if (this.#settings.onCatalogNotification(notification, own)) return;
     const listeners = this.#listenersOf(session?.owner);
     if (listeners.length === 0) this.#settings.counters.droppedMessages++;
     for (const listener of listeners) listener.notify(notification);

@@ -1,5 +1,5 @@
 import { Cancellation } from "../../model/cancellation.ts";
-import type { Outcome, UpstreamCall } from "../../model/call.ts";
+import type { UpstreamCall } from "../../model/call.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Log } from "../../model/ports/log.ts";
 import type { UpstreamLists, UpstreamStatus } from "../../model/ports/upstream.ts";
@@ -13,13 +13,13 @@ import { type Connector, type Dialect, reasonOf } from "./connector.ts";
 import type { UpstreamCounters } from "./counters.ts";
 import { asFailure, cancelled, UpstreamFailure } from "./failure.ts";
 import type { UpstreamLimits } from "./limits.ts";
-import { readLists } from "./lists.ts";
+import { ListRefresh } from "./list-refresh.ts";
 import { SessionPool } from "./pool.ts";
 import { systemCall } from "./system-call.ts";
 
 type Cancellable = Pick<UpstreamCall, "cancellation">;
-/** One page of a list may take this long. */
-const LIST_TIMEOUT_MS = 30_000;
+/** A connection that lived this long starts the back-off anew. */
+const STABLE_MS = 10_000;
 /** Longest delay a timer takes. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
@@ -46,10 +46,10 @@ export interface SupervisorSettings {
  */
 export class Supervisor {
   readonly #settings: SupervisorSettings;
+  readonly #refresh: ListRefresh;
   status: UpstreamStatus = "connecting";
   reason: string | undefined;
   retryAt: number | undefined;
-  lists: UpstreamLists | undefined;
   main: Connection | undefined;
   /** The main connection where calls go straight to it. */
   modern: Connection | undefined;
@@ -58,21 +58,23 @@ export class Supervisor {
   #verdictUntil = 0;
   #generation = 0;
   #failures = 0;
+  #connectedAt = 0;
   #everReady = false;
   #closed = false;
   #checking: Promise<void> | undefined;
   #connecting: Promise<void> | undefined;
-  #refreshing: Promise<void> | undefined;
-  #refreshAgain = false;
-  #listsStale = true;
   #checkTimer: ReturnType<typeof setTimeout> | undefined;
   #heartbeat: ReturnType<typeof setTimeout> | undefined;
   #refreshTimer: ReturnType<typeof setTimeout> | undefined;
-  #changedTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #uris = new Set<string>();
 
   constructor(settings: SupervisorSettings) {
     this.#settings = settings;
+    this.#refresh = new ListRefresh({ ...settings, connection: () => this.main });
+  }
+
+  get lists(): UpstreamLists | undefined {
+    return this.#refresh.lists;
   }
 
   /** Connects or, where connected, checks; failures become state. At most one at a time. */
@@ -104,35 +106,18 @@ export class Supervisor {
     if (this.#checkTimer === undefined && this.#checking === undefined) this.#scheduleCheck();
   }
 
-  /** Reads the lists again, soon; many announcements make one reading. */
-  refreshSoon(): void {
-    if (this.#changedTimer !== undefined || this.#closed) return;
-    this.#changedTimer = setTimeout(() => {
-      this.#changedTimer = undefined;
-      void this.refresh().catch(() => {});
-    }, this.#settings.limits.listChangedDelayMs);
-    this.#changedTimer.unref?.();
-  }
-
-  /** @throws UpstreamFailure; the old lists stay */
-  refresh(): Promise<void> {
-    if (this.#refreshing !== undefined) {
-      this.#refreshAgain = true;
-      return this.#refreshing;
-    }
-    this.#refreshing = this.#refreshAll().finally(() => {
-      this.#refreshing = undefined;
-    });
-    return this.#refreshing;
-  }
-
   async subscribe(uri: string): Promise<void> {
     await this.ready({ cancellation: new Cancellation() });
     if (this.main === undefined) await this.check();
     if (this.main === undefined)
       throw new UpstreamFailure("upstream_unreachable", { server: this.#settings.server.name });
-    await this.main.subscribe(uri);
     this.#uris.add(uri);
+    try {
+      await this.main.subscribe(uri);
+    } catch (thrown) {
+      this.#uris.delete(uri);
+      throw thrown;
+    }
   }
 
   unsubscribe(uri: string): void {
@@ -141,8 +126,8 @@ export class Supervisor {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const timer of [this.#checkTimer, this.#heartbeat, this.#refreshTimer, this.#changedTimer])
-      clearTimeout(timer);
+    this.#refresh.close();
+    for (const timer of [this.#checkTimer, this.#heartbeat, this.#refreshTimer]) clearTimeout(timer);
     this.#setStatus("closed", undefined);
     const { main, pool } = this;
     this.main = undefined;
@@ -156,7 +141,7 @@ export class Supervisor {
     try {
       if (this.main === undefined) await this.#connect();
       else await this.main.ping(limits.pingTimeoutMs);
-      if (this.#listsStale) await this.refresh();
+      if (this.#refresh.stale) await this.#refresh.now();
       this.#healthy();
     } catch (thrown) {
       this.#unhealthy(asFailure(thrown, this.#settings.server.name));
@@ -194,7 +179,9 @@ export class Supervisor {
     const { clock, limits, server } = this.#settings;
     this.main = connection;
     this.dialect = dialect;
-    this.#listsStale = true;
+    this.#refresh.stale = true;
+    this.#connectedAt = clock.now();
+    this.#armRefresh();
     this.#everReady = true;
     this.#verdictUntil = clock.now() + limits.legacyVerdictMs;
     if (connection.era === "modern") {
@@ -225,7 +212,7 @@ export class Supervisor {
         const request = { client: { capabilities, info: gatewayInfo }, events };
         return (await connector.open(request, this.#knownDialect())).connection;
       },
-      onCatalogNotification: (notification) => this.#catalogNotification(notification),
+      onCatalogNotification: (notification, own) => this.#catalogNotification(notification, own),
     });
     onPool(pool);
     return pool;
@@ -242,7 +229,7 @@ export class Supervisor {
       onNotification: (notification) => {
         if (!current()) return;
         if (this.pool !== undefined) this.pool.spareEvents.onNotification(notification);
-        else if (!this.#catalogNotification(notification)) this.#settings.counters.droppedMessages++;
+        else if (!this.#catalogNotification(notification, true)) this.#settings.counters.droppedMessages++;
       },
       onQuestion: (requests) => {
         if (this.pool !== undefined && current()) return this.pool.spareEvents.onQuestion(requests);
@@ -261,63 +248,26 @@ export class Supervisor {
     this.pool?.offer(undefined, {});
     this.#generation++;
     if (this.#closed) return;
+    const lived = this.#settings.clock.now() - this.#connectedAt;
+    this.#failures = lived >= STABLE_MS ? 0 : this.#failures + 1;
     this.#setStatus("connecting", reason);
     this.#scheduleCheck();
   }
 
-  #catalogNotification(notification: JsonRpcNotification): boolean {
-    const { method, params } = notification;
+  /** @param own came on the catalog's own connection, which alone subscribes. */
+  #catalogNotification({ method, params }: JsonRpcNotification, own: boolean): boolean {
     if (method === "notifications/resources/updated") {
-      if (params !== undefined) this.#settings.onResourceUpdated(params);
+      if (own && params !== undefined && this.#uris.size > 0) this.#settings.onResourceUpdated(params);
       return true;
     }
     if (!/^notifications\/(?:tools|prompts|resources)\/list_changed$/.test(method)) return false;
-    this.refreshSoon();
+    this.#refresh.soon();
     return true;
-  }
-
-  async #refreshAll(): Promise<void> {
-    do {
-      this.#refreshAgain = false;
-      await this.#refreshOnce();
-    } while (this.#refreshAgain && !this.#closed);
-  }
-
-  async #refreshOnce(): Promise<void> {
-    const { limits, counters, log, onLists } = this.#settings;
-    const { main } = this;
-    if (main === undefined) return;
-    counters.listRefreshes++;
-    const lists = await readLists(main, (method, params) => this.#own(main, method, params), limits);
-    if (this.#closed || this.main !== main) return;
-    this.#listsStale = false;
-    this.#armRefresh();
-    if (lists.version === this.lists?.version) return;
-    this.lists = lists;
-    for (const { kind, name, reason } of lists.excluded.slice(0, 20)) {
-      log.warn({ kind, name, reason }, "definition left out");
-    }
-    onLists(lists);
-  }
-
-  async #own(connection: Connection, method: string, params: JsonObject): Promise<Outcome> {
-    const call = systemCall(
-      method,
-      params,
-      this.#settings.gatewayInfo,
-      this.#settings.clock.now() + LIST_TIMEOUT_MS,
-    );
-    const timer = setTimeout(() => call.cancellation.cancel("deadline"), LIST_TIMEOUT_MS);
-    try {
-      return await connection.request(call);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   #healthy(): void {
     if (this.#closed || this.main === undefined) return;
-    this.#failures = 0;
+    if (this.#settings.clock.now() - this.#connectedAt >= STABLE_MS) this.#failures = 0;
     this.retryAt = undefined;
     this.#setStatus("ready", undefined);
     this.#settings.onHealthy();
@@ -371,7 +321,7 @@ export class Supervisor {
   async #periodic(): Promise<void> {
     this.#armRefresh();
     if (await this.#upgraded()) return this.#lost("the server speaks 2026-07-28 now");
-    this.#listsStale = true;
+    this.#refresh.stale = true;
     await this.check();
   }
 

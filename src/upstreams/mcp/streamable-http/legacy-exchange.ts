@@ -16,7 +16,7 @@ import {
 } from "../message.ts";
 import { readStream, type StreamEnd } from "./answer-stream.ts";
 import { type HttpEndpoint, isEventStream, isJson } from "./endpoint.ts";
-import { silenceMs } from "./modern-request.ts";
+import { SILENCE_MAX_MS } from "./modern-request.ts";
 
 /** Delay before a resume where the server named none. */
 const RESUME_DELAY_MS = 500;
@@ -87,12 +87,13 @@ export class LegacyExchange {
     const { call, id } = this;
     const link = this.#link;
     const { endpoint } = link;
+    // However long the client thinks about a question: the call's own timeout knows when its clock stands still.
     const meta = call.wantsProgress ? `"progressToken":${id}` : "";
     const response = await endpoint.post(
       link.postHeaders,
       requestText(id, call, meta),
       this.#hop,
-      silenceMs(call),
+      SILENCE_MAX_MS,
     );
     this.status = response.status;
     if (call.method === "initialize") this.sessionId = response.header("mcp-session-id");
@@ -144,7 +145,7 @@ export class LegacyExchange {
     let response: HttpResponse;
     try {
       const lastEventId = /^[\t\x20-\x7e]*$/.test(eventId) ? `last-event-id: ${eventId}\r\n` : "";
-      response = await endpoint.get(streamHeaders + lastEventId, this.#hop, silenceMs(this.call));
+      response = await endpoint.get(streamHeaders + lastEventId, this.#hop, SILENCE_MAX_MS);
     } catch (thrown) {
       if (this.#hop.cancelled) throw thrown;
       return undefined;

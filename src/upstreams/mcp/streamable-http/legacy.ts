@@ -16,7 +16,9 @@ import { LegacyExchange, type SessionLink } from "./legacy-exchange.ts";
 import { StandaloneStream } from "./standalone-stream.ts";
 
 /** Notifications, answers and the end of a session are given this long. */
-const TELL_TIMEOUT_MS = 5000;
+const TELL_TIMEOUT_MS = 3000;
+/** Questions of the server open at once; one more is refused to it. */
+const QUESTIONS_MAX = 64;
 const SESSION_ID = /^[\x21-\x7e]{1,4096}$/;
 
 /** A session with a 2025-03-26 … 2025-11-25 server over streamable HTTP. */
@@ -38,6 +40,7 @@ export class LegacySession implements Connection, SessionLink {
   readonly #telling = new Set<Promise<unknown>>();
   #stream: StandaloneStream | undefined;
   #lastId = 0;
+  #questions = 0;
   #ended = false;
   #level: number = LOG_LEVELS.length;
   #settingLevel: Promise<unknown> | undefined;
@@ -210,13 +213,16 @@ export class LegacySession implements Connection, SessionLink {
   }
 
   answer(question: JsonObject, ask: UpstreamCall["ask"]): void {
-    void this.#reply(question, ask);
+    this.#questions++;
+    void this.#reply(question, ask).finally(() => this.#questions--);
   }
 
   async #reply(question: JsonObject, ask: UpstreamCall["ask"]): Promise<void> {
     const { id, method } = question;
     const reply: JsonObject = { jsonrpc: "2.0", id };
     try {
+      if (this.#questions > QUESTIONS_MAX)
+        throw new GatewayError("client_cannot_answer", { capability: "more questions" });
       reply.result = await answerTo(method, question.params, ask);
     } catch (thrown) {
       const error = GatewayError.from(thrown);

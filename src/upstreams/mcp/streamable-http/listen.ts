@@ -147,7 +147,7 @@ export class Listener {
     this.#failures = Date.now() - startedAt >= STABLE_MS ? 0 : this.#failures + 1;
     counters.streamReopens++;
     // At least a little, so that a server that ends every stream at once is not asked in a loop.
-    this.#reopenSoon(20 + backoffMs(this.#failures, 100, 5000, random));
+    this.#reopenSoon(20 + backoffMs(this.#failures, 100, 30_000, random));
   }
 
   /** @returns true when the stream has given its closing result. */

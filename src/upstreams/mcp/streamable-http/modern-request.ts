@@ -9,7 +9,7 @@ import type { HttpEndpoint } from "./endpoint.ts";
 const META_START = `"${Meta.protocolVersion}":"${MODERN_REVISION}","${Meta.clientCapabilities}":`;
 /** The HTTP client's own timeout comes after the call's, which says better what happened. */
 const SILENCE_SLACK_MS = 1000;
-const SILENCE_MAX_MS = 2 ** 31 - 1;
+export const SILENCE_MAX_MS = 2 ** 31 - 1;
 
 /** The constant header lines of every request to a 2026-07-28 server. */
 export function modernHeaders(endpoint: HttpEndpoint): string {
@@ -19,7 +19,7 @@ export function modernHeaders(endpoint: HttpEndpoint): string {
 /** `Mcp-Method`, `Mcp-Name` and `Mcp-Param-*` of one request. */
 export function mirroredHeaders(call: UpstreamCall): string {
   const { method, params, inputSchema } = call;
-  let block = `mcp-method: ${method}\r\n`;
+  let block = `mcp-method: ${encodeHeaderValue(method)}\r\n`;
   const name =
     method === "tools/call" || method === "prompts/get"
       ? params.name

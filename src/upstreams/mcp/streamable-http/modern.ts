@@ -128,7 +128,7 @@ export class ModernConnection implements Connection {
   #meta(call: UpstreamCall, id: number): string {
     const { capabilities, info, logLevel } = call.client;
     let meta = hopMeta(capabilities, info === undefined ? this.#infoText : JSON.stringify(info));
-    if (logLevel !== undefined) meta += `,"${Meta.logLevel}":"${logLevel}"`;
+    if (logLevel !== undefined) meta += `,"${Meta.logLevel}":${JSON.stringify(logLevel)}`;
     if (call.wantsProgress) meta += `,"progressToken":${id}`;
     return meta;
   }
