@@ -1,11 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
-import {
-  createServer,
-  type IncomingMessage,
-  type Server as HttpServer,
-  type ServerResponse,
-} from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createMcpHandler, McpServer as ModernServer } from "@modelcontextprotocol/server";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
@@ -85,7 +80,6 @@ describe("the SDK's server with sessions", () => {
   async function legacy(options: { readonly json?: boolean } = {}) {
     const transports = new Map<string, StreamableHTTPServerTransport>();
     const seen = { calls: 0, resumed: 0, servers: [] as McpServer[] };
-    let server: HttpServer;
     const handle = async (request: IncomingMessage, response: ServerResponse) => {
       const id = request.headers["mcp-session-id"];
       let transport = typeof id === "string" ? transports.get(id) : undefined;
@@ -107,7 +101,7 @@ describe("the SDK's server with sessions", () => {
       }
       await transport.handleRequest(request, response);
     };
-    server = createServer((request, response) => void handle(request, response));
+    const server = createServer((request, response) => void handle(request, response));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     alsoClose(() => {
       server.closeAllConnections();

@@ -95,9 +95,6 @@ export function outcomeOf(message: IncomingMessage, bytes: number): Outcome | un
   return undefined;
 }
 
-export function isResponse(value: JsonObject): boolean {
-  return value.method === undefined && (value.result !== undefined || value.error !== undefined);
-}
 export function isErrorBody(value: JsonValue | undefined): value is JsonObject & JsonRpcErrorBody {
   return isObject(value) && typeof value.code === "number" && typeof value.message === "string";
 }
