@@ -1,11 +1,11 @@
 /** `tools/call` through everything compared, in alternated rounds of one run. */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type RunningGateway, mintKey, setUpGateway, startGateway } from "./gateway.ts";
+import { mintKey, type RunningGateway, setUpGateway, startGateway } from "./gateway.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { startNginx } from "./nginx.ts";
 import { openLoop } from "./open-loop.ts";
-import { start, type Started } from "./processes.ts";
+import { type Started, start } from "./processes.ts";
 import { callRequest, type RequestSpec, wireText } from "./requests.ts";
 import { median } from "./statistics.ts";
 import { load, writeScript } from "./wrk.ts";

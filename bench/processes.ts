@@ -1,6 +1,7 @@
 /** Processes the benchmark starts: what they use, and that none of them outlives it. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+
 import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
 const TICKS_PER_S = 100;

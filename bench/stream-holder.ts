@@ -37,5 +37,6 @@ function open(): Promise<void> {
 for (let opened = 0; opened < count; opened += AT_ONCE)
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, count - opened) }, open));
 console.log(String(count));
+
 // Nothing else to do; the sockets keep the process.
 export {};
