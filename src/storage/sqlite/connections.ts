@@ -1,5 +1,4 @@
 import { Database } from "bun:sqlite";
-import { Worker } from "node:worker_threads";
 import { faultOf, SqliteFailure } from "./fault.ts";
 import type { SqliteValue, WriterAnswer, WriterOptions, WriterRequest } from "./writer.ts";
 
@@ -42,16 +41,17 @@ export class SqliteConnections {
       await this.#startWriter();
       this.#reader = new Database(this.#options.path, { readonly: true });
     } catch (failure) {
-      await this.#worker?.terminate();
+      this.#worker?.terminate();
       throw faultOf(failure);
     }
     this.#reader.run("PRAGMA busy_timeout = 0");
   }
 
   #startWriter(): Promise<Rows> {
-    const worker = new Worker(new URL("./writer.ts", import.meta.url));
+    // The web's Worker: node:worker_threads costs 6 MiB and 12 ms more.
+    const worker = new Worker(new URL("./writer.ts", import.meta.url).href);
     this.#worker = worker;
-    worker.on("message", (answer: WriterAnswer) => this.#settle(answer));
+    worker.addEventListener("message", ({ data }: MessageEvent<WriterAnswer>) => this.#settle(data));
     const lost = () => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
@@ -60,8 +60,8 @@ export class SqliteConnections {
       for (const waiting of this.#waiting.values()) waiting.reject(failure);
       this.#waiting.clear();
     };
-    worker.on("error", lost);
-    worker.on("exit", lost);
+    worker.addEventListener("error", lost);
+    worker.addEventListener("close", lost);
     return this.#post(worker, { id: this.#nextId++, open: this.#options });
   }
 
@@ -145,6 +145,6 @@ export class SqliteConnections {
     if (worker === undefined) return;
     await this.#post(worker, { id: this.#nextId++, close: true });
     this.#worker = undefined;
-    await worker.terminate();
+    worker.terminate();
   }
 }

@@ -3,7 +3,8 @@
  * thread's loop and not the gateway's. Imports nothing but the driver, so that it is small and starts in milliseconds.
  */
 import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
-import { parentPort } from "node:worker_threads";
+
+declare const self: Worker;
 
 export type SqliteValue = SQLQueryBindings;
 export interface WriterOptions {
@@ -68,7 +69,7 @@ function perform(request: WriterRequest): WriterAnswer {
   return { id, rows: [], changes: statement.run(...request.parameters).changes };
 }
 
-parentPort?.on("message", (request: WriterRequest) => {
+self.onmessage = ({ data: request }: MessageEvent<WriterRequest>) => {
   let answer: WriterAnswer;
   try {
     answer = perform(request);
@@ -76,5 +77,5 @@ parentPort?.on("message", (request: WriterRequest) => {
     const { code, message } = failure as { code?: string; message: string };
     answer = { id: request.id, code: code ?? "", message };
   }
-  parentPort?.postMessage(answer);
-});
+  self.postMessage(answer);
+};
