@@ -79,6 +79,7 @@ export class ModernConnection implements Connection {
     const id = ++this.#lastId;
     const endpoint = this.#endpoint;
     let response: HttpResponse;
+    let contentType: string | undefined;
     let text: string;
     try {
       response = await endpoint.post(
@@ -87,7 +88,8 @@ export class ModernConnection implements Connection {
         call.cancellation,
         silenceMs(call),
       );
-      if (response.status === 200 && isEventStream(response.header("content-type"))) {
+      contentType = response.header("content-type");
+      if (response.status === 200 && isEventStream(contentType)) {
         return await this.#streamed(call, id, response);
       }
       const body = response.text();
@@ -96,7 +98,7 @@ export class ModernConnection implements Connection {
       throw httpFailure(thrown, endpoint.server, call, endpoint.limits.resultBytesMax);
     }
     if (response.status !== 200) return this.#refused(call, id, response, text);
-    if (!isJson(response.header("content-type"))) throw this.#invalid();
+    if (!isJson(contentType)) throw this.#invalid();
     return this.#settle(call, id, readMessage(text, endpoint.server, call.method), text.length);
   }
 
