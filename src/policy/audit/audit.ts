@@ -16,16 +16,23 @@ export interface ExchangeObserver {
 export function auditPolicy(journal: Journal, observer: ExchangeObserver): Policy<Exchange, Outcome> {
   const refuse = async (exchange: Exchange, thrown: unknown): Promise<never> => {
     const end = endOfError(exchange, thrown);
+    observer.ended(exchange, end.status, end.errorCode, end.durationMs);
     if (exchange.intent === undefined && RECORDED.has(exchange.method)) {
       await journal.refused(callIntent(exchange), end);
     }
-    observer.ended(exchange, end.status, end.errorCode, end.durationMs);
     throw failureOf(exchange, thrown);
   };
-  const done = (exchange: Exchange, outcome: Outcome): Outcome => {
+  const done = (exchange: Exchange, outcome: Outcome): Outcome | Promise<Outcome> => {
     const end = endOf(exchange, outcome);
     observer.ended(exchange, end.status, end.errorCode, end.durationMs);
-    return outcome;
+    if (exchange.intent !== undefined || !RECORDED.has(exchange.method)) return outcome;
+    // Answered in here without a server (arguments that do not fit): a refusal, though it reads as a result.
+    const refused = journal.refused(callIntent(exchange), {
+      ...end,
+      status: "refused",
+      errorCode: "invalid_params",
+    });
+    return refused === undefined ? outcome : refused.then(() => outcome);
   };
   return (exchange, next) => {
     let outcome: Outcome | Promise<Outcome>;

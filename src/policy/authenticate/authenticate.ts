@@ -15,7 +15,18 @@ export interface AuthenticateDeps {
   readonly onFailure: (arrival: Arrival, presented: boolean) => void;
 }
 
-const FORWARDING_HEADERS = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+const FORWARDING_HEADERS = [
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-forwarded-port",
+  "x-real-ip",
+  "x-client-ip",
+  "true-client-ip",
+  "cf-connecting-ip",
+];
 /** Longer is no credential of ours; hashing it would be work for an attacker's benefit. */
 const CREDENTIAL_LENGTH_MAX = 4096;
 

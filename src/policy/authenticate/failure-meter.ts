@@ -41,14 +41,18 @@ export class FailureMeter {
   }
 }
 
-/** One IPv6 customer owns a /64: its addresses count as one. */
+/** One IPv6 customer owns a /64: its addresses count as one, however they are spelt. */
 function bucket(address: string): string {
-  if (!address.includes(":") || address.startsWith("::ffff:")) return address;
-  const [head = "", tail] = address.split("::");
+  if (!address.includes(":")) return address;
+  const lower = address.toLowerCase();
+  if (lower.startsWith("::ffff:") && lower.includes(".")) return lower.slice(7);
+  const [head = "", tail] = lower.split("::");
   const groups = head === "" ? [] : head.split(":");
   if (tail !== undefined) {
     const rest = tail === "" ? 0 : tail.split(":").length;
     while (groups.length + rest < 8) groups.push("0");
+    groups.push(...tail.split(":"));
   }
-  return groups.slice(0, 4).join(":");
+  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(":")}/64`;
 }

@@ -32,7 +32,8 @@ export function compilePermissions(principal: Principal, namespaceSlug: string):
     const plain = withinNamespace(pattern, namespaceSlug);
     if (plain === undefined) continue;
     if (/^[a-z0-9-]+:\*$/.test(plain)) wholeServers.add(plain.slice(0, -2));
-    else if (!plain.includes("*")) exactTools.add(plain);
+    else if (!plain.includes("*") && !/^[^:]*:(resource|prompt|extension):/.test(plain))
+      exactTools.add(plain);
   }
   const allows = (kind: Kind, server: string, name: string) =>
     rules.some((rule) => matchesKind(rule.kind, kind) && rule.server(server) && rule.name(name));

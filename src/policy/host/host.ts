@@ -5,7 +5,7 @@ import type { Policy } from "../policy.ts";
 export interface HostSettings {
   /** The gateway's own URL. */
   readonly url: string;
-  /** Further names, without port. */
+  /** Further names; a port in them does not matter. */
   readonly allowedHosts: readonly string[];
   /** Address the listener is bound to. */
   readonly boundTo: string;
@@ -23,7 +23,7 @@ const CACHE_MAX = 256;
 export function hostPolicy<R>(settings: HostSettings): Policy<Arrival, R> {
   const names = new Set([
     new URL(settings.url).hostname,
-    ...settings.allowedHosts.map((name) => name.toLowerCase()),
+    ...settings.allowedHosts.map((name) => hostName(name) || name.toLowerCase()),
   ]);
   if (isLoopbackAddress(settings.boundTo)) for (const name of LOOPBACK_NAMES) names.add(name);
   const verdicts = new Map<string, boolean>();

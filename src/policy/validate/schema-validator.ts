@@ -3,6 +3,7 @@ import Ajv from "ajv";
 import Ajv2020 from "ajv/dist/2020.js";
 import { RE2JS } from "re2js";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import { isWithinCost } from "./schema-cost.ts";
 
 /** A compiled schema, or why it cannot be run. */
 export type Validator =
@@ -40,25 +41,35 @@ const options = {
 
 /**
  * Compiles a tool's `inputSchema` (JSON Schema 2020-12 by default, draft-07 where it says so). References to other documents
- * are never fetched: such a schema is unusable, as is one in another dialect or with a pattern the linear engine lacks.
+ * are never fetched: such a schema is unusable, as is one in another dialect, with a pattern the linear engine lacks, or
+ * with references that multiply. `check` passes what it cannot decide, as where references run in a circle.
  */
 export function compileSchema(schema: JsonObject): Validator {
   const dialect = schema.$schema;
   if (typeof dialect === "string" && !DRAFT_07.test(dialect) && !DRAFT_2020.test(dialect)) {
     return { kind: "unusable", reason: `the schema dialect ${dialect.slice(0, 100)} is not supported` };
   }
+  if (!isWithinCost(schema)) return { kind: "unusable", reason: "its references expand without bound" };
   try {
     const compiler =
       typeof dialect === "string" && DRAFT_07.test(dialect) ? new Ajv(options) : new Ajv2020(options);
     // An $id would register the schema under a name two servers could share; validation does not need it at the root.
     const { $id: _id, ...rest } = schema;
     const validate = compiler.compile(rest);
-    return { kind: "ready", check: (value) => (validate(value) ? undefined : problems(validate)) };
+    return { kind: "ready", check: (value) => check(validate, value) };
   } catch (cause) {
     return {
       kind: "unusable",
       reason: cause instanceof Error ? cause.message.slice(0, 200) : "not compilable",
     };
+  }
+}
+
+function check(validate: ValidateFunction, value: JsonValue): string | undefined {
+  try {
+    return validate(value) ? undefined : problems(validate);
+  } catch {
+    return undefined;
   }
 }
 

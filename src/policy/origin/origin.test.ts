@@ -1,0 +1,55 @@
+import { expect, test } from "bun:test";
+import { arrivalOf, verdict } from "../arrival.testing.ts";
+import { corsHeaders, OriginRule, originPolicy, preflightHeaders } from "./origin.ts";
+
+const rule = new OriginRule("http://localhost:8080/", [
+  "https://App.example",
+  "http://localhost:*",
+  "https://*.team.example",
+]);
+const policy = originPolicy<string>(rule);
+const at = (origin: string | undefined) =>
+  verdict(() => policy(arrivalOf(origin === undefined ? {} : { origin }), () => "served"));
+
+test.each([
+  undefined,
+  "http://localhost:8080",
+  "HTTP://LOCALHOST:8080",
+  "http://localhost:5173",
+  "https://app.example",
+  "https://a.team.example",
+])("%p passes", async (origin) => {
+  expect(await at(origin)).toBe("passed");
+});
+
+test.each([
+  "null",
+  "http://evil.example.com",
+  "http://localhost:1@evil.example",
+  "http://localhost:1/../evil",
+  "https://app.example.evil.example",
+  "http://app.example",
+  "https://app.example:444",
+  "https://evil.example/.team.example",
+  "https://evil.example?.team.example",
+  "https://evil.example#.team.example",
+  "http://localhost",
+  "file://",
+  "https://a.team.example, https://evil.example",
+])("%p is refused", async (origin) => {
+  expect(await at(origin)).toBe("origin_refused");
+});
+
+test("an empty Origin is no origin of ours", () => {
+  expect(rule.allows("")).toBe(false);
+});
+
+test("CORS answers name the one origin, allow no cookies, and bound what they echo", () => {
+  const headers = preflightHeaders("https://app.example", "x".repeat(10_000));
+  expect(headers["access-control-allow-origin"]).toBe("https://app.example");
+  expect(headers.vary).toBe("Origin");
+  expect(headers["access-control-allow-headers"]).toHaveLength(2_048);
+  expect({ ...headers, ...corsHeaders("https://app.example") }).not.toHaveProperty(
+    "access-control-allow-credentials",
+  );
+});
