@@ -33,6 +33,8 @@ export interface CatalogPart {
   readonly version: string;
   readonly lists: UpstreamLists;
   readonly entries: Readonly<Record<ListKey, readonly CatalogEntry[]>>;
+  /** May this URI be read here: by the server's filter, or because a template that passed it matches. */
+  exposesResource(uri: string): boolean;
 }
 
 export function compilePart(
@@ -68,20 +70,24 @@ export function compilePart(
       matches: nameKey === "uriTemplate" ? compileUriTemplate(name) : undefined,
     };
   };
+  const passesExclusion = compileFilter({ include: ["*"], exclude: server.expose.resources.exclude });
+  const templates = lists.resourceTemplates
+    .map((d) => entry("resourceTemplates", d, "uriTemplate"))
+    .filter((e) => exposes.resources(e.name));
   return {
     server,
     upstream,
     version: lists.version,
     lists,
+    exposesResource: (uri) =>
+      exposes.resources(uri) || (passesExclusion(uri) && templates.some((e) => e.matches?.(uri) === true)),
     entries: {
       tools: lists.tools.map((d) => entry("tools", d, "name")).filter((e) => exposes.tools(e.name)),
       prompts: lists.prompts.map((d) => entry("prompts", d, "name")).filter((e) => exposes.prompts(e.name)),
       resources: lists.resources
         .map((d) => entry("resources", d, "uri"))
         .filter((e) => exposes.resources(e.name)),
-      resourceTemplates: lists.resourceTemplates
-        .map((d) => entry("resourceTemplates", d, "uriTemplate"))
-        .filter((e) => exposes.resources(e.name)),
+      resourceTemplates: templates,
     },
   };
 }

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { suffixed } from "../model/naming.ts";
 import type { NamespaceSnapshot } from "../model/snapshot.ts";
 import { type CatalogEntry, type CatalogPart, type ListKey, renamed } from "./catalog-part.ts";
@@ -17,7 +16,6 @@ export interface Clash {
 export class Catalog {
   readonly namespace: NamespaceSnapshot;
   readonly parts: readonly CatalogPart[];
-  readonly version: string;
   readonly clashes: readonly Clash[];
   readonly #merged: Readonly<Record<ListKey, readonly CatalogEntry[]>>;
   readonly #byWire: Readonly<Record<"tools" | "prompts", Map<string, CatalogEntry>>>;
@@ -30,12 +28,6 @@ export class Catalog {
     this.namespace = namespace;
     this.parts = [...parts].sort((a, b) => (a.server.name < b.server.name ? -1 : 1));
     this.#partByServerId = new Map(this.parts.map((part) => [part.server.id, part]));
-    this.version = createHash("sha256")
-      .update(
-        this.parts.map((part) => `${part.server.id}=${part.server.fingerprint}=${part.version}`).join("|"),
-      )
-      .digest("base64url")
-      .slice(0, 16);
     const clashes: Clash[] = [];
     const tools = mergeNamed("tools", this.parts, clashes);
     const prompts = mergeNamed("prompts", this.parts, clashes);
@@ -44,7 +36,7 @@ export class Catalog {
     this.#merged = { tools, prompts, resources, resourceTemplates };
     this.#byWire = { tools: index(tools, wire), prompts: index(prompts, wire) };
     this.#byIdentity = { tools: index(tools, own), prompts: index(prompts, own) };
-    this.#byBare = { tools: group(tools), prompts: group(prompts) };
+    this.#byBare = { tools: groupBy(tools, bare), prompts: groupBy(prompts, bare) };
     this.#resources = new Map(resources.map((entry) => [entry.name, entry]));
     this.clashes = clashes;
   }
@@ -69,6 +61,7 @@ export class Catalog {
   }
 }
 
+const bare = (entry: CatalogEntry) => entry.name;
 const wire = (entry: CatalogEntry) => entry.wireName;
 const own = (entry: CatalogEntry) => `${entry.server.name}:${entry.name}`;
 
@@ -79,38 +72,56 @@ function index(
   return new Map(entries.map((entry) => [key(entry), entry]));
 }
 
-function group(entries: readonly CatalogEntry[]): Map<string, CatalogEntry[]> {
+function groupBy(
+  entries: readonly CatalogEntry[],
+  key: (entry: CatalogEntry) => string,
+): Map<string, CatalogEntry[]> {
   const groups = new Map<string, CatalogEntry[]>();
   for (const entry of entries) {
-    const same = groups.get(entry.name);
-    if (same === undefined) groups.set(entry.name, [entry]);
+    const same = groups.get(key(entry));
+    if (same === undefined) groups.set(key(entry), [entry]);
     else same.push(entry);
   }
   return groups;
 }
 
-/** Names that replacing characters made equal get suffixes; all of them, so that the result does not depend on order. */
+/** Digits of the suffix in each round: eight tell apart all but tools that mean to collide. */
+const SUFFIX_DIGITS = [8, 16, 32, 56];
+
+/**
+ * Names that replacing characters made equal get suffixes; all of them, so that the result does not depend on order. A
+ * suffixed name may meet a tool that is called just so: such are suffixed again, with more digits.
+ */
 function mergeNamed(
   list: "tools" | "prompts",
   parts: readonly CatalogPart[],
   clashes: Clash[],
 ): CatalogEntry[] {
-  const merged = parts.flatMap((part) => part.entries[list].map((entry) => ({ ...entry })));
-  const byName = new Map<string, CatalogEntry[]>();
-  for (const entry of merged) {
-    const same = byName.get(entry.wireName);
-    if (same === undefined) byName.set(entry.wireName, [entry]);
-    else same.push(entry);
-  }
-  for (const [name, same] of byName) {
-    if (same.length === 1) continue;
-    clashes.push({ list, name, servers: same.map(own) });
-    for (const entry of same) {
-      entry.wireName = suffixed(name, entry.server.name, entry.name);
-      entry.json = renamed(entry.definition, entry.wireName);
+  const merged = parts.flatMap((part) =>
+    distinct(part.entries[list], clashes).map((entry) => ({ ...entry })),
+  );
+  for (const digits of SUFFIX_DIGITS) {
+    const clashing = [...groupBy(merged, wire)].filter(([, same]) => same.length > 1);
+    if (clashing.length === 0) break;
+    for (const [name, same] of clashing) {
+      clashes.push({ list, name, servers: same.map(own) });
+      for (const entry of same) {
+        entry.wireName = suffixed(name, entry.server.name, entry.name, digits);
+        entry.json = renamed(entry.definition, entry.wireName);
+      }
     }
   }
   return merged;
+}
+
+/** One server's entries without those it lists a second time under the same name. */
+function distinct(entries: readonly CatalogEntry[], clashes: Clash[]): readonly CatalogEntry[] {
+  const names = new Set<string>();
+  return entries.filter((entry) => {
+    if (!names.has(entry.name)) return names.add(entry.name);
+    clashes.push({ list: entry.list, name: own(entry), servers: [entry.server.name] });
+    return false;
+  });
 }
 
 /** A URI is not renamed: the first server by name owns it, the others keep theirs at their own endpoints. */

@@ -5,14 +5,18 @@ import type { NamespaceSnapshot, OrganizationSnapshot, Snapshot } from "../model
 import { type CatalogPart, compilePart } from "./catalog-part.ts";
 import { Catalog } from "./catalog.ts";
 
-/** What a change of the catalog means for subscribers. */
+/** What a change of the catalog means for subscribers; the server may be gone by then. */
 export interface CatalogChange {
   readonly namespaceId: string;
   readonly serverId: string;
+  readonly serverName: string;
   readonly tools: boolean;
   readonly prompts: boolean;
   readonly resources: boolean;
 }
+
+/** A catalog nobody asks for in the meantime is rebuilt this late after a change. */
+const REBUILD_DELAY_MS = 50;
 
 interface Member {
   server: ServerDefinition;
@@ -30,6 +34,10 @@ export class Fleet {
   readonly #log: Log;
   readonly #members = new Map<string, Member>();
   readonly #catalogs = new Map<string, Catalog>();
+  /** Namespaces whose catalog is behind its servers. */
+  readonly #stale = new Map<string, NamespaceSnapshot>();
+  readonly #clashes = new Map<string, string>();
+  #rebuildTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #changeListeners = new Set<(change: CatalogChange) => void>();
   readonly #resourceListeners = new Set<(serverId: string, uri: string, event: UpstreamEvent) => void>();
   #snapshot: Snapshot = { version: 0, organizations: new Map() };
@@ -52,7 +60,9 @@ export class Fleet {
     const wanted = new Map<string, ServerDefinition>();
     for (const namespace of namespacesOf(snapshot))
       for (const server of namespace.servers) wanted.set(server.id, server);
+    const former = new Map<string, Member>();
     for (const [id, member] of this.#members) {
+      former.set(id, { ...member });
       if (wanted.get(id)?.fingerprint !== member.server.fingerprint) this.#remove(id, member);
     }
     for (const [id, server] of wanted) {
@@ -68,13 +78,21 @@ export class Fleet {
       namespaceIds.add(namespace.id);
       this.#rebuild(namespace);
     }
-    for (const id of this.#catalogs.keys()) if (!namespaceIds.has(id)) this.#catalogs.delete(id);
+    for (const id of this.#catalogs.keys()) {
+      if (namespaceIds.has(id)) continue;
+      this.#catalogs.delete(id);
+      this.#stale.delete(id);
+      this.#clashes.delete(id);
+    }
+    for (const [id, { server, part }] of former) this.#announce(server, part, this.#members.get(id)?.part);
   }
 
   organization(id: string): OrganizationSnapshot | undefined {
     return this.#snapshot.organizations.get(id);
   }
   catalog(namespaceId: string): Catalog | undefined {
+    const stale = this.#stale.get(namespaceId);
+    if (stale !== undefined) this.#rebuild(stale);
     return this.#catalogs.get(namespaceId);
   }
   upstream(serverId: string): Upstream | undefined {
@@ -91,6 +109,7 @@ export class Fleet {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#rebuildTimer);
     const members = [...this.#members.values()];
     this.#members.clear();
     await Promise.all(members.map((member) => member.upstream.close()));
@@ -118,9 +137,9 @@ export class Fleet {
       const before = member.part;
       const namespace = this.#namespaceOf(member.server);
       if (namespace === undefined) return;
-      member.part = undefined;
-      this.#rebuild(namespace);
-      this.#announce(member, namespace.id, before);
+      member.part = compilePart(member.server, member.upstream, event.lists, namespace.separator);
+      this.#rebuildSoon(namespace);
+      this.#announce(member.server, before, member.part);
     } else if (event.kind === "resource_updated") {
       const uri = event.params.uri;
       if (typeof uri === "string")
@@ -128,12 +147,13 @@ export class Fleet {
     }
   }
 
-  #announce(member: Member, namespaceId: string, before: CatalogPart | undefined): void {
+  #announce(server: ServerDefinition, before: CatalogPart | undefined, after: CatalogPart | undefined): void {
     const changed = (...keys: (keyof CatalogPart["entries"])[]) =>
-      keys.some((key) => fingerprintOf(before, key) !== fingerprintOf(member.part, key));
+      keys.some((key) => fingerprintOf(before, key) !== fingerprintOf(after, key));
     const change: CatalogChange = {
-      namespaceId,
-      serverId: member.server.id,
+      namespaceId: server.namespaceId,
+      serverId: server.id,
+      serverName: server.name,
       tools: changed("tools"),
       prompts: changed("prompts"),
       resources: changed("resources", "resourceTemplates"),
@@ -147,7 +167,17 @@ export class Fleet {
     return this.#snapshot.organizations.get(server.organizationId)?.namespacesById.get(server.namespaceId);
   }
 
+  /** Hundreds of servers that answer one after another at the start cost one rebuild a moment, not one each. */
+  #rebuildSoon(namespace: NamespaceSnapshot): void {
+    this.#stale.set(namespace.id, namespace);
+    this.#rebuildTimer ??= setTimeout(() => {
+      this.#rebuildTimer = undefined;
+      for (const stale of [...this.#stale.values()]) this.#rebuild(stale);
+    }, REBUILD_DELAY_MS);
+  }
+
   #rebuild(namespace: NamespaceSnapshot): void {
+    this.#stale.delete(namespace.id);
     const parts: CatalogPart[] = [];
     for (const server of namespace.servers) {
       const member = this.#members.get(server.id);
@@ -157,10 +187,17 @@ export class Fleet {
       parts.push(member.part);
     }
     const catalog = new Catalog(namespace, parts);
-    for (const clash of catalog.clashes) {
+    this.#report(catalog);
+    this.#catalogs.set(namespace.id, catalog);
+  }
+
+  #report({ namespace, clashes }: Catalog): void {
+    const text = JSON.stringify(clashes);
+    if ((this.#clashes.get(namespace.id) ?? "[]") === text) return;
+    this.#clashes.set(namespace.id, text);
+    for (const clash of clashes) {
       this.#log.warn({ namespace: namespace.slug, ...clash }, "name clash in the merged list");
     }
-    this.#catalogs.set(namespace.id, catalog);
   }
 }
 

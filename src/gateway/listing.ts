@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { ListOutcome } from "../model/call.ts";
 import type { Endpoint } from "../model/exchange.ts";
@@ -15,6 +14,7 @@ const CACHED_LISTS_MAX = 512;
 const CACHED_CHARS_MAX = 64 * 1_048_576;
 
 interface VisibleList {
+  readonly catalog: Catalog;
   readonly entries: readonly CatalogEntry[];
   /** Changes with the visible names; binds cursors. */
   readonly hash: string;
@@ -34,10 +34,17 @@ interface Page {
 export class Listing {
   readonly #sealer: Sealer;
   readonly #lists = new Map<string, VisibleList>();
+  /** The catalog last listed of each namespace. */
+  readonly #current = new Map<string, Catalog>();
   #cachedChars = 0;
 
   constructor(sealer: Sealer) {
     this.#sealer = sealer;
+  }
+
+  /** Of all pages kept, in characters. */
+  get cachedChars(): number {
+    return this.#cachedChars;
   }
 
   /** @throws GatewayError `cursor_invalid` */
@@ -76,7 +83,8 @@ export class Listing {
     permissionKey: string,
     permissions: Permissions,
   ): VisibleList {
-    const cacheKey = `${catalog.namespace.id}|${catalog.version}|${key}|${endpoint.server?.id ?? ""}|${permissionKey}`;
+    if (this.#current.get(catalog.namespace.id) !== catalog) this.#supersede(catalog);
+    const cacheKey = `${catalog.namespace.id}|${key}|${endpoint.server?.id ?? ""}|${permissionKey}`;
     const cached = this.#lists.get(cacheKey);
     if (cached !== undefined) return cached;
     const all =
@@ -84,9 +92,14 @@ export class Listing {
         ? catalog.list(key)
         : (catalog.part(endpoint.server.id)?.entries[key] ?? []);
     const entries = all.filter((entry) => isVisible(permissions, entry));
-    const hash = createHash("sha256");
-    for (const entry of entries) hash.update(entry.wireName).update("\n");
-    const list = { entries, hash: hash.digest("base64url").slice(0, 12), pages: new Map<number, Page>() };
+    let names = "";
+    for (const entry of entries) names += `${entry.wireName}\n`;
+    const list = {
+      catalog,
+      entries,
+      hash: Bun.SHA256.hash(names, "base64").slice(0, 12),
+      pages: new Map<number, Page>(),
+    };
     this.#lists.set(cacheKey, list);
     this.#evict(list);
     return list;
@@ -95,10 +108,21 @@ export class Listing {
   #evict(keep: VisibleList): void {
     for (const [key, list] of this.#lists) {
       if (this.#lists.size <= CACHED_LISTS_MAX && this.#cachedChars <= CACHED_CHARS_MAX) return;
-      if (list === keep) continue;
-      this.#lists.delete(key);
-      for (const page of list.pages.values()) this.#cachedChars -= page.itemsJson.length;
+      if (list !== keep) this.#drop(key, list);
     }
+  }
+
+  /** Lists of a former catalog of this namespace are of no further use and would keep all its entries alive. */
+  #supersede(catalog: Catalog): void {
+    this.#current.set(catalog.namespace.id, catalog);
+    for (const [key, list] of this.#lists) {
+      if (list.catalog.namespace.id === catalog.namespace.id) this.#drop(key, list);
+    }
+  }
+
+  #drop(key: string, list: VisibleList): void {
+    this.#lists.delete(key);
+    for (const page of list.pages.values()) this.#cachedChars -= page.itemsJson.length;
   }
 
   /** The name of the last entry delivered and the list's hash: any replica can go on from there. */

@@ -74,11 +74,9 @@ function findNamed(
   permissions: PermissionCache,
 ): CatalogEntry | undefined {
   const { endpoint } = exchange;
-  if (endpoint.server === undefined) {
-    const named = catalog.named(key, name);
-    if (named !== undefined) return named;
-  }
   const granted = permissions.of(exchange.principal, endpoint.namespaceSlug);
+  const named = endpoint.server === undefined ? catalog.named(key, name) : undefined;
+  if (named !== undefined && isVisible(granted, named)) return named;
   let candidates = catalog.bare(key, name);
   if (endpoint.server !== undefined) {
     const serverId = endpoint.server.id;
@@ -87,7 +85,7 @@ function findNamed(
     if (candidates.length === 0) return mine(catalog.named(key, name));
   }
   const visible = candidates.filter((entry) => isVisible(granted, entry));
-  return visible.length === 1 ? visible[0] : undefined;
+  return visible.length === 1 ? visible[0] : named;
 }
 
 function targetOf(kind: "tool" | "prompt" | "resource", entry: CatalogEntry | undefined): Target | undefined {
@@ -109,13 +107,16 @@ function findResource(
 ): Target | undefined {
   const { endpoint } = exchange;
   if (endpoint.server !== undefined) {
-    const upstream = fleet.upstream(endpoint.server.id);
-    return upstream && resourceTarget(uri, endpoint.server, upstream);
+    const part = catalog.part(endpoint.server.id);
+    if (part === undefined) return unlistedTarget(uri, endpoint.server, fleet);
+    return part.exposesResource(uri) ? resourceTarget(uri, part.server, part.upstream) : undefined;
   }
   const listed = catalog.resource(uri);
   if (listed !== undefined) return targetOf("resource", listed);
   const granted = permissions.of(exchange.principal, endpoint.namespaceSlug);
-  const reachable = catalog.parts.filter((part) => granted.resource(part.server.name, uri));
+  const reachable = catalog.parts.filter(
+    (part) => granted.resource(part.server.name, uri) && part.exposesResource(uri),
+  );
   const owners = reachable.filter((part) =>
     part.entries.resourceTemplates.some((entry) => entry.matches?.(uri)),
   );
@@ -127,6 +128,14 @@ function findResource(
     throw new GatewayError("resource_ambiguous", { uri, endpoints }, { data: { uri } });
   }
   return resourceTarget(uri, owner.server, owner.upstream);
+}
+
+/** A server that never answered yet may be connecting: the call waits for it, unless a filter has to be asked first. */
+function unlistedTarget(uri: string, server: Target["server"], fleet: Fleet): Target | undefined {
+  const upstream = fleet.upstream(server.id);
+  const { include, exclude } = server.expose.resources;
+  if (upstream === undefined || include.length > 0 || exclude.length > 0) return undefined;
+  return resourceTarget(uri, server, upstream);
 }
 
 /** As a read would find it, and only where the caller may read it; an ambiguous URI has no owner. */

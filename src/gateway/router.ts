@@ -46,6 +46,9 @@ class RoutedCall implements UpstreamCall {
   readonly params: JsonObject;
   readonly inputSchema: JsonObject | undefined;
   readonly repeatable: boolean;
+  /** Questions under way; the time left stands still from the first to the last of them. */
+  #asking = 0;
+  #leftMs = 0;
 
   constructor(exchange: Exchange, target: Target) {
     this.#exchange = exchange;
@@ -84,13 +87,14 @@ class RoutedCall implements UpstreamCall {
     this.#exchange.notify(notification);
   }
   async ask(requests: InputRequests): Promise<InputResponses> {
-    const askedAt = Date.now();
-    const deadline = this.#exchange.deadline;
-    this.#exchange.deadline = Number.POSITIVE_INFINITY;
+    if (this.#asking++ === 0) {
+      this.#leftMs = this.#exchange.deadline - Date.now();
+      this.#exchange.deadline = Number.POSITIVE_INFINITY;
+    }
     try {
       return await this.#exchange.ask(requests);
     } finally {
-      this.#exchange.deadline = deadline + (Date.now() - askedAt);
+      if (--this.#asking === 0) this.#exchange.deadline = Date.now() + this.#leftMs;
     }
   }
 }

@@ -2,13 +2,19 @@ import type { Endpoint } from "../model/exchange.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Subscriber, Subscription, SubscriptionFilter } from "../model/ports/relay.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
+import type { Upstream } from "../model/ports/upstream.ts";
 import type { CatalogChange, Fleet } from "./fleet.ts";
 
+/** One resource, subscribed at the server that owns it. */
+interface Held {
+  readonly serverId: string;
+  upstream: Upstream;
+  release: () => void;
+}
 interface Listener {
   readonly subscriber: Subscriber;
   readonly filter: SubscriptionFilter;
-  /** URI to the server it is subscribed at. */
-  readonly resources: ReadonlyMap<string, string>;
+  readonly resources: Map<string, Held>;
 }
 
 /** Who wants to hear of which change. One place for both eras: a listen stream and a legacy session subscribe alike. */
@@ -39,7 +45,7 @@ export class Subscriptions {
         params: event.params,
       };
       for (const listener of this.#listeners) {
-        if (listener.resources.get(uri) === serverId) listener.subscriber.notify(notification);
+        if (listener.resources.get(uri)?.serverId === serverId) listener.subscriber.notify(notification);
       }
     });
   }
@@ -50,16 +56,14 @@ export class Subscriptions {
 
   /** Resources that nobody owns, or that cannot be subscribed upstream, are left out of what is honoured. */
   async subscribe(subscriber: Subscriber, filter: SubscriptionFilter): Promise<Subscription> {
-    const resources = new Map<string, string>();
-    const releases: (() => void)[] = [];
+    const resources = new Map<string, Held>();
     await Promise.all(
-      (filter.resourceSubscriptions ?? []).map(async (uri) => {
+      [...new Set(filter.resourceSubscriptions)].map(async (uri) => {
         const serverId = this.#ownerOf(uri, subscriber);
         const upstream = serverId === undefined ? undefined : this.#fleet.upstream(serverId);
         if (serverId === undefined || upstream === undefined) return;
         try {
-          releases.push(await upstream.subscribeResource(uri));
-          resources.set(uri, serverId);
+          resources.set(uri, { serverId, upstream, release: await upstream.subscribeResource(uri) });
         } catch (cause) {
           this.#log.info({ server: upstream.server.name, uri, err: cause }, "resource cannot be subscribed");
         }
@@ -75,15 +79,17 @@ export class Subscriptions {
         ...(resources.size > 0 && { resourceSubscriptions: [...resources.keys()] }),
       },
       release: () => {
-        if (this.#listeners.delete(listener)) for (const release of releases) release();
+        if (this.#listeners.delete(listener)) for (const { release } of resources.values()) release();
       },
     };
   }
 
   #onChange(change: CatalogChange): void {
-    for (const { subscriber, filter } of this.#listeners) {
+    for (const listener of this.#listeners) {
+      const { subscriber, filter } = listener;
       if (!concerns(change, subscriber.endpoint)) continue;
-      if (!this.#seesServer(subscriber, change.serverId)) continue;
+      if (!this.#seesServer(subscriber, change.serverName)) continue;
+      void this.#follow(listener, change.serverId);
       if (change.tools && filter.toolsListChanged) notifyOf(subscriber, "notifications/tools/list_changed");
       if (change.prompts && filter.promptsListChanged)
         notifyOf(subscriber, "notifications/prompts/list_changed");
@@ -93,12 +99,28 @@ export class Subscriptions {
     }
   }
 
-  /** A change behind what the caller may see would tell that something is there. */
-  #seesServer(subscriber: Subscriber, serverId: string): boolean {
+  /** A server whose settings changed is another connection, which knows nothing of subscriptions yet. */
+  async #follow(listener: Listener, serverId: string): Promise<void> {
     const upstream = this.#fleet.upstream(serverId);
-    if (upstream === undefined) return false;
-    const permissions = this.#permissions.of(subscriber.principal, subscriber.endpoint.namespaceSlug);
-    return permissions.server(upstream.server.name);
+    for (const [uri, held] of listener.resources) {
+      if (held.serverId !== serverId || upstream === undefined || held.upstream === upstream) continue;
+      held.upstream = upstream;
+      try {
+        const release = await upstream.subscribeResource(uri);
+        if (this.#listeners.has(listener)) held.release = release;
+        else release();
+      } catch (cause) {
+        this.#log.info(
+          { server: upstream.server.name, uri, err: cause },
+          "resource cannot be subscribed again",
+        );
+      }
+    }
+  }
+
+  /** A change behind what the caller may see would tell that something is there. */
+  #seesServer(subscriber: Subscriber, serverName: string): boolean {
+    return this.#permissions.of(subscriber.principal, subscriber.endpoint.namespaceSlug).server(serverName);
   }
 }
 

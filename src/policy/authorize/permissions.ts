@@ -13,7 +13,9 @@ export interface Permissions {
 
 type Kind = "tool" | "prompt" | "resource" | "extension";
 interface Rule {
-  readonly server: (name: string) => boolean;
+  /** A name or a glob. */
+  readonly server: string;
+  readonly matchesServer: (name: string) => boolean;
   readonly kind: Kind | "any";
   readonly name: (name: string) => boolean;
 }
@@ -25,29 +27,57 @@ interface Rule {
  */
 export function compilePermissions(principal: Principal, namespaceSlug: string): Permissions {
   if (principal.platformAdmin || principal.role === "admin") return EVERYTHING;
-  const rules = principal.permissions.flatMap((pattern) => parsePattern(pattern, namespaceSlug));
-  const exactTools = new Set<string>();
-  const wholeServers = new Set<string>();
-  for (const pattern of principal.permissions) {
-    const plain = withinNamespace(pattern, namespaceSlug);
-    if (plain === undefined) continue;
-    if (/^[a-z0-9-]+:\*$/.test(plain)) wholeServers.add(plain.slice(0, -2));
-    else if (!plain.includes("*") && !/^[^:]*:(resource|prompt|extension):/.test(plain))
-      exactTools.add(plain);
-  }
-  const allows = (kind: Kind, server: string, name: string) =>
-    rules.some((rule) => matchesKind(rule.kind, kind) && rule.server(server) && rule.name(name));
+  const plain = principal.permissions.flatMap((pattern) => withinNamespace(pattern, namespaceSlug) ?? []);
+  const exactTools = new Set(plain.filter((pattern) => EXACT_TOOL.test(pattern) && !QUALIFIED.test(pattern)));
+  const rules = new RuleTable(
+    plain.flatMap((pattern) => (exactTools.has(pattern) ? [] : parsePattern(pattern))),
+  );
+  for (const tool of exactTools) rules.note(tool.slice(0, tool.indexOf(":")));
   const mayCall = principal.role !== "viewer";
   return {
     tool: (server, name) =>
-      mayCall &&
-      (wholeServers.has(server) || exactTools.has(`${server}:${name}`) || allows("tool", server, name)),
-    prompt: (server, name) => wholeServers.has(server) || allows("prompt", server, name),
-    resource: (server, uri) => wholeServers.has(server) || allows("resource", server, uri),
-    extension: (server, method) => mayCall && allows("extension", server, method),
-    server: (server) => wholeServers.has(server) || rules.some((rule) => rule.server(server)),
+      mayCall && (exactTools.has(`${server}:${name}`) || rules.allow("tool", server, name)),
+    prompt: (server, name) => rules.allow("prompt", server, name),
+    resource: (server, uri) => rules.allow("resource", server, uri),
+    extension: (server, method) => mayCall && rules.allow("extension", server, method),
+    server: (server) => rules.mention(server),
   };
 }
+
+/** Rules by the server they name, so that a caller with thousands of them pays for those of one server. */
+class RuleTable {
+  readonly #named = new Map<string, Rule[]>();
+  readonly #patterned: Rule[] = [];
+
+  constructor(rules: readonly Rule[]) {
+    for (const rule of rules) {
+      const known = this.#named.get(rule.server);
+      if (rule.server.includes("*")) this.#patterned.push(rule);
+      else if (known === undefined) this.#named.set(rule.server, [rule]);
+      else known.push(rule);
+    }
+  }
+
+  /** A server that something is permitted of, without a rule of its own here. */
+  note(server: string): void {
+    if (!this.#named.has(server)) this.#named.set(server, []);
+  }
+
+  allow(kind: Kind, server: string, name: string): boolean {
+    const allows = (rule: Rule) => matchesKind(rule.kind, kind) && rule.name(name);
+    return (
+      this.#named.get(server)?.some(allows) === true ||
+      this.#patterned.some((rule) => rule.matchesServer(server) && allows(rule))
+    );
+  }
+
+  mention(server: string): boolean {
+    return this.#named.has(server) || this.#patterned.some((rule) => rule.matchesServer(server));
+  }
+}
+
+const EXACT_TOOL = /^[^:*]+:[^*]*$/;
+const QUALIFIED = /^[^:]*:(resource|prompt|extension):/;
 
 const EVERYTHING: Permissions = {
   tool: () => true,
@@ -67,20 +97,17 @@ function withinNamespace(pattern: string, namespaceSlug: string): string | undef
   return match[1] === namespaceSlug || match[1] === "*" ? match[2] : undefined;
 }
 
-function parsePattern(pattern: string, namespaceSlug: string): Rule[] {
-  const plain = withinNamespace(pattern, namespaceSlug);
-  if (plain === undefined) return [];
-  const [server = "", second] = plain.split(":", 2);
-  const serverMatches = compileGlob(server);
-  if (second === undefined) {
-    return server === "*" ? [{ server: serverMatches, kind: "any", name: () => true }] : [];
-  }
-  const rest = plain.slice(server.length + 1);
+/** One rule, or none for what is no pattern. */
+function parsePattern(pattern: string): Rule[] {
+  const colon = pattern.indexOf(":");
+  const server = colon < 0 ? pattern : pattern.slice(0, colon);
+  const rule = (kind: Rule["kind"], name: string): Rule[] => [
+    { server, matchesServer: compileGlob(server), kind, name: compileGlob(name) },
+  ];
+  if (colon < 0) return server === "*" ? rule("any", "*") : [];
+  const rest = pattern.slice(colon + 1);
   for (const kind of ["resource", "prompt", "extension"] as const) {
-    if (rest.startsWith(`${kind}:`)) {
-      return [{ server: serverMatches, kind, name: compileGlob(rest.slice(kind.length + 1)) }];
-    }
+    if (rest.startsWith(`${kind}:`)) return rule(kind, rest.slice(kind.length + 1));
   }
-  if (rest === "*") return [{ server: serverMatches, kind: "any", name: () => true }];
-  return [{ server: serverMatches, kind: "tool", name: compileGlob(rest) }];
+  return rule(rest === "*" ? "any" : "tool", rest);
 }
