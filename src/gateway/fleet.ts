@@ -1,5 +1,5 @@
 import type { Log } from "../model/ports/log.ts";
-import type { Upstream, UpstreamEvent, UpstreamFactory } from "../model/ports/upstream.ts";
+import type { Upstream, UpstreamEvent, UpstreamFactory, UpstreamLists } from "../model/ports/upstream.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { NamespaceSnapshot, OrganizationSnapshot, Snapshot } from "../model/snapshot.ts";
 import { type CatalogPart, compilePart } from "./catalog-part.ts";
@@ -13,6 +13,8 @@ export interface CatalogChange {
   readonly tools: boolean;
   readonly prompts: boolean;
   readonly resources: boolean;
+  /** The server is reached over a new connection, which knows nothing of subscriptions. */
+  readonly reconnected: boolean;
 }
 
 /** A catalog nobody asks for in the meantime is rebuilt this late after a change. */
@@ -22,6 +24,8 @@ interface Member {
   server: ServerDefinition;
   readonly upstream: Upstream;
   part: CatalogPart | undefined;
+  /** What the server offered over its former connection, until it answers over this one. */
+  readonly formerLists: UpstreamLists | undefined;
   readonly stopListening: () => void;
 }
 
@@ -67,7 +71,7 @@ export class Fleet {
     }
     for (const [id, server] of wanted) {
       const member = this.#members.get(id);
-      if (member === undefined) this.#add(server);
+      if (member === undefined) this.#add(server, former.get(id));
       else if (member.server !== server) {
         member.server = server;
         member.part = undefined;
@@ -84,7 +88,10 @@ export class Fleet {
       this.#stale.delete(id);
       this.#clashes.delete(id);
     }
-    for (const [id, { server, part }] of former) this.#announce(server, part, this.#members.get(id)?.part);
+    for (const [id, { server, part, upstream }] of former) {
+      const member = this.#members.get(id);
+      this.#announce(server, part, member?.part, member !== undefined && member.upstream !== upstream);
+    }
   }
 
   organization(id: string): OrganizationSnapshot | undefined {
@@ -115,10 +122,11 @@ export class Fleet {
     await Promise.all(members.map((member) => member.upstream.close()));
   }
 
-  #add(server: ServerDefinition): void {
+  #add(server: ServerDefinition, former: Member | undefined): void {
     const upstream = this.#factory(server);
     const stopListening = upstream.onEvent((event) => this.#onEvent(server.id, event));
-    this.#members.set(server.id, { server, upstream, part: undefined, stopListening });
+    const formerLists = former?.upstream.lists ?? former?.formerLists;
+    this.#members.set(server.id, { server, upstream, part: undefined, formerLists, stopListening });
     upstream.start();
   }
 
@@ -147,7 +155,12 @@ export class Fleet {
     }
   }
 
-  #announce(server: ServerDefinition, before: CatalogPart | undefined, after: CatalogPart | undefined): void {
+  #announce(
+    server: ServerDefinition,
+    before: CatalogPart | undefined,
+    after: CatalogPart | undefined,
+    reconnected = false,
+  ): void {
     const changed = (...keys: (keyof CatalogPart["entries"])[]) =>
       keys.some((key) => fingerprintOf(before, key) !== fingerprintOf(after, key));
     const change: CatalogChange = {
@@ -157,8 +170,9 @@ export class Fleet {
       tools: changed("tools"),
       prompts: changed("prompts"),
       resources: changed("resources", "resourceTemplates"),
+      reconnected,
     };
-    if (change.tools || change.prompts || change.resources) {
+    if (change.tools || change.prompts || change.resources || reconnected) {
       for (const listener of this.#changeListeners) listener(change);
     }
   }
@@ -181,7 +195,7 @@ export class Fleet {
     const parts: CatalogPart[] = [];
     for (const server of namespace.servers) {
       const member = this.#members.get(server.id);
-      const lists = member?.upstream.lists;
+      const lists = member?.upstream.lists ?? member?.formerLists;
       if (member === undefined || lists === undefined) continue;
       member.part ??= compilePart(server, member.upstream, lists, namespace.separator);
       parts.push(member.part);

@@ -50,7 +50,6 @@ function resolve(
         findNamed("prompts", requireText(params, "name"), exchange, catalog, permissions),
       );
     case "resources/read":
-    case "resources/subscribe":
       return findResource(requireText(params, "uri"), exchange, catalog, fleet, permissions);
     case "completion/complete":
       return findCompletion(params, exchange, catalog, fleet, permissions);

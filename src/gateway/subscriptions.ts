@@ -87,9 +87,9 @@ export class Subscriptions {
   #onChange(change: CatalogChange): void {
     for (const listener of this.#listeners) {
       const { subscriber, filter } = listener;
+      if (change.reconnected) void this.#follow(listener, change.serverId);
       if (!concerns(change, subscriber.endpoint)) continue;
       if (!this.#seesServer(subscriber, change.serverName)) continue;
-      void this.#follow(listener, change.serverId);
       if (change.tools && filter.toolsListChanged) notifyOf(subscriber, "notifications/tools/list_changed");
       if (change.prompts && filter.promptsListChanged)
         notifyOf(subscriber, "notifications/prompts/list_changed");
