@@ -2,7 +2,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ListOutcome, Outcome } from "../../model/call.ts";
 import { stringify } from "../../protocol/json.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
-import type { JsonRpcErrorBody, RequestId } from "../../protocol/jsonrpc.ts";
+import { idText, type JsonRpcErrorBody, type RequestId } from "../../protocol/jsonrpc.ts";
 import { stripModern } from "../../protocol/legacy/codec.ts";
 import { completeError, completeResult, statusOfError } from "../../protocol/modern/codec.ts";
 
@@ -45,24 +45,24 @@ export function legacyAnswer(id: RequestId, outcome: Outcome): Answer {
 }
 
 function resultText(id: RequestId, result: JsonObject, exact: boolean): string {
-  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${stringify(result, exact)}}`;
+  return `{"jsonrpc":"2.0","id":${idText(id)},"result":${stringify(result, exact)}}`;
 }
 
 function errorText(id: RequestId | undefined, error: JsonRpcErrorBody, exact: boolean): string {
-  const idText = id === undefined ? "" : `"id":${JSON.stringify(id)},`;
-  return `{"jsonrpc":"2.0",${idText}"error":${stringify(error as unknown as JsonValue, exact)}}`;
+  const idMember = id === undefined ? "" : `"id":${idText(id)},`;
+  return `{"jsonrpc":"2.0",${idMember}"error":${stringify(error as unknown as JsonValue, exact)}}`;
 }
 
 function modernList(id: RequestId, list: ListOutcome, serverInfo: JsonObject): string {
   const meta = JSON.stringify({ "io.modelcontextprotocol/serverInfo": serverInfo });
   return (
-    `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"${list.key}":[${list.itemsJson}]${cursorMember(list)},` +
+    `{"jsonrpc":"2.0","id":${idText(id)},"result":{"${list.key}":[${list.itemsJson}]${cursorMember(list)},` +
     `"ttlMs":${list.ttlMs},"cacheScope":"${list.cacheScope}","resultType":"complete","_meta":${meta}}}`
   );
 }
 
 function legacyList(id: RequestId, list: ListOutcome): string {
-  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"${list.key}":[${list.itemsJson}]${cursorMember(list)}}}`;
+  return `{"jsonrpc":"2.0","id":${idText(id)},"result":{"${list.key}":[${list.itemsJson}]${cursorMember(list)}}}`;
 }
 
 function cursorMember(list: ListOutcome): string {
@@ -82,6 +82,6 @@ export function failureText(
   const error = GatewayError.from(thrown);
   const data = { code: error.code, correlationId, ...error.data };
   const body = `{"code":${error.rpcCode},"message":${JSON.stringify(error.message)},"data":${JSON.stringify(data)}}`;
-  const idText = id === undefined ? (era === "modern" ? "" : `"id":null,`) : `"id":${JSON.stringify(id)},`;
-  return `{"jsonrpc":"2.0",${idText}"error":${body}}`;
+  const idMember = id === undefined ? (era === "modern" ? "" : `"id":null,`) : `"id":${idText(id)},`;
+  return `{"jsonrpc":"2.0",${idMember}"error":${body}}`;
 }

@@ -1,7 +1,7 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import { type JsonLimits, parseGuarded } from "../../protocol/json.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
-import type { RequestId } from "../../protocol/jsonrpc.ts";
+import { isRequestId, type RequestId } from "../../protocol/jsonrpc.ts";
 import { Meta } from "../../protocol/meta.ts";
 import { asObject } from "../../protocol/modern/codec.ts";
 import { isLegacyRevision } from "../../protocol/revision.ts";
@@ -81,7 +81,7 @@ async function serveSessionMessage(
   if (message.jsonrpc !== "2.0")
     throw new GatewayError("invalid_request", { detail: 'jsonrpc must be "2.0"' });
   if (message.method === "initialize") {
-    if (typeof message.id !== "string" && typeof message.id !== "number") {
+    if (!isRequestId(message.id)) {
       throw new GatewayError("invalid_request", { detail: "id must be a string or a number" });
     }
     return initialize(deps, request, message);
@@ -168,9 +168,11 @@ function fail(
   if (error.code === "internal") {
     deps.log.error({ correlationId: request.arrival.id, err: error.cause }, "request failed");
   }
-  return refuse(request, idOf(id), error);
+  const headers =
+    error.code === "method_not_allowed" ? { ...request.headers, allow: "POST" } : request.headers;
+  return refuse({ arrival: request.arrival, headers }, idOf(id), error);
 }
 
 function idOf(id: JsonValue | undefined): RequestId | undefined {
-  return typeof id === "string" || typeof id === "number" ? id : undefined;
+  return isRequestId(id) ? id : undefined;
 }

@@ -43,7 +43,8 @@ export class LegacySession {
   readonly identity: SessionIdentity;
   readonly principal: Principal;
   readonly endpoint: Endpoint;
-  readonly inFlight = new Map<RequestId, Cancellation>();
+  /** By the id's text. */
+  readonly inFlight = new Map<string, Cancellation>();
   readonly subscriptions = new Map<string, Subscription>();
   logLevel: LogLevel | undefined;
   lastActiveAt: number;
@@ -51,6 +52,7 @@ export class LegacySession {
   readonly #questions = new Map<string, PendingQuestion>();
   readonly #relay: Relay;
   #standalone: SessionStream | undefined;
+  #unreadAtSweep = false;
   #releases: (() => void)[] = [];
   #nextStream = 1;
   #nextQuestion = 1;
@@ -72,6 +74,11 @@ export class LegacySession {
   /** Nothing that would be lost if this process forgot the session: its id alone restores it. */
   get idle(): boolean {
     return this.inFlight.size === 0 && this.#streams.size === 0 && this.subscriptions.size === 0;
+  }
+
+  /** Somebody waits for something of this session. */
+  get attended(): boolean {
+    return this.inFlight.size > 0 || this.#standalone !== undefined;
   }
 
   openStream(): SessionStream {
@@ -144,14 +151,24 @@ export class LegacySession {
     else question.reject(new GatewayError("client_refused", {}, { data: { error } }));
   }
 
-  keepAlive(): void {
-    this.#standalone?.keepAlive();
+  /**
+   * Called once a minute. A stream that nobody read at two of these has a reader that will not come back: it ends, or the
+   * sessions of clients that just went away would be held forever.
+   */
+  sweep(): void {
+    const stream = this.#standalone;
+    stream?.keepAlive();
+    const unread = stream !== undefined && !stream.attached;
+    if (unread && this.#unreadAtSweep) {
+      this.#releaseStandalone();
+      stream.close();
+    }
+    this.#unreadAtSweep = unread;
   }
 
   /** Ends everything the session holds in this process. */
   close(reason: "client_cancelled" | "shutdown"): void {
-    for (const release of this.#releases) release();
-    this.#releases = [];
+    this.#releaseStandalone();
     for (const subscription of this.subscriptions.values()) subscription.release();
     this.subscriptions.clear();
     for (const cancellation of this.inFlight.values()) cancellation.cancel(reason);
@@ -162,6 +179,11 @@ export class LegacySession {
     this.#questions.clear();
     for (const stream of this.#streams.values()) stream.close();
     this.#streams.clear();
+  }
+
+  #releaseStandalone(): void {
+    for (const release of this.#releases) release();
+    this.#releases = [];
     this.#standalone = undefined;
   }
 

@@ -42,7 +42,7 @@ export class LegacySessions {
     this.#ledger = deps.ledger;
     this.#clock = deps.clock;
     this.#sessionsMax = deps.sessionsMax;
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
     this.#sweeper.unref();
   }
 
@@ -110,10 +110,6 @@ export class LegacySessions {
     await this.#ledger.ended(session.endpoint.organizationId, session.identity.id);
   }
 
-  keepAlive(): void {
-    for (const session of this.#sessions.values()) session.keepAlive();
-  }
-
   close(): void {
     clearInterval(this.#sweeper);
     for (const session of this.#sessions.values()) session.close("shutdown");
@@ -146,11 +142,14 @@ export class LegacySessions {
     throw new GatewayError("overloaded");
   }
 
-  #sweep(): void {
+  /** Once a minute: a sign of life on open streams, and an end to what nobody uses any more. */
+  sweep(): void {
     const oldest = this.#clock.now() - IDLE_LIFE_MS;
-    this.keepAlive();
     for (const session of this.#sessions.values()) {
-      if (session.idle && session.lastActiveAt < oldest) void this.end(session);
+      session.sweep();
+      if (session.attended || session.lastActiveAt >= oldest) continue;
+      // Where its row cannot be ended now, the store's own expiry does it later.
+      this.end(session).catch(() => {});
     }
   }
 }

@@ -4,7 +4,13 @@ import { Cancellation } from "../../model/cancellation.ts";
 import { type Exchange, newExchange } from "../../model/exchange.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
-import type { JsonRpcErrorBody, JsonRpcNotification, RequestId } from "../../protocol/jsonrpc.ts";
+import {
+  idText,
+  isRequestId,
+  type JsonRpcErrorBody,
+  type JsonRpcNotification,
+  type RequestId,
+} from "../../protocol/jsonrpc.ts";
 import { legacyCapabilities, negotiate } from "../../protocol/legacy/codec.ts";
 import { LOG_LEVELS } from "../../protocol/meta.ts";
 import { asObject, withoutEdgeMeta } from "../../protocol/modern/codec.ts";
@@ -47,7 +53,10 @@ export async function serveLegacy(
   exact: boolean,
 ): Promise<Response> {
   const { id, method } = message;
-  const hasId = typeof id === "string" || typeof id === "number";
+  const hasId = isRequestId(id);
+  if (id !== undefined && !hasId) {
+    throw new GatewayError("invalid_request", { detail: "id must be a string or a number" });
+  }
   if (typeof method !== "string") {
     if (!hasId) throw new GatewayError("invalid_request", { detail: "neither a request nor an answer" });
     const error = asObject(message.error) as unknown as JsonRpcErrorBody | undefined;
@@ -58,7 +67,7 @@ export async function serveLegacy(
     receiveNotification(session, method, asObject(message.params) ?? {});
     return accepted(request);
   }
-  if (session.inFlight.has(id)) {
+  if (session.inFlight.has(idText(id))) {
     throw new GatewayError("invalid_request", { detail: "this id is in use by a request under way" });
   }
   return callInSession(deps, request, session, id, method, asObject(message.params) ?? {}, exact);
@@ -70,7 +79,8 @@ export function accepted(request: EdgeRequest): Response {
 
 function receiveNotification(session: LegacySession, method: string, params: JsonObject): void {
   if (method === "notifications/cancelled") {
-    session.inFlight.get(params.requestId as RequestId)?.cancel("client_cancelled");
+    const { requestId } = params;
+    if (isRequestId(requestId)) session.inFlight.get(idText(requestId))?.cancel("client_cancelled");
   }
 }
 
@@ -95,7 +105,7 @@ function callInSession(
     onGone: () => {},
     onInterrupt: () => cancellation.cancel("shutdown"),
   });
-  session.inFlight.set(id, cancellation);
+  session.inFlight.set(idText(id), cancellation);
   const exchange = sessionExchange(request, session, method, params, exact, cancellation, reply);
   answerInSession(deps, session, exchange, id, reply)
     .catch((thrown: unknown): Answer => {
@@ -105,7 +115,7 @@ function callInSession(
       return { status: statusInSession(error), text: failureText(id, error, exchange.id, "legacy") };
     })
     .then((answer) => {
-      session.inFlight.delete(id);
+      session.inFlight.delete(idText(id));
       reply.finish(answer.status, answer.text);
     });
   return reply.response;
@@ -128,7 +138,7 @@ function sessionExchange(
   const { revision, capabilities, info, id: sessionId } = session.identity;
   const meta = asObject(params._meta);
   const token = meta?.progressToken;
-  const progressToken = typeof token === "string" || typeof token === "number" ? token : undefined;
+  const progressToken = isRequestId(token) ? token : undefined;
   return newExchange({
     id: request.arrival.id,
     method,
@@ -151,7 +161,7 @@ function sessionExchange(
 function forward(
   session: LegacySession,
   reply: PostReply,
-  progressToken: string | number | undefined,
+  progressToken: RequestId | undefined,
   notification: JsonRpcNotification,
 ): void {
   const { method, params = {} } = notification;

@@ -1,5 +1,6 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Subscription, SubscriptionFilter } from "../../model/ports/relay.ts";
+import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import { Meta } from "../../protocol/meta.ts";
 import { asObject } from "../../protocol/modern/codec.ts";
@@ -102,7 +103,7 @@ class ListenStream implements Waiter {
   end(): void {
     const id = this.#read.id;
     const result = { resultType: "complete", _meta: { [Meta.subscriptionId]: id } };
-    this.events.write(JSON.stringify({ jsonrpc: "2.0", id, result }));
+    this.events.write(stringifyExact({ jsonrpc: "2.0", id, result }));
     this.events.close();
     this.#release();
   }
@@ -116,7 +117,7 @@ class ListenStream implements Waiter {
     const meta = { ...asObject(params._meta), [Meta.subscriptionId]: this.#read.id };
     const message = { jsonrpc: "2.0", method: notification.method, params: { ...params, _meta: meta } };
     this.lastSignOfLifeAt = performance.now();
-    this.events.write(JSON.stringify(message), { droppable: true });
+    this.events.write(stringifyExact(message), { droppable: true });
   }
 
   #release(): void {

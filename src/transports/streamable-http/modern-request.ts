@@ -1,6 +1,6 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
-import type { RequestId } from "../../protocol/jsonrpc.ts";
+import { isRequestId, type RequestId } from "../../protocol/jsonrpc.ts";
 import { decodeHeaderValue } from "../../protocol/mcp-headers.ts";
 import { Meta } from "../../protocol/meta.ts";
 import { asObject, SUPPORTED_VERSIONS } from "../../protocol/modern/codec.ts";
@@ -30,7 +30,7 @@ export function readModernRequest(message: JsonObject, headers: Headers): Modern
   if (message.jsonrpc !== "2.0" || typeof method !== "string") {
     throw new GatewayError("invalid_request", { detail: 'jsonrpc must be "2.0" and method a string' });
   }
-  if (typeof id !== "string" && typeof id !== "number") {
+  if (!isRequestId(id)) {
     throw new GatewayError("invalid_request", { detail: "id must be a string or a number" });
   }
   const params = message.params === undefined ? {} : asObject(message.params);

@@ -4,7 +4,7 @@ import { Cancellation } from "../../model/cancellation.ts";
 import { newExchange } from "../../model/exchange.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
-import type { JsonRpcNotification, RequestId } from "../../protocol/jsonrpc.ts";
+import { isRequestId, type JsonRpcNotification, type RequestId } from "../../protocol/jsonrpc.ts";
 import { LOG_LEVELS } from "../../protocol/meta.ts";
 import {
   readMeta,
@@ -57,8 +57,7 @@ export function refuse(
 }
 
 function requestIdOf(message: JsonObject): RequestId | undefined {
-  const { id } = message;
-  return typeof id === "string" || typeof id === "number" ? id : undefined;
+  return isRequestId(message.id) ? message.id : undefined;
 }
 
 function discover(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest): Response {

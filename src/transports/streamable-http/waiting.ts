@@ -10,7 +10,7 @@ export interface Waiter {
   lastSignOfLifeAt: number;
   /** Called once, when the wait has become noticeable. */
   attend(): void;
-  /** Called every 15 s of silence. */
+  /** Called after every 15 s of silence. */
   keepAlive(): void;
   /** The process ends and waits no longer. */
   interrupt(): void;
@@ -22,7 +22,12 @@ export interface Waiter {
  */
 export class WaitingRoom {
   readonly #waiters = new Set<Waiter>();
+  readonly #keepAliveMs: number;
   #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(keepAliveMs = KEEP_ALIVE_MS) {
+    this.#keepAliveMs = keepAliveMs;
+  }
 
   get size(): number {
     return this.#waiters.size;
@@ -54,7 +59,7 @@ export class WaitingRoom {
         waiter.attended = true;
         waiter.attend();
       }
-      if (now - waiter.lastSignOfLifeAt >= KEEP_ALIVE_MS) {
+      if (now - waiter.lastSignOfLifeAt >= this.#keepAliveMs) {
         waiter.lastSignOfLifeAt = now;
         waiter.keepAlive();
       }
