@@ -241,7 +241,10 @@ export type JsonRpc = JsonObject & {
 
 /** Events of a response's stream, one by one. */
 export class Events {
-  readonly #reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
+  readonly #reader: {
+    read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+    cancel(): Promise<void>;
+  };
   readonly #parser = new SseReader(64 * 1_048_576);
   readonly #ready: SseEvent[] = [];
   /** Everything read, as text. */
@@ -257,7 +260,7 @@ export class Events {
       const event = this.#ready.shift();
       if (event !== undefined) return event;
       const { done, value } = await this.#reader.read();
-      if (done) return undefined;
+      if (done || value === undefined) return undefined;
       this.raw += Buffer.from(value).toString();
       this.#ready.push(...this.#parser.push(value));
     }

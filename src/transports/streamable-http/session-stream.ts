@@ -57,6 +57,9 @@ export class SessionStream implements ReplyStream {
     this.#reader = reader;
     if (lastSequence === undefined && this.#primed) {
       reader.write("", { id: this.#eventId(this.#sequence), retry: RETRY_MS });
+    } else {
+      // The head of the response goes out with its first bytes, and a client that opens a stream waits for the head.
+      reader.keepAlive();
     }
     for (const event of this.#kept) {
       if (event.sequence > (lastSequence ?? -1))
