@@ -24,10 +24,11 @@ export interface DurationSeries {
 
 /** Everything past the cap is counted here. */
 const OVERFLOW = "overflow";
+const ERROR_CODES_MAX = 200;
 
 /**
  * Counters of the hot path: one map look-up and one addition a call. The Prometheus library renders them when somebody
- * scrapes, and is not loaded before. Only names the catalog resolved become labels, so a caller cannot make series.
+ * scrapes, and is not loaded before. Only names the catalog resolved become labels, and methods of a closed list, so a caller cannot make series.
  */
 export class CallCounters {
   readonly calls = new Map<string, CallSeries>();
@@ -43,10 +44,16 @@ export class CallCounters {
     const { target, method, endpoint } = exchange;
     const server = target?.server.name ?? "other";
     const tool = target?.kind === "tool" ? target.name : method === "tools/call" ? "other" : "";
-    const known = target !== undefined || KNOWN_METHODS.has(method) ? method : "other";
+    const known = KNOWN_METHODS.has(method) ? method : target?.kind === "extension" ? "extension" : "other";
     this.#series(endpoint.namespaceSlug, server, known, tool, status).count++;
     this.#observe(endpoint.namespaceSlug, server, durationMs / 1000);
-    if (errorCode !== undefined) this.errors.set(errorCode, (this.errors.get(errorCode) ?? 0) + 1);
+    if (errorCode !== undefined) this.#countError(errorCode);
+  }
+
+  /** Servers invent codes; past the cap they are one series. */
+  #countError(code: string): void {
+    const name = this.errors.has(code) || this.errors.size < ERROR_CODES_MAX ? code : OVERFLOW;
+    this.errors.set(name, (this.errors.get(name) ?? 0) + 1);
   }
 
   #series(namespace: string, server: string, method: string, tool: string, outcome: string): CallSeries {

@@ -6,24 +6,33 @@ export interface LogSettings {
   readonly format: "json" | "text";
 }
 
-/** Members that must never be printed, wherever a careless caller puts them. */
-const REDACTED = [
+/** Members that must never be printed, wherever a careless caller puts them (down to the third level). */
+const SECRET_NAMES = [
   "authorization",
-  "*.authorization",
+  "Authorization",
+  "cookie",
+  '["set-cookie"]',
+  '["x-api-key"]',
+  "apiKey",
+  "credential",
   "password",
-  "*.password",
   "secret",
-  "*.secret",
   "token",
-  "*.token",
 ];
+const REDACTED = SECRET_NAMES.flatMap((name) => {
+  const below = name.startsWith("[") ? name : `.${name}`;
+  return [name, `*${below}`, `*.*${below}`];
+});
 
 /**
  * Structured log on standard error, so that standard output stays free for what a command prints. JSON is one object a
  * line with `time` in RFC 3339, as Splunk and Datadog read it; text is for people.
  */
-export function createLog(settings: LogSettings): Log {
-  const write = (line: string) => process.stderr.write(settings.format === "json" ? line : readable(line));
+export function createLog(
+  settings: LogSettings,
+  print: (line: string) => void = (line) => process.stderr.write(line),
+): Log {
+  const write = (line: string) => print(settings.format === "json" ? line : readable(line));
   const logger = pino(
     {
       level: settings.level,
@@ -64,10 +73,24 @@ function readable(line: string): string {
   const { level, time, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const rest = Object.entries(fields)
     .map(
-      ([key, value]) =>
-        ` ${key}=${typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`,
+      ([key, value]) => ` ${key}=${typeof value === "string" && PLAIN.test(value) ? value : quoted(value)}`,
     )
     .join("");
-  const problem = err === undefined ? "" : `\n    ${(err as { message?: string }).message ?? String(err)}`;
-  return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${String(msg)}${rest}${problem}\n`;
+  const problem =
+    err === undefined ? "" : `\n    ${printable((err as { message?: string }).message ?? String(err))}`;
+  return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${printable(String(msg))}${rest}${problem}\n`;
+}
+
+const PLAIN = /^[^\s"=\p{C}]+$/u;
+
+function quoted(value: unknown): string {
+  return printable(JSON.stringify(value) ?? "undefined");
+}
+
+/** Without line breaks and terminal escapes: much of what is logged is somebody else's text. */
+function printable(text: string): string {
+  return text.replace(
+    /\p{C}/gu,
+    (char) => `\\u${(char.codePointAt(0) as number).toString(16).padStart(4, "0")}`,
+  );
 }

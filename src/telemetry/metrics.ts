@@ -15,11 +15,13 @@ export interface Reading {
 export interface MetricsDeps {
   readonly calls: CallCounters;
   readonly upstreams: () => readonly Upstream[];
+  /** The slug of a namespace, by its id; without it the id is the label. */
+  readonly namespaceSlug?: (namespaceId: string) => string | undefined;
   readonly readings: readonly Reading[];
   readonly version: string;
 }
 
-/** The names and meanings of every metric; `docs/metrics.md` is compared with this table. */
+/** The names and meanings of the metrics rendered here; `docs/metrics.md` is compared with this table. */
 export const METRICS = {
   mcp_gateway_tools_called_total: "Tool calls by namespace, server, tool and outcome.",
   mcp_gateway_tools_call_success_total:
@@ -43,7 +45,7 @@ export async function renderMetrics(
   const { Registry } = await import("prom-client");
   const registry = new Registry();
   await registerCalls(registry, deps.calls);
-  await registerUpstreams(registry, deps.upstreams());
+  await registerUpstreams(registry, deps.upstreams(), deps.namespaceSlug ?? (() => undefined));
   const { Counter, Gauge } = await import("prom-client");
   new Gauge({ ...named("mcp_gateway_info"), labelNames: ["version"], registers: [registry] }).set(
     { version: deps.version },
@@ -140,16 +142,20 @@ function registerDurations(registry: Registry, calls: CallCounters): void {
   registry.registerMetric(metric as never);
 }
 
-async function registerUpstreams(registry: Registry, upstreams: readonly Upstream[]): Promise<void> {
+async function registerUpstreams(
+  registry: Registry,
+  upstreams: readonly Upstream[],
+  slugOf: (namespaceId: string) => string | undefined,
+): Promise<void> {
   const { Gauge } = await import("prom-client");
   const gauge = (name: keyof typeof METRICS) =>
-    new Gauge({ ...named(name), labelNames: ["server"], registers: [registry] });
+    new Gauge({ ...named(name), labelNames: ["namespace", "server"], registers: [registry] });
   const up = gauge("mcp_gateway_upstream_up");
   const inFlight = gauge("mcp_gateway_upstream_in_flight");
   const sessions = gauge("mcp_gateway_upstream_sessions");
   const open = gauge("mcp_gateway_upstream_breaker_open");
   for (const { server, state } of upstreams) {
-    const labels = { server: server.name };
+    const labels = { namespace: slugOf(server.namespaceId) ?? server.namespaceId, server: server.name };
     up.set(labels, state.status === "ready" ? 1 : 0);
     inFlight.set(labels, state.inFlight);
     sessions.set(labels, state.sessions);
