@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { InProcessGateway } from "../../test/integration/in-process-gateway.ts";
-import { GatewayError } from "../errors/gateway-error.ts";
+import type { GatewayError } from "../errors/gateway-error.ts";
 import type { ExchangeInit } from "../model/exchange.ts";
 import { type Offer, tool } from "../model/ports/in-process-upstream.testing.ts";
 import { sampleEndpoint, samplePrincipal } from "../model/sample-exchange.testing.ts";

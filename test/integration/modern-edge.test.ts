@@ -155,7 +155,7 @@ describe("methods", () => {
       ["/namespaces/default/servers/s/mcp", "echo"],
     ] as const) {
       const { body } = await told(await http.modern("tools/list", {}, { path }));
-      expect((body.result?.tools as { name: string }[])[0]?.name).toBe(name);
+      expect((body.result?.tools as { name: string }[] | undefined)?.[0]?.name).toBe(name);
       const called = await told(await http.modern("tools/call", { name }, { path }));
       expect(called.body.result?.content).toEqual([{ type: "text", text: "s" }]);
     }

@@ -1,0 +1,170 @@
+import { describe, expect, test } from "bun:test";
+import { type Answering, said, tool } from "../../src/model/ports/in-process-upstream.testing.ts";
+import { Events, HttpGateway, until } from "./http-gateway.ts";
+
+const offer = {
+  tools: [tool("echo")],
+  prompts: [{ name: "greet" }],
+  resources: [{ uri: "test://1" }, { uri: "test://2" }],
+};
+const answering = (answer: Answering, options = {}) =>
+  new HttpGateway([{ name: "s", offer, answer }], options);
+const progress = (value: number) => ({
+  jsonrpc: "2.0" as const,
+  method: "notifications/progress",
+  params: { progress: value, total: 3 },
+});
+const logged = (level: string) => ({
+  jsonrpc: "2.0" as const,
+  method: "notifications/message",
+  params: { level, data: "words" },
+});
+const call = { name: "s__echo" };
+
+describe("event ids", () => {
+  const speaking: Answering = (own) => {
+    own.notify(progress(1));
+    return said("x")(own);
+  };
+  const params = { ...call, _meta: { progressToken: "p" } };
+  test.each([
+    ["2025-11-25", true, true],
+    ["2025-06-18", false, true],
+    ["2025-03-26", false, true],
+    ["2024-11-05", false, false],
+  ])("%s: primed %p, numbered %p", async (revision, primed, numbered) => {
+    await using http = answering(speaking);
+    const client = await http.legacy({ revision });
+    const events = new Events(await client.request("tools/call", params));
+    const first = await events.next();
+    expect(first?.data === "").toBe(primed);
+    expect(first?.id !== undefined).toBe(numbered);
+  });
+
+  test("are of one stream and one session each", async () => {
+    await using http = answering(speaking);
+    const client = await http.legacy();
+    const other = await http.legacy();
+    const events = new Events(await client.request("tools/call", params));
+    const ids: string[] = [];
+    for (let one = await events.next(); one !== undefined; one = await events.next()) ids.push(one.id ?? "");
+    expect(new Set(ids).size).toBe(3);
+    const second = new Events(await client.request("tools/call", params, { id: 2 }));
+    expect(ids).not.toContain((await second.next())?.id);
+    const foreign = await other.get({ headers: { "last-event-id": ids[0] as string } });
+    expect(foreign.status).toBe(400);
+    for (const bad of ["", "x", "1-2-3", "99-1", "-1-1", `${ids[0]}x`]) {
+      const response = await client.get({ headers: { "last-event-id": bad } });
+      expect([bad, response.status]).toEqual([bad, bad === "" ? response.status : 400]);
+      await response.body?.cancel();
+    }
+  });
+
+  test("of a modern stream there are none: it cannot be resumed", async () => {
+    await using http = answering(speaking);
+    const events = new Events(await http.modern("tools/call", call, { meta: { progressToken: 1 } }));
+    expect((await events.next())?.id).toBeUndefined();
+  });
+});
+
+describe("a session's own stream", () => {
+  test("carries changes, updates, and what no call carries; a new one takes its place", async () => {
+    await using http = answering(said("x"));
+    const client = await http.legacy();
+    const first = new Events(await client.get());
+    await client.request("resources/subscribe", { uri: "test://1" });
+    const upstream = http.inner.upstream("s");
+    await until("the session listens", () => upstream.sessionListeners.size === 1);
+    upstream.change({ ...offer, tools: [tool("other")] });
+    upstream.updated("test://1");
+    upstream.updated("test://2");
+    for (const listener of upstream.sessionListeners) listener.notify(logged("info"));
+    expect([
+      (await first.message())?.method,
+      (await first.message())?.method,
+      (await first.message())?.method,
+    ]).toEqual([
+      "notifications/tools/list_changed",
+      "notifications/resources/updated",
+      "notifications/message",
+    ]);
+    const second = new Events(await client.get());
+    expect(await first.rest()).toEqual([]);
+    upstream.updated("test://1");
+    expect((await second.message())?.method).toBe("notifications/resources/updated");
+    expect(upstream.sessionListeners.size).toBe(1);
+    await client.delete();
+    expect(await second.rest()).toEqual([]);
+    expect([upstream.sessionListeners.size, upstream.subscribed, http.inner.gateway.subscriptions]).toEqual([
+      0,
+      [],
+      0,
+    ]);
+  });
+
+  test("is resumed with what came in between", async () => {
+    await using http = answering(said("x"));
+    const client = await http.legacy();
+    const abort = new AbortController();
+    const first = new Events(await client.get({ signal: abort.signal }));
+    const primer = await first.next();
+    const upstream = http.inner.upstream("s");
+    abort.abort();
+    await Bun.sleep(30);
+    upstream.change({ ...offer, tools: [tool("other")] });
+    const second = new Events(await client.get({ headers: { "last-event-id": primer?.id ?? "" } }));
+    expect((await second.message())?.method).toBe("notifications/tools/list_changed");
+    upstream.change(offer);
+    expect((await second.message())?.method).toBe("notifications/tools/list_changed");
+    await second.cancel();
+  });
+
+  test("that its reader left is let go, with all it listens to, and the session with it", async () => {
+    await using http = answering(said("x"), { sessionsMax: 1 });
+    const client = await http.legacy();
+    const abort = new AbortController();
+    await client.get({ signal: abort.signal });
+    const upstream = http.inner.upstream("s");
+    expect([upstream.sessionListeners.size, http.inner.gateway.subscriptions]).toEqual([1, 1]);
+    http.sessions.sweep();
+    http.sessions.sweep();
+    expect(upstream.sessionListeners.size).toBe(1);
+    abort.abort();
+    await Bun.sleep(50);
+    http.sessions.sweep();
+    expect(upstream.sessionListeners.size).toBe(1);
+    http.sessions.sweep();
+    expect([upstream.sessionListeners.size, http.inner.gateway.subscriptions]).toEqual([0, 0]);
+    const again = new Events(await client.get());
+    expect(http.inner.gateway.subscriptions).toBe(1);
+    await again.cancel();
+  });
+
+  test.each(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])(
+    "of %s answers at once",
+    async (revision) => {
+      await using http = answering(said("x"));
+      const client = await http.legacy({ revision });
+      const startedAt = performance.now();
+      const response = await client.get();
+      expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+      expect(performance.now() - startedAt).toBeLessThan(1_000);
+      await response.body?.cancel();
+    },
+  );
+
+  test("needs a session, an Accept, and the session's caller", async () => {
+    await using http = answering(said("x"));
+    const client = await http.legacy();
+    const status = async (headers: Record<string, string>) => {
+      const response = await client.get({ headers });
+      await response.body?.cancel();
+      return response.status;
+    };
+    expect(await status({ accept: "application/json" })).toBe(406);
+    expect(await status({ "mcp-session-id": "x" })).toBe(404);
+    expect(await status({ authorization: "Bearer key-of-bob" })).toBe(404);
+    expect((await http.send("GET", { accept: "text/event-stream" }, undefined)).status).toBe(405);
+    expect(await status({})).toBe(200);
+  });
+});
