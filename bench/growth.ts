@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { startUpstream, untilAnswered } from "./calls.ts";
 import { mintKeys, type RunningGateway, setUpGateway, startGateway } from "./gateway.ts";
-import { callRequest, type RequestSpec, toolName } from "./requests.ts";
+import { HttpConnection } from "./http-connection.ts";
+import { callRequest, type RequestSpec, toolName, wireText } from "./requests.ts";
 import { median } from "./statistics.ts";
 import { load, writeScript } from "./wrk.ts";
 
@@ -11,8 +12,8 @@ const MANY = 10_000;
 const SERVERS = 10;
 const RUNS = 5;
 const SECONDS = 3;
-/** Long enough that each of the many was used before anything is measured. */
-const WARM_UP_S = 6;
+const WARM_UP_S = 3;
+const WARM_UP_CONNECTIONS = 32;
 
 export interface Growth {
   readonly few: number;
@@ -21,6 +22,8 @@ export interface Growth {
   readonly cpu_us_many: number;
   /** Median of the ratios of the alternated runs. */
   readonly ratio: number;
+  /** Of the whole process, once each of the many was used. */
+  readonly rss_mb_many: number;
 }
 
 interface Side {
@@ -53,6 +56,7 @@ export async function measureGrowth(
     const specs = requestsOver(tools, minted);
     for (let index = 0; index < SERVERS; index++)
       await untilAnswered(gateway.port, callRequest("/mcp", `s${index}__read_0`, minted[0]));
+    await useAll(gateway.port, specs);
     const script = writeScript(folder, gateway.port, specs);
     await load(gateway.port, script, 32, WARM_UP_S);
     return { gateway, script };
@@ -75,11 +79,26 @@ export async function measureGrowth(
       cpu_us_few: median(runs.map((pair) => pair.few)),
       cpu_us_many: median(runs.map((pair) => pair.many)),
       ratio: median(runs.map((pair) => pair.many / pair.few)),
+      rss_mb_many: many.gateway.process.rssMib(),
     };
   } finally {
     await Promise.all(started.map((gateway) => gateway.process.stop()));
     await upstream.process.stop();
   }
+}
+
+/** Uses each once: what is made at first use (a validator, a cached key) is not what a call costs. */
+async function useAll(port: number, specs: readonly RequestSpec[]): Promise<void> {
+  let next = 0;
+  const one = async (): Promise<void> => {
+    const connection = await HttpConnection.open(port);
+    for (let spec = specs[next++]; spec !== undefined; spec = specs[next++]) {
+      const { status, body } = await connection.send(wireText(spec, port));
+      if (status !== 200) throw new Error(`a call was answered with ${status}: ${body.slice(0, 300)}`);
+    }
+    connection.close();
+  };
+  await Promise.all(Array.from({ length: WARM_UP_CONNECTIONS }, one));
 }
 
 function requestsOver(tools: number, keys: readonly string[]): readonly RequestSpec[] {
