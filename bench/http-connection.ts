@@ -1,9 +1,19 @@
 /** One keep-alive connection on a raw socket: a request at a time, as little work per answer as possible. */
 import type { Socket } from "bun";
 
-export interface Answer {
+export class Answer {
   readonly status: number;
-  readonly body: string;
+  readonly #pieces: readonly string[];
+
+  constructor(status: number, pieces: readonly string[]) {
+    this.status = status;
+    this.#pieces = pieces;
+  }
+
+  /** Put together when asked for, so that reading it is not part of the time an answer took. */
+  get body(): string {
+    return Buffer.from(this.#pieces.join(""), "latin1").toString();
+  }
 }
 
 interface Pending {
@@ -84,7 +94,7 @@ export class HttpConnection {
       if (this.#left > 0) return;
     }
     const pending = this.#pending;
-    const answer = { status: this.#status, body: Buffer.from(this.#pieces.join(""), "latin1").toString() };
+    const answer = new Answer(this.#status, this.#pieces);
     this.#pending = undefined;
     this.#pieces = [];
     this.#left = -1;

@@ -1,5 +1,7 @@
 /** Opens streams and holds them: `bun stream-holder.ts PORT COUNT REQUEST`. Prints COUNT once each is acknowledged; ends, failed, when one ends. */
-const [port = "", countText = "", request = ""] = process.argv.slice(2);
+import { argv } from "node:process";
+
+const [port = "", countText = "", request = ""] = argv.slice(2);
 const count = Number(countText);
 const AT_ONCE = 100;
 const bytes = Buffer.from(request);
@@ -39,4 +41,3 @@ for (let opened = 0; opened < count; opened += AT_ONCE)
 console.log(String(count));
 
 // Nothing else to do; the sockets keep the process.
-export {};

@@ -40,8 +40,9 @@ export async function measureToolsList(folder: string, root: string): Promise<To
     const connection = await HttpConnection.open(port);
     const timed = async (request: string): Promise<number> => {
       const startedAt = performance.now();
-      const { body } = await connection.send(request);
+      const answer = await connection.send(request);
       const tookMs = performance.now() - startedAt;
+      const { body } = answer;
       items = (JSON.parse(body) as { result: { tools: unknown[] } }).result.tools.length;
       bytes = body.length;
       if (items !== PAGE) throw new Error(`a page of ${items} tools: ${body.slice(0, 300)}`);
