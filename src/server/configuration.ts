@@ -1,0 +1,147 @@
+import { type Compiled, compileSnapshot, type StoredConfig } from "../config/compile.ts";
+import { DEFAULT_ORGANIZATION_ID, namespaceIdOf, DEFAULT_SLUG } from "../config/identity.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Fleet } from "../gateway/fleet.ts";
+import type { Log } from "../model/ports/log.ts";
+import type { Store } from "../model/ports/store.ts";
+import { demoServers } from "./demo.ts";
+
+const POLL_MS = 2_000;
+const PAGE = 1_000;
+
+/**
+ * Keeps the running configuration in step with the file and the store: either changes, one snapshot is compiled and
+ * swapped. Other processes' writes are noticed by a version row every 2 s.
+ */
+export class Configuration {
+  readonly #store: Store;
+  readonly #fleet: Fleet;
+  readonly #log: Log;
+  readonly #demo: boolean;
+  readonly #onCredentialsChanged: () => void;
+  #settings: Settings;
+  #version = 0;
+  #seenConfig = -1;
+  #seenCredentials = -1;
+  #storeIsAway = false;
+  #stored: StoredConfig = { organizations: [], namespaces: [], servers: [] };
+  #poll: ReturnType<typeof setInterval> | undefined;
+
+  constructor(deps: {
+    readonly store: Store;
+    readonly fleet: Fleet;
+    readonly log: Log;
+    readonly demo: boolean;
+    readonly settings: Settings;
+    readonly onCredentialsChanged: () => void;
+  }) {
+    this.#store = deps.store;
+    this.#fleet = deps.fleet;
+    this.#log = deps.log;
+    this.#demo = deps.demo;
+    this.#settings = deps.settings;
+    this.#onCredentialsChanged = deps.onCredentialsChanged;
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+  get storeIsAway(): boolean {
+    return this.#storeIsAway;
+  }
+
+  /** Reads the store, compiles, applies, and follows. */
+  async start(): Promise<void> {
+    await this.#look();
+    if (this.#version === 0) this.#compile();
+    this.#poll = setInterval(() => void this.#look(), POLL_MS);
+  }
+
+  /** A good change of the file. */
+  apply(settings: Settings): void {
+    this.#settings = settings;
+    this.#compile();
+  }
+
+  stop(): void {
+    clearInterval(this.#poll);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const { config, credentials } = await this.#store.versions();
+      if (config !== this.#seenConfig) {
+        await this.#ensureNamespaces();
+        this.#stored = await this.#readStore();
+        this.#compile();
+        this.#seenConfig = config;
+      }
+      if (credentials !== this.#seenCredentials) {
+        if (this.#seenCredentials >= 0) this.#onCredentialsChanged();
+        this.#seenCredentials = credentials;
+      }
+      if (this.#storeIsAway) this.#log.info({}, "the store is back");
+      this.#storeIsAway = false;
+    } catch (cause) {
+      if (!this.#storeIsAway)
+        this.#log.error({ err: cause }, "the store cannot be read; serving what is known");
+      this.#storeIsAway = true;
+    }
+  }
+
+  /** Rows refer to namespaces, so those the file names exist in the store too. */
+  async #ensureNamespaces(): Promise<void> {
+    const wanted = new Set(
+      [...this.#settings.namespaces, ...this.#settings.servers.map((s) => ({ slug: s.namespace }))].map(
+        (n) => n.slug,
+      ),
+    );
+    wanted.delete(DEFAULT_SLUG);
+    for (const slug of wanted) {
+      if ((await this.#store.namespaces.findBySlug(DEFAULT_ORGANIZATION_ID, slug)) !== undefined) continue;
+      const entry = this.#settings.namespaces.find((namespace) => namespace.slug === slug);
+      await this.#store.namespaces.create({
+        id: namespaceIdOf(DEFAULT_SLUG, slug),
+        organizationId: DEFAULT_ORGANIZATION_ID,
+        slug,
+        name: slug,
+        ...(entry !== undefined && { description: entry.description, separator: entry.separator }),
+      });
+    }
+  }
+
+  async #readStore(): Promise<StoredConfig> {
+    const organizations = await this.#pages((after) =>
+      this.#store.acrossTenants.organizations({ limit: PAGE, ...(after !== undefined && { after }) }),
+    );
+    const namespaces: StoredConfig["namespaces"][number][] = [];
+    const servers: StoredConfig["servers"][number][] = [];
+    for (const { id } of organizations) {
+      const page = (after: string | undefined) => ({ limit: PAGE, ...(after !== undefined && { after }) });
+      namespaces.push(...(await this.#pages((after) => this.#store.namespaces.list(id, page(after)))));
+      servers.push(...(await this.#pages((after) => this.#store.servers.list(id, page(after)))));
+    }
+    return { organizations, namespaces, servers };
+  }
+
+  async #pages<T extends { readonly id: string }>(
+    read: (after: string | undefined) => Promise<T[]>,
+  ): Promise<T[]> {
+    const all: T[] = [];
+    for (;;) {
+      const page = await read(all.at(-1)?.id);
+      all.push(...page);
+      if (page.length < PAGE) return all;
+    }
+  }
+
+  #compile(): void {
+    const settings = this.#demo
+      ? { ...this.#settings, servers: [...this.#settings.servers, ...demoServers(this.#settings)] }
+      : this.#settings;
+    const { snapshot, excluded }: Compiled = compileSnapshot(settings, this.#stored, ++this.#version);
+    for (const one of excluded)
+      this.#log.warn({ server: one.name, kind: one.kind, reason: one.reason }, "server is not served");
+    this.#fleet.apply(snapshot);
+  }
+}

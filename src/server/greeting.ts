@@ -1,0 +1,88 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Settings } from "../config/settings.ts";
+
+export interface GreetingFacts {
+  readonly settings: Settings;
+  readonly url: string;
+  readonly version: string;
+  readonly startupMs: number;
+  /** The first administrator's key, where it was made at this start. */
+  readonly newKey: string | undefined;
+  readonly servers: readonly string[];
+  readonly isTerminal: boolean;
+}
+
+/** What a person who has just started the gateway wants to paste next. */
+export function greeting(facts: GreetingFacts): string {
+  const { settings, url, newKey, servers, isTerminal } = facts;
+  const keyPath = bootstrapKeyPath(settings);
+  const key =
+    newKey !== undefined && isTerminal
+      ? newKey
+      : existsSync(keyPath)
+        ? `$(cat ${keyPath})`
+        : "$MCP_GATEWAY_KEY";
+  const mcp = `${url}/mcp`;
+  const lines = [
+    `MCP Gateway ${facts.version} is ready at ${url} (${Math.round(facts.startupMs)} ms)`,
+    `  data      ${settings.dataDir}`,
+    `  servers   ${servers.length === 0 ? "none yet: add some under proxy.servers in a file and pass --config" : servers.join(", ")}`,
+    "",
+  ];
+  if (newKey !== undefined && isTerminal) {
+    lines.push("Administrator's API key (shown this once, keep it):", `  ${newKey}`, "");
+  } else if (newKey !== undefined) {
+    lines.push(`Administrator's API key was written to ${keyPath}`, "");
+  } else if (key === "$MCP_GATEWAY_KEY") {
+    lines.push(
+      "No key at hand? Make one:",
+      "  bin/mcp-gateway keys create --name me --role user --permission '*'",
+      "  export MCP_GATEWAY_KEY=…",
+      "",
+    );
+  }
+  if (servers.includes("everything")) lines.push("Call a tool:", indent(callExample(mcp, key)), "");
+  lines.push(
+    "Claude Code:",
+    `  claude mcp add --transport http gateway ${mcp} --header "Authorization: Bearer ${key}"`,
+    "",
+    "Any client's mcp.json:",
+    `  {"mcpServers":{"gateway":{"type":"http","url":"${mcp}","headers":{"Authorization":"Bearer ${key.startsWith("$") ? "<key>" : key}"}}}}`,
+    "",
+    "Inspector (Node 22 or newer):",
+    `  npx @modelcontextprotocol/inspector --cli --server-url ${mcp} --transport http --header "Authorization: Bearer ${key}" --method tools/list`,
+    "",
+  );
+  return lines.join("\n");
+}
+
+export function bootstrapKeyPath(settings: Settings): string {
+  return join(settings.dataDir, "bootstrap-key");
+}
+
+function callExample(mcp: string, key: string): string {
+  const body = {
+    jsonrpc: "2.0",
+    id: 1,
+    method: "tools/call",
+    params: {
+      name: "everything__echo",
+      arguments: { message: "hello" },
+      _meta: {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+      },
+    },
+  };
+  return [
+    `curl -s ${mcp} -H "Authorization: Bearer ${key}" -H 'Content-Type: application/json' \\`,
+    "  -H 'Accept: application/json, text/event-stream' -H 'MCP-Protocol-Version: 2026-07-28' \\",
+    "  -H 'Mcp-Method: tools/call' -H 'Mcp-Name: everything__echo' \\",
+    `  -d '${JSON.stringify(body)}'`,
+  ].join("\n");
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, "  ");
+}

@@ -1,0 +1,103 @@
+import { formatProblems } from "../config/problem.ts";
+import type { ServeOptions } from "../config/serve-options.ts";
+import { ConfigWatch } from "../config/watch.ts";
+import { createLog } from "../telemetry/log.ts";
+import { greeting } from "./greeting.ts";
+import { wire, type Wired } from "./wire.ts";
+
+/** After the drain time, for closing what is left; together they stay within the 30 s an orchestrator gives. */
+const CLOSE_MS_MAX = 4_000;
+
+/**
+ * Runs the gateway until a signal ends it.
+ * @returns the process's exit code: 0 after an orderly end, 1 where it could not start or did not end in time.
+ */
+export async function serve(options: ServeOptions): Promise<number> {
+  const startedAt = performance.now() - process.uptime() * 1000;
+  const { settings } = options;
+  const log = createLog(settings.logging);
+  for (const note of options.notes) log.warn({}, note);
+  process.on("unhandledRejection", (cause) => log.error({ err: cause }, "unhandled rejection"));
+  process.on("uncaughtException", (cause) => log.error({ err: cause }, "uncaught exception"));
+  const ended = Promise.withResolvers<number>();
+  let wired: Wired;
+  try {
+    wired = await wire(options, log);
+  } catch (cause) {
+    log.error({ err: cause }, "the gateway could not start");
+    return 1;
+  }
+  const watch = watchConfig(options, wired, log);
+  let ending = false;
+  const end = (signal: string) => {
+    if (ending) {
+      log.warn({ signal }, "second signal: ending at once");
+      process.exit(1);
+    }
+    ending = true;
+    watch?.close();
+    log.info({ signal, underWay: wired.underWay() }, "shutting down");
+    shutDown(wired, settings.server.shutdownDrainMs).then(
+      (clean) => ended.resolve(clean ? 0 : 1),
+      (cause: unknown) => {
+        log.error({ err: cause }, "shutdown failed");
+        ended.resolve(1);
+      },
+    );
+  };
+  process.on("SIGTERM", () => end("SIGTERM"));
+  process.on("SIGINT", () => end("SIGINT"));
+  process.on("SIGHUP", () => void watch?.reloadNow());
+  const readyAt = performance.now();
+  log.info({ url: wired.url, startupMs: Math.round(readyAt - startedAt) }, "ready");
+  if (settings.mode === "development") {
+    process.stdout.write(
+      greeting({
+        settings,
+        url: wired.url,
+        version: wired.version,
+        startupMs: readyAt - startedAt,
+        newKey: wired.newKey,
+        servers: wired.serverNames(),
+        isTerminal: process.stdout.isTTY === true,
+      }),
+    );
+  }
+  const code = await ended.promise;
+  log.info({ code }, "ended");
+  return code;
+}
+
+/** Refuse new work, let calls finish, interrupt the rest, close everything. @returns false where something did not close in time */
+async function shutDown(wired: Wired, drainMs: number): Promise<boolean> {
+  wired.refuseNewWork();
+  const until = performance.now() + drainMs;
+  while (wired.underWay() > 0 && performance.now() < until) await Bun.sleep(20);
+  wired.interrupt();
+  const grace = performance.now() + 1_000;
+  while (wired.underWay() > 0 && performance.now() < grace) await Bun.sleep(20);
+  const closed = wired.close().then(() => true);
+  return Promise.race([closed, Bun.sleep(CLOSE_MS_MAX).then(() => false)]);
+}
+
+function watchConfig(
+  options: ServeOptions,
+  wired: Wired,
+  log: ReturnType<typeof createLog>,
+): ConfigWatch | undefined {
+  if (options.configPath === undefined) return undefined;
+  return new ConfigWatch({
+    path: options.configPath,
+    current: options.settings,
+    reload: options.reload,
+    onChange: ({ settings, restartNeeded }) => {
+      wired.apply(settings);
+      if (restartNeeded.length > 0)
+        log.warn({ keys: restartNeeded }, "these settings take effect at the next start");
+      log.info({}, "configuration reloaded");
+    },
+    onProblems: (problems) =>
+      log.error({ problems: formatProblems(problems) }, "configuration refused; the old one stays"),
+    onFailure: (cause) => log.error({ err: cause }, "configuration could not be read again"),
+  });
+}

@@ -1,0 +1,327 @@
+import { chmodSync, rmSync } from "node:fs";
+import { ApiKeyAuthenticator } from "../auth/api-key/authenticator.ts";
+import { mintApiKey } from "../auth/api-key/mint.ts";
+import { keyAdministration } from "../admin/api-keys/key-administration.ts";
+import { processEnvironment } from "../config/environment.ts";
+import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf } from "../config/identity.ts";
+import { masterKeyBytes } from "../config/master-key.ts";
+import type { ServeOptions } from "../config/serve-options.ts";
+import type { Settings } from "../config/settings.ts";
+import { EndpointTable } from "../gateway/endpoint-table.ts";
+import { Fleet } from "../gateway/fleet.ts";
+import { Gateway } from "../gateway/gateway.ts";
+import { doorLayers } from "../gateway/pipeline.ts";
+import { FileJournal } from "../journal/file-journal.ts";
+import { drainInThread } from "../journal/drain-thread.ts";
+import { deriveSigningKey } from "../journal/signing-key.ts";
+import type { Arrival } from "../model/arrival.ts";
+import type { Authenticator } from "../model/ports/authenticator.ts";
+import { systemClock } from "../model/ports/clock.ts";
+import type { Log } from "../model/ports/log.ts";
+import type { RotatingSealer } from "../model/ports/sealer.ts";
+import type { OperatedStore } from "../model/ports/store.ts";
+import type { Principal } from "../model/principal.ts";
+import { Http1Client } from "../net/http1-client.ts";
+import { OutboundGuard } from "../net/outbound-guard.ts";
+import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
+import { PermissionCache } from "../policy/authorize/permission-cache.ts";
+import { compose } from "../policy/compose.ts";
+import { OriginRule } from "../policy/origin/origin.ts";
+import { openStore } from "../storage/open.ts";
+import { createSealer } from "../storage/sealing.ts";
+import { CallCounters } from "../telemetry/call-counters.ts";
+import { renderMetrics } from "../telemetry/metrics.ts";
+import { serveEndpoint } from "../transports/streamable-http/endpoint.ts";
+import { LegacySessions } from "../transports/streamable-http/legacy-sessions.ts";
+import { openListenStreams } from "../transports/streamable-http/listen.ts";
+import { WaitingRoom } from "../transports/streamable-http/waiting.ts";
+import { createMcpUpstreams } from "../upstreams/mcp/mcp-upstreams.ts";
+import { LocalChildHost } from "../upstreams/mcp/stdio/local-child-host.ts";
+import packageJson from "../../package.json" with { type: "json" };
+import { adminSocketHandler } from "./admin-socket.ts";
+import { bootstrap } from "./bootstrap.ts";
+import { Configuration } from "./configuration.ts";
+import { serveControl } from "./control.ts";
+import { generatedMasterKey, openDataDir } from "./data-dir.ts";
+import { Front } from "./front.ts";
+import { Listener } from "./listen.ts";
+import { readings } from "./readings.ts";
+import { StoreSessionLedger } from "./session-ledger.ts";
+
+/** The running gateway as its life cycle handles it. */
+export interface Wired {
+  readonly url: string;
+  readonly version: string;
+  readonly newKey: string | undefined;
+  serverNames(): readonly string[];
+  underWay(): number;
+  apply(settings: Settings): void;
+  refuseNewWork(): void;
+  interrupt(): void;
+  close(): Promise<void>;
+}
+
+/** Puts the implementations behind the ports, from the store upwards, and opens the port last. */
+export async function wire(options: ServeOptions, log: Log): Promise<Wired> {
+  const { settings } = options;
+  const { version } = packageJson;
+  const serverInfo = { name: "mcp-gateway", version };
+  openDataDir(settings.dataDir);
+  const masterKeys = masterKeysOf(settings);
+  const sealer = createSealer(masterKeys);
+  const store = await openMigratedStore(settings, sealer, log);
+  const newKey = await bootstrap(
+    store,
+    settings,
+    (preset) => mintApiKey(masterKeys, preset),
+    process.stdout.isTTY === true,
+  );
+  const journal = openJournal(settings, masterKeys, log);
+  const guard = new OutboundGuard(settings.outbound.allow);
+  const http = new Http1Client(guard);
+  const childHost = new LocalChildHost(processEnvironment(), log);
+  const limits = { resultBytesMax: settings.limits.resultBytesMax, sessionsMax: settings.limits.sessionsMax };
+  const createUpstream = createMcpUpstreams({ http, childHost, log, gatewayInfo: serverInfo, limits });
+  const fleet = new Fleet(createUpstream, log);
+  const permissions = new PermissionCache();
+  const calls = new CallCounters(settings.telemetry.seriesMax);
+  const gateway = new Gateway({
+    fleet,
+    permissions,
+    journal,
+    sealer,
+    log,
+    serverInfo,
+    observer: {
+      ended: (exchange, status, errorCode, durationMs) =>
+        calls.count(exchange, status, errorCode, durationMs),
+    },
+    requestTimeoutMs: settings.limits.requestTimeoutMs,
+    now: () => Date.now(),
+  });
+  const apiKeys = new ApiKeyAuthenticator({ store, masterKeys, clock: systemClock, log });
+  const authenticator = withOperatorToken(apiKeys, settings.telemetry.operatorToken);
+  const configuration = new Configuration({
+    store,
+    fleet,
+    log,
+    demo: options.demo,
+    settings,
+    onCredentialsChanged: () => apiKeys.invalidate("all"),
+  });
+  const ledger = new StoreSessionLedger(store, log);
+  const sessions = new LegacySessions({
+    relay: gateway,
+    sealer,
+    ledger,
+    clock: systemClock,
+    sessionsMax: settings.limits.sessionsMax,
+  });
+  const waiting = new WaitingRoom();
+  const listener = new Listener();
+  const endpoints = new EndpointTable(() => fleet.snapshot, permissions);
+  const origins = new OriginRule(settings.server.url, settings.cors.allowedOrigins);
+  let accepting = true;
+  let started = false;
+  const door = doorLayers<Response>({
+    host: {
+      url: settings.server.url,
+      allowedHosts: settings.server.allowedHosts,
+      boundTo: settings.server.host,
+    },
+    origins,
+    bodyBytesMax: settings.limits.bodyBytesMax,
+    trustedProxies: settings.server.trustedProxies,
+    authenticator,
+    anonymous: anonymousPrincipal(settings),
+    failures: new FailureMeter(systemClock, settings.limits.failedAuthPerMinuteMax),
+    onFailure: (arrival, presented) => {
+      if (presented) void journal.event(failedAuthentication(arrival));
+    },
+  });
+  const endpointDeps = {
+    relay: gateway,
+    waiting,
+    socket: listener.socket,
+    serverInfo,
+    log,
+    streamsMax: settings.limits.streamsMax,
+    sessions,
+    jsonLimits: { depthMax: settings.limits.jsonDepthMax, itemsMax: settings.limits.jsonItemsMax },
+    bodyBytesMax: settings.limits.bodyBytesMax,
+  };
+  const controlDeps = {
+    relay: gateway,
+    fleet,
+    endpoints,
+    permissions,
+    version,
+    readiness: () => ({
+      ready: accepting && started,
+      details: {
+        store: configuration.storeIsAway ? "away" : "ok",
+        servers: fleet.upstreams.map((u) => ({ name: u.server.name, ...u.state })),
+      },
+    }),
+    metrics: () =>
+      renderMetrics({
+        calls,
+        upstreams: () => fleet.upstreams,
+        readings: readings({ gateway, journal, sessions, front, waiting }),
+        version,
+      }),
+    identify: async (request: Request) => authenticator.authenticate(bearer(request)),
+  };
+  const front: Front = new Front({
+    door: (terminal) => compose<Arrival, Response>(door, terminal).run,
+    origins,
+    endpoints,
+    serveMcp: (request) => serveEndpoint(endpointDeps, request),
+    serveControl: (admitted) => serveControl(controlDeps, admitted),
+    concurrentRequestsMax: settings.limits.concurrentRequestsMax,
+    accepting: () => accepting,
+    secure: settings.server.url.startsWith("https:"),
+    log,
+  });
+  const { port } = listener.start(
+    {
+      host: settings.server.host,
+      port: settings.server.port,
+      tls: settings.server.tls,
+      bodyBytesMax: settings.limits.bodyBytesMax,
+    },
+    front,
+  );
+  await configuration.start();
+  const adminSocket = openAdminSocket(settings, store, masterKeys, apiKeys, configuration, options);
+  started = true;
+  return {
+    url: settings.server.urlGiven ? settings.server.url : `http://${settings.server.host}:${port}`,
+    version,
+    newKey,
+    serverNames: () => fleet.upstreams.map((upstream) => upstream.server.name),
+    underWay: () => waiting.size - openListenStreams(),
+    apply: (next) => configuration.apply(next),
+    refuseNewWork: () => {
+      accepting = false;
+    },
+    interrupt: () => {
+      waiting.interrupt();
+      sessions.close();
+    },
+    close: async () => {
+      configuration.stop();
+      adminSocket();
+      await listener.stop(true);
+      await fleet.close();
+      await childHost.close();
+      http.close();
+      await ledger.close();
+      await apiKeys.close();
+      await journal.close();
+      await store.close();
+    },
+  };
+}
+
+/** An embedded store migrates itself; PostgreSQL only where told to (`MCP_GATEWAY_MIGRATE=auto`). */
+async function openMigratedStore(settings: Settings, sealer: RotatingSealer, log: Log): Promise<OperatedStore> {
+  const store = await openStore(settings.store, sealer);
+  if (settings.store.migrates) {
+    const applied = await store.migrateUp();
+    if (applied.length > 0) log.info({ applied }, "store migrated");
+  } else {
+    const pending = (await store.migrations()).filter(({ appliedAt }) => appliedAt === null);
+    if (pending.length > 0) {
+      const names = pending.map(({ name }) => name).join(", ");
+      throw new Error(`the store lacks migrations (${names}): run "mcp-gateway migrate up" or set MCP_GATEWAY_MIGRATE=auto`);
+    }
+  }
+  await store.maintain(Date.now());
+  return store;
+}
+
+function openJournal(settings: Settings, masterKeys: readonly Uint8Array[], log: Log): FileJournal {
+  const { audit } = settings;
+  return FileJournal.open({
+    dir: audit.journalDir,
+    durability: audit.durability,
+    drain: drainInThread({
+      worker: new URL("./drain-worker.ts", import.meta.url),
+      sinkNames: ["store"],
+      sinkOptions: settings.store,
+    }),
+    signingKey: deriveSigningKey(masterKeys[0] as Uint8Array),
+    log,
+    segmentBytesMax: audit.segmentBytesMax,
+    undrainedBytesMax: audit.journalBytesMax,
+    keepDrainedMs: audit.journalRetainMs,
+  });
+}
+
+function masterKeysOf(settings: Settings): readonly Uint8Array[] {
+  const keys =
+    settings.secrets.masterKeys.length > 0
+      ? settings.secrets.masterKeys
+      : [generatedMasterKey(settings.secrets.generatedKeyPath)];
+  return keys.map((key) => masterKeyBytes(key) as Uint8Array);
+}
+
+/** Anonymous mode, already checked by the configuration's rules: loopback bind, no trusted proxies. */
+function anonymousPrincipal(settings: Settings): Principal | undefined {
+  const { anonymous } = settings.auth;
+  if (anonymous === undefined) return undefined;
+  return {
+    id: "anonymous",
+    kind: "anonymous",
+    name: "anonymous",
+    organizationId: DEFAULT_ORGANIZATION_ID,
+    namespaceId: namespaceIdOf(DEFAULT_SLUG, anonymous.namespace),
+    namespaceBound: false,
+    role: anonymous.role,
+    platformAdmin: false,
+    permissions: ["*:*"],
+    permissionKey: `anonymous|${anonymous.role}`,
+  };
+}
+
+/** The operator token opens metrics and readiness details; it belongs to no organisation and reaches no server. */
+function withOperatorToken(apiKeys: Authenticator, token: string | undefined): Authenticator {
+  if (token === undefined) return apiKeys;
+  const operator: Principal = {
+    id: "operator",
+    kind: "system",
+    name: "operator token",
+    organizationId: "",
+    namespaceId: "",
+    namespaceBound: true,
+    role: "viewer",
+    platformAdmin: true,
+    permissions: [],
+    permissionKey: "operator",
+  };
+  const expected = Bun.SHA256.hash(token, "hex");
+  return {
+    // Comparing digests tells nothing of the token by its time.
+    authenticate: (credential) =>
+      Bun.SHA256.hash(credential, "hex") === expected ? operator : apiKeys.authenticate(credential),
+  };
+}
+
+function bearer(request: Request): string {
+  return request.headers.get("authorization")?.replace(/^bearer /i, "") ?? "";
+}
+
+function failedAuthentication(arrival: Arrival) {
+  return {
+    kind: "security" as const,
+    action: "authentication.failed",
+    actor: undefined,
+    organizationId: undefined,
+    namespaceId: undefined,
+    target: arrival.path,
+    correlationId: arrival.id,
+    clientAddress: arrival.clientAddress,
+    detail: {},
+  };
+}
