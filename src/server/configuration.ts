@@ -1,5 +1,5 @@
-import { type Compiled, compileSnapshot, type StoredConfig } from "../config/compile.ts";
-import { DEFAULT_ORGANIZATION_ID, namespaceIdOf, DEFAULT_SLUG } from "../config/identity.ts";
+import { compileSnapshot, type StoredConfig } from "../config/compile.ts";
+import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf } from "../config/identity.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Fleet } from "../gateway/fleet.ts";
 import type { Log } from "../model/ports/log.ts";
@@ -136,10 +136,8 @@ export class Configuration {
   }
 
   #compile(): void {
-    const settings = this.#demo
-      ? { ...this.#settings, servers: [...this.#settings.servers, ...demoServers(this.#settings)] }
-      : this.#settings;
-    const { snapshot, excluded }: Compiled = compileSnapshot(settings, this.#stored, ++this.#version);
+    const demo = this.#demo ? demoServers(this.#settings) : [];
+    const { snapshot, excluded } = compileSnapshot(this.#settings, this.#stored, ++this.#version, demo);
     for (const one of excluded)
       this.#log.warn({ server: one.name, kind: one.kind, reason: one.reason }, "server is not served");
     this.#fleet.apply(snapshot);

@@ -3,10 +3,11 @@ import type { ServeOptions } from "../config/serve-options.ts";
 import { ConfigWatch } from "../config/watch.ts";
 import { createLog } from "../telemetry/log.ts";
 import { greeting } from "./greeting.ts";
-import { wire, type Wired } from "./wire.ts";
+import { type Wired, wire } from "./wire.ts";
 
 /** After the drain time, for closing what is left; together they stay within the 30 s an orchestrator gives. */
 const CLOSE_MS_MAX = 4_000;
+const SAME_SIGNAL_MS = 1_000;
 
 /**
  * Runs the gateway until a signal ends it.
@@ -21,20 +22,23 @@ export async function serve(options: ServeOptions): Promise<number> {
   process.on("uncaughtException", (cause) => log.error({ err: cause }, "uncaught exception"));
   const ended = Promise.withResolvers<number>();
   let wired: Wired;
+  let watch: ConfigWatch | undefined;
   try {
-    wired = await wire(options, log);
+    wired = await wire(options, log, async () => watch?.reloadNow());
   } catch (cause) {
     log.error({ err: cause }, "the gateway could not start");
     return 1;
   }
-  const watch = watchConfig(options, wired, log);
-  let ending = false;
+  watch = watchConfig(options, wired, log);
+  let endingSince: number | undefined;
   const end = (signal: string) => {
-    if (ending) {
+    if (endingSince !== undefined) {
+      // A terminal and the process above us may both pass on one key press.
+      if (performance.now() - endingSince < SAME_SIGNAL_MS) return;
       log.warn({ signal }, "second signal: ending at once");
       process.exit(1);
     }
-    ending = true;
+    endingSince = performance.now();
     watch?.close();
     log.info({ signal, underWay: wired.underWay() }, "shutting down");
     shutDown(wired, settings.server.shutdownDrainMs).then(

@@ -5,7 +5,7 @@ import type { Front } from "./front.ts";
 export interface ReadingDeps {
   readonly gateway: Gateway;
   readonly front: Front;
-  readonly journal: { stats(): Readonly<Record<string, number>> };
+  readonly journal: { stats(): object };
   readonly sessions: { readonly size: number };
   readonly waiting: { readonly size: number };
 }
@@ -59,7 +59,7 @@ export function readings({ gateway, front, journal, sessions, waiting }: Reading
       type: "gauge",
       values: layers((meter) => (meter.samples === 0 ? 0 : meter.sampledMs / meter.samples / 1000)),
     },
-    ...Object.entries(journal.stats()).map(([key, value]) =>
+    ...Object.entries(journal.stats() as Record<string, number>).map(([key, value]) =>
       gauge(`mcp_gateway_journal_${snake(key)}`, `Journal: ${snake(key).replaceAll("_", " ")}.`, () => value),
     ),
   ];

@@ -1,7 +1,9 @@
-import { chmodSync, rmSync } from "node:fs";
-import { ApiKeyAuthenticator } from "../auth/api-key/authenticator.ts";
-import { mintApiKey } from "../auth/api-key/mint.ts";
+import { rmSync } from "node:fs";
+import packageJson from "../../package.json" with { type: "json" };
 import { keyAdministration } from "../admin/api-keys/key-administration.ts";
+import { type ApiKeyAuthenticator, createApiKeyAuthenticator } from "../auth/api-key/authenticator.ts";
+import { displayPrefix, newCredential } from "../auth/api-key/credential.ts";
+import { loadApiKeyDigest } from "../auth/api-key/digest.ts";
 import { processEnvironment } from "../config/environment.ts";
 import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf } from "../config/identity.ts";
 import { masterKeyBytes } from "../config/master-key.ts";
@@ -11,8 +13,8 @@ import { EndpointTable } from "../gateway/endpoint-table.ts";
 import { Fleet } from "../gateway/fleet.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { doorLayers } from "../gateway/pipeline.ts";
-import { FileJournal } from "../journal/file-journal.ts";
 import { drainInThread } from "../journal/drain-thread.ts";
+import { FileJournal } from "../journal/file-journal.ts";
 import { deriveSigningKey } from "../journal/signing-key.ts";
 import type { Arrival } from "../model/arrival.ts";
 import type { Authenticator } from "../model/ports/authenticator.ts";
@@ -37,8 +39,7 @@ import { openListenStreams } from "../transports/streamable-http/listen.ts";
 import { WaitingRoom } from "../transports/streamable-http/waiting.ts";
 import { createMcpUpstreams } from "../upstreams/mcp/mcp-upstreams.ts";
 import { LocalChildHost } from "../upstreams/mcp/stdio/local-child-host.ts";
-import packageJson from "../../package.json" with { type: "json" };
-import { adminSocketHandler } from "./admin-socket.ts";
+import { type AdminSocketParts, adminSocketHandler } from "./admin-socket.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { Configuration } from "./configuration.ts";
 import { serveControl } from "./control.ts";
@@ -62,7 +63,7 @@ export interface Wired {
 }
 
 /** Puts the implementations behind the ports, from the store upwards, and opens the port last. */
-export async function wire(options: ServeOptions, log: Log): Promise<Wired> {
+export async function wire(options: ServeOptions, log: Log, reload: () => Promise<void>): Promise<Wired> {
   const { settings } = options;
   const { version } = packageJson;
   const serverInfo = { name: "mcp-gateway", version };
@@ -70,12 +71,9 @@ export async function wire(options: ServeOptions, log: Log): Promise<Wired> {
   const masterKeys = masterKeysOf(settings);
   const sealer = createSealer(masterKeys);
   const store = await openMigratedStore(settings, sealer, log);
-  const newKey = await bootstrap(
-    store,
-    settings,
-    (preset) => mintApiKey(masterKeys, preset),
-    process.stdout.isTTY === true,
-  );
+  const digest = await loadApiKeyDigest(store.settings);
+  const mint = (key = newCredential()) => ({ key, prefix: displayPrefix(key), hash: digest(key) });
+  const newKey = await bootstrap(store, settings, mint, process.stdout.isTTY === true);
   const journal = openJournal(settings, masterKeys, log);
   const guard = new OutboundGuard(settings.outbound.allow);
   const http = new Http1Client(guard);
@@ -99,7 +97,7 @@ export async function wire(options: ServeOptions, log: Log): Promise<Wired> {
     requestTimeoutMs: settings.limits.requestTimeoutMs,
     now: () => Date.now(),
   });
-  const apiKeys = new ApiKeyAuthenticator({ store, masterKeys, clock: systemClock, log });
+  const apiKeys = createApiKeyAuthenticator({ store: store.acrossTenants, digest, clock: systemClock, log });
   const authenticator = withOperatorToken(apiKeys, settings.telemetry.operatorToken);
   const configuration = new Configuration({
     store,
@@ -193,7 +191,21 @@ export async function wire(options: ServeOptions, log: Log): Promise<Wired> {
     front,
   );
   await configuration.start();
-  const adminSocket = openAdminSocket(settings, store, masterKeys, apiKeys, configuration, options);
+  const adminSocket = openAdminSocket(settings, {
+    keys: keyAdministration({
+      store,
+      mint: () => mint(),
+      clock: systemClock,
+      actor: "cli",
+      onChange: async (act, key) => {
+        apiKeys.invalidate(key.id);
+        await journal.event(keyChanged(act, key.id));
+      },
+    }),
+    reseal: () => store.rotateKeys(),
+    reload,
+    status: () => ({ version, pid: process.pid }),
+  });
   started = true;
   return {
     url: settings.server.urlGiven ? settings.server.url : `http://${settings.server.host}:${port}`,
@@ -217,7 +229,7 @@ export async function wire(options: ServeOptions, log: Log): Promise<Wired> {
       await childHost.close();
       http.close();
       await ledger.close();
-      await apiKeys.close();
+      await apiKeys.flush();
       await journal.close();
       await store.close();
     },
@@ -225,7 +237,11 @@ export async function wire(options: ServeOptions, log: Log): Promise<Wired> {
 }
 
 /** An embedded store migrates itself; PostgreSQL only where told to (`MCP_GATEWAY_MIGRATE=auto`). */
-async function openMigratedStore(settings: Settings, sealer: RotatingSealer, log: Log): Promise<OperatedStore> {
+async function openMigratedStore(
+  settings: Settings,
+  sealer: RotatingSealer,
+  log: Log,
+): Promise<OperatedStore> {
   const store = await openStore(settings.store, sealer);
   if (settings.store.migrates) {
     const applied = await store.migrateUp();
@@ -234,7 +250,9 @@ async function openMigratedStore(settings: Settings, sealer: RotatingSealer, log
     const pending = (await store.migrations()).filter(({ appliedAt }) => appliedAt === null);
     if (pending.length > 0) {
       const names = pending.map(({ name }) => name).join(", ");
-      throw new Error(`the store lacks migrations (${names}): run "mcp-gateway migrate up" or set MCP_GATEWAY_MIGRATE=auto`);
+      throw new Error(
+        `the store lacks migrations (${names}): run "mcp-gateway migrate up" or set MCP_GATEWAY_MIGRATE=auto`,
+      );
     }
   }
   await store.maintain(Date.now());
@@ -310,6 +328,36 @@ function withOperatorToken(apiKeys: Authenticator, token: string | undefined): A
 
 function bearer(request: Request): string {
   return request.headers.get("authorization")?.replace(/^bearer /i, "") ?? "";
+}
+
+/** Serves the command line; the socket's mode keeps everybody else out. Returns what closes it. */
+function openAdminSocket(settings: Settings, parts: AdminSocketParts): () => void {
+  const path = settings.adminSocketPath;
+  rmSync(path, { force: true });
+  const mask = process.umask(0o177);
+  try {
+    const server = Bun.serve({ unix: path, fetch: adminSocketHandler(parts) });
+    return () => {
+      void server.stop(true);
+      rmSync(path, { force: true });
+    };
+  } finally {
+    process.umask(mask);
+  }
+}
+
+function keyChanged(act: string, keyId: string) {
+  return {
+    kind: "admin" as const,
+    action: `api_key.${act}`,
+    actor: "cli",
+    organizationId: DEFAULT_ORGANIZATION_ID,
+    namespaceId: undefined,
+    target: keyId,
+    correlationId: undefined,
+    clientAddress: undefined,
+    detail: {},
+  };
 }
 
 function failedAuthentication(arrival: Arrival) {
