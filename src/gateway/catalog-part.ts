@@ -1,7 +1,7 @@
-import type { Upstream, UpstreamLists } from "../model/ports/upstream.ts";
-import type { ExposeFilter, ServerDefinition } from "../model/server.ts";
 import { compileGlob, compileUriTemplate } from "../model/glob.ts";
 import { wireName } from "../model/naming.ts";
+import type { Upstream, UpstreamLists } from "../model/ports/upstream.ts";
+import type { ExposeFilter, ServerDefinition } from "../model/server.ts";
 import { stringifyExact } from "../protocol/json-exact.ts";
 import type { JsonObject } from "../protocol/json-value.ts";
 

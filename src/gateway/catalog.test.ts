@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { suffixed } from "../model/naming.ts";
 import { InProcessUpstream, listsOf, tool } from "../model/ports/in-process-upstream.testing.ts";
 import { sampleNamespace, sampleServer } from "../model/sample-exchange.testing.ts";
 import { parseMessage } from "../protocol/json.ts";
 import { Catalog } from "./catalog.ts";
 import { compilePart } from "./catalog-part.ts";
-import { suffixed } from "../model/naming.ts";
 
 function catalogOf(servers: Record<string, readonly string[]>, separator = "__"): Catalog {
   const parts = Object.entries(servers).map(([name, tools]) => {

@@ -1,10 +1,10 @@
 import type { Endpoint } from "../model/exchange.ts";
-import type { UpstreamLists } from "../model/ports/upstream.ts";
 import type { EndpointDescription } from "../model/ports/relay.ts";
+import type { UpstreamLists } from "../model/ports/upstream.ts";
 import type { Permissions } from "../policy/authorize/permissions.ts";
 import type { JsonObject, JsonValue } from "../protocol/json-value.ts";
-import type { CatalogPart } from "./catalog-part.ts";
 import type { Catalog } from "./catalog.ts";
+import type { CatalogPart } from "./catalog-part.ts";
 import { ttlMs } from "./listing.ts";
 
 /** What the gateway cannot carry yet, so it must not be promised: see decisions, "Lists and content". */

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { InProcessGateway } from "../../test/integration/in-process-gateway.ts";
-import type { SubscriptionFilter } from "../model/ports/relay.ts";
 import {
   type InProcessUpstream,
   type Offer,
   said,
   tool,
 } from "../model/ports/in-process-upstream.testing.ts";
+import type { SubscriptionFilter } from "../model/ports/relay.ts";
 import {
   NAMESPACE_ID,
   sampleEndpoint,

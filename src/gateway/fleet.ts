@@ -2,8 +2,8 @@ import type { Log } from "../model/ports/log.ts";
 import type { Upstream, UpstreamEvent, UpstreamFactory, UpstreamLists } from "../model/ports/upstream.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { NamespaceSnapshot, OrganizationSnapshot, Snapshot } from "../model/snapshot.ts";
-import { type CatalogPart, compilePart } from "./catalog-part.ts";
 import { Catalog } from "./catalog.ts";
+import { type CatalogPart, compilePart } from "./catalog-part.ts";
 
 /** What a change of the catalog means for subscribers; the server may be gone by then. */
 export interface CatalogChange {

@@ -3,8 +3,8 @@ import type { ListOutcome } from "../model/call.ts";
 import type { Endpoint } from "../model/exchange.ts";
 import type { Sealer } from "../model/ports/sealer.ts";
 import type { Permissions } from "../policy/authorize/permissions.ts";
-import type { CatalogEntry, ListKey } from "./catalog-part.ts";
 import type { Catalog } from "./catalog.ts";
+import type { CatalogEntry, ListKey } from "./catalog-part.ts";
 
 /** A page ends at whichever comes first. */
 const PAGE_ITEMS_MAX = 1_000;

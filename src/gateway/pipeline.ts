@@ -5,7 +5,7 @@ import type { Journal } from "../model/ports/journal.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Sealer } from "../model/ports/sealer.ts";
 import { auditPolicy, type ExchangeObserver } from "../policy/audit/audit.ts";
-import { authenticatePolicy, type AuthenticateDeps } from "../policy/authenticate/authenticate.ts";
+import { type AuthenticateDeps, authenticatePolicy } from "../policy/authenticate/authenticate.ts";
 import { clientAddressPolicy } from "../policy/authenticate/client-address.ts";
 import { authorizePolicy } from "../policy/authorize/authorize.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";

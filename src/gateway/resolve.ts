@@ -4,8 +4,8 @@ import type { Exchange, Target } from "../model/exchange.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { JsonObject } from "../protocol/json-value.ts";
-import type { CatalogEntry, CatalogPart } from "./catalog-part.ts";
 import type { Catalog } from "./catalog.ts";
+import type { CatalogEntry, CatalogPart } from "./catalog-part.ts";
 import type { Fleet } from "./fleet.ts";
 import { isVisible } from "./listing.ts";
 

@@ -1,8 +1,8 @@
 import type { Endpoint } from "../model/exchange.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Subscriber, Subscription, SubscriptionFilter } from "../model/ports/relay.ts";
-import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import type { Upstream } from "../model/ports/upstream.ts";
+import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import type { CatalogChange, Fleet } from "./fleet.ts";
 
 /** One resource, subscribed at the server that owns it. */

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { RecordKind } from "../model/ports/journal.ts";
 import { auditBody, intentBody, outcomeBody, quote, refusedBody } from "./body.ts";
 import { bodyOfRow, rowOf } from "./drain-record.ts";
 import { firstPrevious, headText, lineIsSound, lineText, parseLine, sha256Hex } from "./line.ts";
-import type { RecordKind } from "../model/ports/journal.ts";
 import { sampleIntent, samplePrincipal } from "./sample-records.ts";
 
 const text = fc.string({ unit: "binary" });

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type DrainedRecord, RecordsRefused, type RecordSink } from "../model/ports/record-sink.ts";
+import { type DrainedRecord, type RecordSink, RecordsRefused } from "../model/ports/record-sink.ts";
 import { chainsIn, fileBytes, linesOf, segmentsOf } from "./chain-dir.ts";
 import { DrainPosition, type SharedPositions } from "./drain-position.ts";
 import { mergeEnds, rowOf } from "./drain-record.ts";

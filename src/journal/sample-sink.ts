@@ -5,8 +5,8 @@ import {
   type CallEndFields,
   type ChainLink,
   type DrainedRecord,
-  RecordsRefused,
   type RecordSink,
+  RecordsRefused,
   type StoredRecord,
 } from "../model/ports/record-sink.ts";
 import { serveDrain } from "./drain-thread.ts";

@@ -1,7 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import type { CheckpointFields, CheckpointRow } from "../model/ports/record-sink.ts";
-import { chainsIn, fileBytes, type LineAt, linesOf, segmentsOf } from "./chain-dir.ts";
 import {
   ChainCheck,
   type ChainReport,
@@ -10,6 +9,7 @@ import {
   reportOf,
   type VerifyReport,
 } from "./chain-check.ts";
+import { chainsIn, fileBytes, type LineAt, linesOf, segmentsOf } from "./chain-dir.ts";
 import { leaseOf } from "./lease.ts";
 import { type Line, lineIsSound, parseLine } from "./line.ts";
 import { type Retirement, readRetirements } from "./retirement.ts";

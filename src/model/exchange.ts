@@ -1,6 +1,6 @@
 import type { JsonObject } from "../protocol/json-value.ts";
 import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
-import type { InputRequests, InputResponses, BackChannel, ClientContext } from "./call.ts";
+import type { BackChannel, ClientContext, InputRequests, InputResponses } from "./call.ts";
 import type { Cancellation } from "./cancellation.ts";
 import type { CallIntent } from "./ports/journal.ts";
 import type { Upstream } from "./ports/upstream.ts";

@@ -1,7 +1,7 @@
 // What every test of the client needs; `closeAll` ends whatever a test opened through it.
 import { expect } from "bun:test";
-import { Http1Client, type Http1ClientOptions } from "./http1-client.ts";
 import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
+import { Http1Client, type Http1ClientOptions } from "./http1-client.ts";
 import { OutboundGuard } from "./outbound-guard.ts";
 import { type RawServer, rawServer } from "./raw-server.testing.ts";
 

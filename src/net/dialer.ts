@@ -1,5 +1,5 @@
 import { checkServerIdentity, getCACertificates } from "node:tls";
-import { Connection, type ClientSocket, type ConnectionOwner } from "./connection.ts";
+import { type ClientSocket, Connection, type ConnectionOwner } from "./connection.ts";
 import type { DeadlineScan } from "./deadline-scan.ts";
 import { HttpFailure } from "./http-exchange.ts";
 import type { GuardedUrl, OutboundGuard } from "./outbound-guard.ts";

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { Socket } from "node:net";
 import { Cancellation } from "../model/cancellation.ts";
+import { ask, client, closeAll, closers, failure, ok, serve, text, until } from "./client-harness.testing.ts";
+import { Http1Client } from "./http1-client.ts";
 import { OutboundGuard } from "./outbound-guard.ts";
 import { rawServer } from "./raw-server.testing.ts";
-import { Http1Client } from "./http1-client.ts";
-import { ask, client, closeAll, closers, failure, ok, serve, text, until } from "./client-harness.testing.ts";
 
 afterEach(closeAll);
 

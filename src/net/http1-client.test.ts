@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { createServer } from "node:http";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { ask, client, closeAll, closers, ok, serve, text } from "./client-harness.testing.ts";
 

@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors/gateway-error.ts";
-import type { JsonObject, JsonValue } from "./json-value.ts";
 import { parseExact, stringifyExact } from "./json-exact.ts";
+import type { JsonObject, JsonValue } from "./json-value.ts";
 
 /** Bounds of one JSON message. */
 export interface JsonLimits {
@@ -51,8 +51,7 @@ export function stringify(value: JsonValue, exact: boolean): string {
   return exact ? stringifyExact(value) : JSON.stringify(value);
 }
 
-const PROTOCOL_KEYS = new Set(["jsonrpc", "id", "method", "params", "result", "error"]);
-const PARAMS_KEYS = new Set([
+const PARAMS_KEYS = guardedKeys([
   "name",
   "uri",
   "arguments",
@@ -66,8 +65,13 @@ const PARAMS_KEYS = new Set([
   "capabilities",
   "taskId",
 ]);
-const FOLDED = new Map<string, string>([...PROTOCOL_KEYS, ...PARAMS_KEYS].map((key) => [fold(key), key]));
-const KEY_LENGTH_MAX = Math.max(...[...FOLDED.keys()].map((key) => key.length));
+/** The guarded names of one level, found without cutting the key out of the text. */
+interface GuardedKeys {
+  readonly byLength: readonly (readonly { readonly name: string; readonly bit: number }[])[];
+  readonly byFold: ReadonlyMap<string, string>;
+}
+const TOP_KEYS = guardedKeys(["params", "jsonrpc", "id", "method", "result", "error"]);
+const PARAMS_BIT = 1;
 
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -78,6 +82,9 @@ const CLOSE_BRACE = 125;
 const OPEN_BRACKET = 91;
 const CLOSE_BRACKET = 93;
 
+/** At d: the container at depth d is an object. Shared by all scans, which never overlap. */
+let isObject = new Uint8Array(256);
+
 /**
  * One pass over the text that never builds a value. Well-formedness is `JSON.parse`'s business; this looks only for
  * what `JSON.parse` would accept silently. Strings are skipped by `indexOf`, so large payloads cost little.
@@ -87,16 +94,15 @@ function scan(text: string, limits: JsonLimits): boolean {
   let exact = false;
   let depth = 0;
   let items = 0;
-  // At d: the container at depth d is an object.
-  const isObject: boolean[] = [];
+  if (limits.depthMax + 2 > isObject.length) isObject = new Uint8Array(limits.depthMax + 2);
   let expectKey = false;
   // Depth of a message's own members: 1, or 2 for the messages of a batch.
   let top = 1;
   // Protocol keys seen at that level and inside params.
-  let topKeys: Set<string> | undefined;
-  let paramsKeys: Set<string> | undefined;
+  let topSeen = 0;
+  let paramsSeen = 0;
   let inParams = false;
-  let lastTopKey = "";
+  let lastTopBit = 0;
 
   for (let at = 0; at < length; at++) {
     const code = text.charCodeAt(at);
@@ -107,28 +113,21 @@ function scan(text: string, limits: JsonLimits): boolean {
         if (end < 0) throw new GatewayError("parse_error", { detail: "a string does not end" });
         if (expectKey) {
           expectKey = false;
-          const first = text.charCodeAt(at + 1);
-          const escaped = first === BACKSLASH || hasEscape(text, at + 1, end);
-          const key = escaped ? unescapeKey(text, at, end) : undefined;
-          const keyLength = key === undefined ? end - at - 1 : key.length;
-          if (first >= 48 && first <= 57 && key === undefined) {
-            if (isIndexKey(text, at + 1, end)) exact = true;
-          } else if (key !== undefined && isIndexKey(key, 0, key.length)) exact = true;
-          if (first === 95 || key !== undefined) {
-            if ((key ?? text.slice(at + 1, end)) === "__proto__") {
-              throw new GatewayError("invalid_request", { detail: 'the member name "__proto__" is refused' });
-            }
+          const from = at + 1;
+          const plain = isPlainKey(text, from, end);
+          const key = plain ? "" : unescapeKey(text, at, end);
+          if (plain ? isIndexKey(text, from, end) : isIndexKey(key, 0, key.length)) exact = true;
+          if (plain ? end - from === 9 && text.startsWith("__proto__", from) : key === "__proto__") {
+            throw new GatewayError("invalid_request", { detail: 'the member name "__proto__" is refused' });
           }
-          if (depth === top || (depth === top + 1 && inParams)) {
-            const name = keyLength <= KEY_LENGTH_MAX ? (key ?? text.slice(at + 1, end)) : "";
-            if (depth === top) {
-              topKeys ??= new Set();
-              checkProtocolKey(name, PROTOCOL_KEYS, topKeys);
-              lastTopKey = name;
-            } else {
-              paramsKeys ??= new Set();
-              checkProtocolKey(name, PARAMS_KEYS, paramsKeys);
-            }
+          if (depth === top) {
+            lastTopBit = plain ? keyBit(text, from, end, TOP_KEYS) : keyBit(key, 0, key.length, TOP_KEYS);
+            if ((topSeen & lastTopBit) !== 0) refuseDuplicate(text.slice(from, end));
+            topSeen |= lastTopBit;
+          } else if (inParams && depth === top + 1) {
+            const bit = plain ? keyBit(text, from, end, PARAMS_KEYS) : keyBit(key, 0, key.length, PARAMS_KEYS);
+            if ((paramsSeen & bit) !== 0) refuseDuplicate(text.slice(from, end));
+            paramsSeen |= bit;
           }
         }
         at = end;
@@ -140,15 +139,15 @@ function scan(text: string, limits: JsonLimits): boolean {
           throw new GatewayError("invalid_request", { detail: `nested deeper than ${limits.depthMax}` });
         }
         const object = code === OPEN_BRACE;
-        isObject[depth] = object;
+        isObject[depth] = object ? 1 : 0;
         expectKey = object;
         items++;
         if (depth === 1 && !object) top = 2;
         if (depth === top) {
-          topKeys = undefined;
-          paramsKeys = undefined;
+          topSeen = 0;
+          paramsSeen = 0;
         } else if (depth === top + 1) {
-          inParams = object && isObject[top] === true && lastTopKey === "params";
+          inParams = object && isObject[top] === 1 && lastTopBit === PARAMS_BIT;
         }
         break;
       }
@@ -161,7 +160,7 @@ function scan(text: string, limits: JsonLimits): boolean {
         if (++items > limits.itemsMax) {
           throw new GatewayError("invalid_request", { detail: `more than ${limits.itemsMax} values` });
         }
-        expectKey = isObject[depth] === true;
+        expectKey = isObject[depth] === 1;
         break;
       case COLON:
         break;
@@ -193,9 +192,13 @@ function stringEnd(text: string, at: number): number {
   return -1;
 }
 
-function hasEscape(text: string, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if (text.charCodeAt(i) === BACKSLASH) return true;
-  return false;
+/** ASCII without escapes: what stands in the text is the name itself. */
+function isPlainKey(text: string, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) {
+    const code = text.charCodeAt(i);
+    if (code === BACKSLASH || code > 126) return false;
+  }
+  return true;
 }
 
 function unescapeKey(text: string, at: number, end: number): string {
@@ -223,16 +226,32 @@ function fold(name: string): string {
   return name.toUpperCase().toLowerCase();
 }
 
-function checkProtocolKey(name: string, keys: ReadonlySet<string>, seen: Set<string>): void {
-  if (keys.has(name)) {
-    if (seen.has(name)) throw new GatewayError("invalid_request", { detail: `duplicate member "${name}"` });
-    seen.add(name);
-    return;
-  }
-  const folded = FOLDED.get(fold(name));
-  if (folded !== undefined && folded !== name && keys.has(folded)) {
-    throw new GatewayError("invalid_request", { detail: `member "${name}" must be spelt "${folded}"` });
-  }
+function guardedKeys(names: readonly string[]): GuardedKeys {
+  const byLength: { name: string; bit: number }[][] = [];
+  names.forEach((name, i) => {
+    byLength[name.length] ??= [];
+    byLength[name.length]?.push({ name, bit: 1 << i });
+  });
+  return { byLength, byFold: new Map(names.map((name) => [fold(name), name])) };
+}
+
+/** The bit of a guarded name, 0 for any other; a guarded name in another spelling is refused. */
+function keyBit(text: string, from: number, to: number, keys: GuardedKeys): number {
+  const candidates = keys.byLength[to - from];
+  if (candidates !== undefined) {
+    for (let i = 0; i < candidates.length; i++) {
+      const { name, bit } = candidates[i] as { name: string; bit: number };
+      if (text.startsWith(name, from)) return bit;
+    }
+  } else if (isPlainKey(text, from, to)) return 0;
+  const name = text.slice(from, to);
+  const folded = keys.byFold.get(fold(name));
+  if (folded === undefined) return 0;
+  throw new GatewayError("invalid_request", { detail: `member "${name}" must be spelt "${folded}"` });
+}
+
+function refuseDuplicate(name: string): never {
+  throw new GatewayError("invalid_request", { detail: `duplicate member "${name}"` });
 }
 
 /** Up to 15 digits without fraction or exponent always survive; everything else is compared with its own spelling. */

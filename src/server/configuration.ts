@@ -19,6 +19,7 @@ export class Configuration {
   readonly #log: Log;
   readonly #demo: boolean;
   readonly #onCredentialsChanged: () => void;
+  readonly #onCredentialsConfirmed: (at: number) => void;
   #settings: Settings;
   #version = 0;
   #seenConfig = -1;
@@ -34,6 +35,8 @@ export class Configuration {
     readonly demo: boolean;
     readonly settings: Settings;
     readonly onCredentialsChanged: () => void;
+    /** They are as they were; `at` is when the store was asked. */
+    readonly onCredentialsConfirmed: (at: number) => void;
   }) {
     this.#store = deps.store;
     this.#fleet = deps.fleet;
@@ -41,6 +44,7 @@ export class Configuration {
     this.#demo = deps.demo;
     this.#settings = deps.settings;
     this.#onCredentialsChanged = deps.onCredentialsChanged;
+    this.#onCredentialsConfirmed = deps.onCredentialsConfirmed;
   }
 
   get settings(): Settings {
@@ -69,16 +73,17 @@ export class Configuration {
 
   async #look(): Promise<void> {
     try {
+      const askedAt = Date.now();
       const { config, credentials } = await this.#store.versions();
+      // The first version counts as a change: what was answered before it may be older.
+      if (credentials === this.#seenCredentials) this.#onCredentialsConfirmed(askedAt);
+      else this.#onCredentialsChanged();
+      this.#seenCredentials = credentials;
       if (config !== this.#seenConfig) {
         await this.#ensureNamespaces();
         this.#stored = await this.#readStore();
         this.#compile();
         this.#seenConfig = config;
-      }
-      if (credentials !== this.#seenCredentials) {
-        if (this.#seenCredentials >= 0) this.#onCredentialsChanged();
-        this.#seenCredentials = credentials;
       }
       if (this.#storeIsAway) this.#log.info({}, "the store is back");
       this.#storeIsAway = false;

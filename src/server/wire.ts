@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import packageJson from "../../package.json" with { type: "json" };
 import { keyAdministration } from "../admin/api-keys/key-administration.ts";
-import { type ApiKeyAuthenticator, createApiKeyAuthenticator } from "../auth/api-key/authenticator.ts";
+import { createApiKeyAuthenticator } from "../auth/api-key/authenticator.ts";
 import { displayPrefix, newCredential } from "../auth/api-key/credential.ts";
 import { loadApiKeyDigest } from "../auth/api-key/digest.ts";
 import { processEnvironment } from "../config/environment.ts";
@@ -106,6 +106,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     demo: options.demo,
     settings,
     onCredentialsChanged: () => apiKeys.invalidate("all"),
+    onCredentialsConfirmed: (at) => apiKeys.confirmed(at),
   });
   const ledger = new StoreSessionLedger(store, log);
   const sessions = new LegacySessions({

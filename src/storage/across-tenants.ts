@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
-import { instant } from "./instant.ts";
 import type { AcrossTenants, Use } from "../model/ports/store.ts";
+import { instant } from "./instant.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 

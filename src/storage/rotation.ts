@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { RotatingSealer } from "../model/ports/sealer.ts";
-import { SEALING_PURPOSE, sealingContext } from "./servers.ts";
 import type { Schema } from "./schema.ts";
+import { SEALING_PURPOSE, sealingContext } from "./servers.ts";
 
 /** Every sealed column of the store. A new one is added here in the change that makes it. */
 const sealedColumns = [

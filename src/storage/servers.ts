@@ -1,6 +1,6 @@
 import type { Insertable, Kysely, Selectable, Updateable } from "kysely";
-import type { NewServer, ServerChange, Servers } from "../model/ports/store.ts";
 import type { RotatingSealer } from "../model/ports/sealer.ts";
+import type { NewServer, ServerChange, Servers } from "../model/ports/store.ts";
 import type { ServerRecord, ServerSecrets } from "../model/server-record.ts";
 import { configWrite } from "./config-version.ts";
 import { checked, jsonMap, serverSecrets, textList } from "./json-column.ts";

@@ -3,14 +3,14 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type ApiKeyLimits, createApiKeyAuthenticator } from "../../src/auth/api-key/authenticator.ts";
+import { displayPrefix, newCredential } from "../../src/auth/api-key/credential.ts";
+import { type ApiKeyDigest, loadApiKeyDigest } from "../../src/auth/api-key/digest.ts";
 import { GatewayError } from "../../src/errors/gateway-error.ts";
 import type { AcrossTenants, NewApiKey, OperatedStore } from "../../src/model/ports/store.ts";
 import type { Principal } from "../../src/model/principal.ts";
 import { openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
-import { type ApiKeyLimits, createApiKeyAuthenticator } from "../../src/auth/api-key/authenticator.ts";
-import { displayPrefix, newCredential } from "../../src/auth/api-key/credential.ts";
-import { type ApiKeyDigest, loadApiKeyDigest } from "../../src/auth/api-key/digest.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mcp-gateway-auth-"));
 const quiet = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
@@ -175,6 +175,40 @@ describe("api keys", () => {
     keys.invalidate("all");
     expect((await keys.authenticate(credential))?.role).toBe("viewer");
     expect(state.lookups).toBe(2);
+  });
+
+  test("while the credentials are known to be unchanged nobody is asked, for minutes and not for ever", async () => {
+    const { credential } = await issue();
+    const { keys, state } = bench();
+    const principal = await keys.authenticate(credential);
+    for (let polls = 0; polls < 140; polls++) {
+      state.now += 2_000;
+      keys.confirmed(state.now);
+      expect(keys.authenticate(credential)).toBe(principal as Principal);
+    }
+    expect(state.lookups).toBe(1);
+    for (let polls = 0; polls < 20; polls++) {
+      state.now += 2_000;
+      keys.confirmed(state.now);
+      await keys.authenticate(credential);
+    }
+    expect(state.lookups).toBe(2);
+  });
+
+  test("without a confirmation the next five seconds are the last, and none revives what was voided", async () => {
+    const { credential, key } = await issue();
+    const [silent, voided] = [bench(), bench()];
+    for (const { keys, state } of [silent, voided]) {
+      await keys.authenticate(credential);
+      state.now += 60_000;
+      keys.confirmed(state.now);
+    }
+    await store.apiKeys.revoke(organizationId, key.id, Date.now());
+    silent.state.now += 5_000;
+    expect(await silent.keys.authenticate(credential)).toBeUndefined();
+    voided.keys.invalidate("all");
+    voided.keys.confirmed(voided.state.now + 1);
+    expect(await voided.keys.authenticate(credential)).toBeUndefined();
   });
 
   test("an expired key stops on the millisecond, though it is remembered", async () => {

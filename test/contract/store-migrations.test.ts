@@ -1,10 +1,10 @@
+import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQL } from "bun";
-import { Database } from "bun:sqlite";
 import { copiedTables } from "../../src/storage/copy.ts";
 import { locationOf } from "../../src/storage/location.ts";
 import { migrations } from "../../src/storage/migrations/migrations.ts";

@@ -1,5 +1,5 @@
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 
 /** How an upstream misbehaves, from the first request on a connection. */
 export type Misbehaviour =

@@ -1,5 +1,3 @@
-import { Front } from "../../src/server/front.ts";
-import { Listener } from "../../src/server/listen.ts";
 import { EndpointTable } from "../../src/gateway/endpoint-table.ts";
 import { doorLayers } from "../../src/gateway/pipeline.ts";
 import type { Arrival } from "../../src/model/arrival.ts";
@@ -11,10 +9,12 @@ import { compose } from "../../src/policy/compose.ts";
 import { OriginRule } from "../../src/policy/origin/origin.ts";
 import type { JsonObject } from "../../src/protocol/json-value.ts";
 import { type SseEvent, SseReader } from "../../src/protocol/sse.ts";
+import { Front } from "../../src/server/front.ts";
+import { Listener } from "../../src/server/listen.ts";
 import { serveEndpoint } from "../../src/transports/streamable-http/endpoint.ts";
 import { LegacySessions } from "../../src/transports/streamable-http/legacy-sessions.ts";
 import { WaitingRoom } from "../../src/transports/streamable-http/waiting.ts";
-import { type GatewayOptions, InProcessGateway, sealerOfOneKey, type Served } from "./in-process-gateway.ts";
+import { type GatewayOptions, InProcessGateway, type Served, sealerOfOneKey } from "./in-process-gateway.ts";
 
 export const MODERN = "2026-07-28";
 export const BODY_BYTES_MAX = 1_048_576;

@@ -22,6 +22,8 @@ export interface ApiKeyLimits {
   readonly refreshAfterMs: number;
   /** A verdict older than this does not serve, unless the store is away: how long a revoked key may work elsewhere. */
   readonly freshMsMax: number;
+  /** However often confirmed, a verdict is asked for again at about this age. */
+  readonly confirmedMsMax: number;
   /** How long a known key goes on working with the store away. */
   readonly staleMsMax: number;
   /** How long a caller waits for the store where an older verdict is at hand. */
@@ -35,8 +37,9 @@ export interface ApiKeyLimits {
 }
 
 const defaultLimits: ApiKeyLimits = {
-  refreshAfterMs: 2_500,
+  refreshAfterMs: 4_000,
   freshMsMax: 5_000,
+  confirmedMsMax: 5 * 60_000,
   staleMsMax: 15 * 60_000,
   patienceMs: 40,
   keysMax: 20_000,
@@ -52,12 +55,19 @@ interface Verdict {
   readonly keyId: string | undefined;
   /** When the store was asked. */
   readonly askedAt: number;
+  /** Credentials changed since it was asked: no confirmation makes it fresh again. */
+  readonly voided: boolean;
   usedAt: number;
 }
 
 export interface ApiKeyAuthenticator extends Authenticator {
   /** Forgets one key, or all: call it when a key was changed here, or the store's credential version elsewhere. */
   invalidate(keyId: string | "all"): void;
+  /**
+   * No credential changed since the last call of this or of `invalidate("all")`: verdicts hold as if asked for at `at`.
+   * @param at when the store was asked for its credential version, epoch milliseconds.
+   */
+  confirmed(at: number): void;
   /** Writes the pending times of last use. */
   flush(): Promise<void>;
 }
@@ -82,6 +92,7 @@ class CachedApiKeys implements ApiKeyAuthenticator {
   readonly #refused: VerdictCache<Verdict>;
   readonly #asking = new Map<string, Promise<Verdict>>();
   #awayUntil = 0;
+  #confirmedAt = 0;
   /** Counts invalidations: an answer to a question asked before one is not believed. */
   #epoch = 0;
 
@@ -102,13 +113,19 @@ class CachedApiKeys implements ApiKeyAuthenticator {
       if (!isWellFormed(credential)) return undefined;
       return this.#ask(credential).then((verdict) => this.#admit(verdict, this.#clock.now()));
     }
-    const ageMs = now - known.askedAt;
+    const ageMs = now - this.#heldSince(known);
     if (ageMs < this.#limits.refreshAfterMs) return this.#admit(known, now);
     if (ageMs < this.#limits.freshMsMax || (now < this.#awayUntil && ageMs < this.#limits.staleMsMax)) {
       this.#askQuietly(credential, now);
       return this.#admit(known, now);
     }
     return this.#askPatiently(credential, known);
+  }
+
+  /** When the verdict was last known to be right. */
+  #heldSince({ askedAt, voided }: Verdict): number {
+    if (voided || this.#confirmedAt <= askedAt) return askedAt;
+    return Math.min(this.#confirmedAt, askedAt + this.#limits.confirmedMsMax);
   }
 
   #admit(verdict: Verdict, now: number): Principal | undefined {
@@ -129,7 +146,7 @@ class CachedApiKeys implements ApiKeyAuthenticator {
 
   /** The verdict is too old to serve by itself: it serves only where the store fails or takes its time. */
   async #askPatiently(credential: string, known: Verdict): Promise<Principal | undefined> {
-    const canServe = this.#clock.now() - known.askedAt < this.#limits.staleMsMax;
+    const canServe = this.#clock.now() - this.#heldSince(known) < this.#limits.staleMsMax;
     const answer = this.#ask(credential);
     if (!canServe) return this.#admit(await answer, this.#clock.now());
     const { promise: impatience, resolve } = Promise.withResolvers<undefined>();
@@ -169,7 +186,7 @@ class CachedApiKeys implements ApiKeyAuthenticator {
       if (epoch !== this.#epoch) continue;
       const principal = identity && principalOf(identity, askedAt);
       const usedAt = this.#valid.get(credential)?.usedAt ?? identity?.key.lastUsedAt ?? 0;
-      const verdict: Verdict = { principal, keyId: identity?.key.id, askedAt, usedAt };
+      const verdict: Verdict = { principal, keyId: identity?.key.id, askedAt, voided: false, usedAt };
       (principal === undefined ? this.#valid : this.#refused).delete(credential);
       (principal === undefined ? this.#refused : this.#valid).set(credential, verdict);
       this.#awayUntil = 0;
@@ -205,9 +222,13 @@ class CachedApiKeys implements ApiKeyAuthenticator {
   /** Kept as old verdicts, so that the loss of the store right after does not stop everybody. */
   #expireAll(): void {
     for (const [credential, verdict] of [...this.#valid.entries()]) {
-      const askedAt = Math.min(verdict.askedAt, this.#clock.now() - this.#limits.freshMsMax);
-      this.#valid.set(credential, { ...verdict, askedAt });
+      const askedAt = Math.min(this.#heldSince(verdict), this.#clock.now() - this.#limits.freshMsMax);
+      this.#valid.set(credential, { ...verdict, askedAt, voided: true });
     }
+  }
+
+  confirmed(at: number): void {
+    this.#confirmedAt = Math.max(this.#confirmedAt, at);
   }
 
   flush(): Promise<void> {

@@ -1,8 +1,8 @@
 import type { Outcome } from "../../model/call.ts";
 import type { Exchange } from "../../model/exchange.ts";
 import type { Journal } from "../../model/ports/journal.ts";
-import type { Policy } from "../policy.ts";
 import { callIntent, endOf, endOfError } from "../audit/call-record.ts";
+import type { Policy } from "../policy.ts";
 
 /**
  * Innermost: nothing reaches an upstream before its intent is as durable as configured, and no answer goes back before

@@ -9,7 +9,7 @@ import {
 import { ColumnDecoder } from "../column.ts";
 import type { ColumnTypes, Engine } from "../engine.ts";
 import type { Schema } from "../schema.ts";
-import { PostgresConnections, type PoolOptions } from "./connections.ts";
+import { type PoolOptions, PostgresConnections } from "./connections.ts";
 import { PostgresDriver } from "./driver.ts";
 import { partitionLogs } from "./partitions.ts";
 

@@ -7,9 +7,9 @@ import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import { isRequestId, type JsonRpcNotification, type RequestId } from "../../protocol/jsonrpc.ts";
 import { LOG_LEVELS } from "../../protocol/meta.ts";
 import {
-  readMeta,
   REMOVED_METHODS,
   type RequestMeta,
+  readMeta,
   SUPPORTED_VERSIONS,
   withoutEdgeMeta,
 } from "../../protocol/modern/codec.ts";

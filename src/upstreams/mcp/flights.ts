@@ -1,5 +1,5 @@
-import type { CancelReason } from "../../model/cancellation.ts";
 import type { UpstreamCall } from "../../model/call.ts";
+import type { CancelReason } from "../../model/cancellation.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 
 /** One call under way. */

@@ -13,8 +13,8 @@ import {
   started,
   textOf,
   toolCall,
-  until,
   type UpstreamChanges,
+  until,
 } from "./upstream-harness.testing.ts";
 
 afterEach(closeAll);

@@ -1,9 +1,9 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
 import type { InputRequests, InputResponses, UpstreamCall } from "../../model/call.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { SessionListener } from "../../model/ports/upstream.ts";
 import type { Sharing } from "../../model/server.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
-import { GatewayError } from "../../errors/gateway-error.ts";
 import type { JsonRpcNotification } from "../../protocol/jsonrpc.ts";
 import { legacyCapabilities } from "./capabilities.ts";
 import type { Connection, ConnectionEvents, ConnectionLoss } from "./connection.ts";

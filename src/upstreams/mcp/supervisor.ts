@@ -1,5 +1,5 @@
-import { Cancellation } from "../../model/cancellation.ts";
 import type { UpstreamCall } from "../../model/call.ts";
+import { Cancellation } from "../../model/cancellation.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Log } from "../../model/ports/log.ts";
 import type { UpstreamLists, UpstreamStatus } from "../../model/ports/upstream.ts";

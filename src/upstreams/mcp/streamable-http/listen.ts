@@ -5,8 +5,7 @@ import { RpcCode } from "../../../protocol/jsonrpc.ts";
 import { backoffMs } from "../backoff.ts";
 import type { UpstreamCounters } from "../counters.ts";
 import { UpstreamFailure } from "../failure.ts";
-import { isErrorBody, isObject, notificationOf } from "../message.ts";
-import { errorMessage } from "../message.ts";
+import { errorMessage, isErrorBody, isObject, notificationOf } from "../message.ts";
 import { readStream } from "./answer-stream.ts";
 import { type HttpEndpoint, isEventStream } from "./endpoint.ts";
 

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import type { JsonObject } from "../../../protocol/json-value.ts";
 import { parseMessage } from "../../../protocol/json.ts";
+import type { JsonObject } from "../../../protocol/json-value.ts";
 import {
   answer,
   closeAll,
   codeOf,
-  echoTool,
   type EventStream,
+  echoTool,
   eventStream,
   failure,
   makeCall,

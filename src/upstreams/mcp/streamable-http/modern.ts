@@ -9,20 +9,20 @@ import type { Connection, ConnectionEvents, ConnectionRequest } from "../connect
 import type { UpstreamCounters } from "../counters.ts";
 import { httpFailure, UpstreamFailure } from "../failure.ts";
 import {
+  errorMessage,
   type IncomingMessage,
   isObject,
   notificationOf,
   outcomeOf,
   passesLevel,
-  errorMessage,
   readMessage,
   requestText,
   withoutToken,
 } from "../message.ts";
 import { systemCall } from "../system-call.ts";
 import { readStream } from "./answer-stream.ts";
-import { type HttpEndpoint, isEventStream, isJson } from "./endpoint.ts";
 import type { Discovery } from "./discovery.ts";
+import { type HttpEndpoint, isEventStream, isJson } from "./endpoint.ts";
 import { Listener } from "./listen.ts";
 import { hopMeta, mirroredHeaders, modernHeaders, silenceMs } from "./modern-request.ts";
 
