@@ -125,7 +125,9 @@ function scan(text: string, limits: JsonLimits): boolean {
             if ((topSeen & lastTopBit) !== 0) refuseDuplicate(text.slice(from, end));
             topSeen |= lastTopBit;
           } else if (inParams && depth === top + 1) {
-            const bit = plain ? keyBit(text, from, end, PARAMS_KEYS) : keyBit(key, 0, key.length, PARAMS_KEYS);
+            const bit = plain
+              ? keyBit(text, from, end, PARAMS_KEYS)
+              : keyBit(key, 0, key.length, PARAMS_KEYS);
             if ((paramsSeen & bit) !== 0) refuseDuplicate(text.slice(from, end));
             paramsSeen |= bit;
           }
