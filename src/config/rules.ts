@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { isWellFormed } from "../auth/api-key/credential.ts";
+import { isWellFormed } from "../model/api-key-form.ts";
 import { errorCode } from "./environment.ts";
 import { isLoopbackHost } from "./kinds.ts";
 import { masterKeyFault } from "./master-key.ts";

@@ -58,12 +58,6 @@ export function fileBytes(path: string): number {
   }
 }
 
-/** End of the chain in bytes from its start, torn tail included; 0 for a chain without segments. */
-export function chainEnd(chainDir: string): number {
-  const last = segmentsOf(chainDir).at(-1);
-  return last === undefined ? 0 : last.base + fileBytes(last.path);
-}
-
 export interface LineAt {
   /** Without the newline; valid until the next one is asked for. */
   readonly bytes: Buffer;

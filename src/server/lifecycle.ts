@@ -22,14 +22,14 @@ export async function serve(options: ServeOptions): Promise<number> {
   process.on("uncaughtException", (cause) => log.error({ err: cause }, "uncaught exception"));
   const ended = Promise.withResolvers<number>();
   let wired: Wired;
-  let watch: ConfigWatch | undefined;
+  const following: { watch?: ConfigWatch | undefined } = {};
   try {
-    wired = await wire(options, log, async () => watch?.reloadNow());
+    wired = await wire(options, log, async () => following.watch?.reloadNow());
   } catch (cause) {
     log.error({ err: cause }, "the gateway could not start");
     return 1;
   }
-  watch = watchConfig(options, wired, log);
+  following.watch = watchConfig(options, wired, log);
   let endingSince: number | undefined;
   const end = (signal: string) => {
     if (endingSince !== undefined) {
@@ -39,7 +39,7 @@ export async function serve(options: ServeOptions): Promise<number> {
       process.exit(1);
     }
     endingSince = performance.now();
-    watch?.close();
+    following.watch?.close();
     log.info({ signal, underWay: wired.underWay() }, "shutting down");
     shutDown(wired, settings.server.shutdownDrainMs).then(
       (clean) => ended.resolve(clean ? 0 : 1),
@@ -51,7 +51,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   };
   process.on("SIGTERM", () => end("SIGTERM"));
   process.on("SIGINT", () => end("SIGINT"));
-  process.on("SIGHUP", () => void watch?.reloadNow());
+  process.on("SIGHUP", () => void following.watch?.reloadNow());
   const readyAt = performance.now();
   log.info({ url: wired.url, startupMs: Math.round(readyAt - startedAt) }, "ready");
   if (settings.mode === "development") {

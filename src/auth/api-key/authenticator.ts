@@ -1,10 +1,10 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
+import { isWellFormed } from "../../model/api-key-form.ts";
 import type { Authenticator } from "../../model/ports/authenticator.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Log } from "../../model/ports/log.ts";
 import type { AcrossTenants } from "../../model/ports/store.ts";
 import type { Principal } from "../../model/principal.ts";
-import { isWellFormed } from "./credential.ts";
 import type { ApiKeyDigest } from "./digest.ts";
 import { principalOf } from "./principal.ts";
 import { UseMeter } from "./use-meter.ts";

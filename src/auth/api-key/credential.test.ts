@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { CREDENTIAL_CHARS, displayPrefix, isWellFormed, newCredential } from "./credential.ts";
+import { CREDENTIAL_CHARS, isWellFormed } from "../../model/api-key-form.ts";
+import { displayPrefix, newCredential } from "./credential.ts";
 
 test("new keys are well formed, different, and as long as said", () => {
   const keys = Array.from({ length: 1_000 }, newCredential);
