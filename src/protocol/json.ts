@@ -117,7 +117,7 @@ function scan(text: string, limits: JsonLimits): boolean {
           const plain = isPlainKey(text, from, end);
           const key = plain ? "" : unescapeKey(text, at, end);
           if (plain ? isIndexKey(text, from, end) : isIndexKey(key, 0, key.length)) exact = true;
-          if (plain ? end - from === 9 && text.startsWith("__proto__", from) : key === "__proto__") {
+          if (plain ? end - from === 9 && standsAt(text, from, "__proto__") : key === "__proto__") {
             throw new GatewayError("invalid_request", { detail: 'the member name "__proto__" is refused' });
           }
           if (depth === top) {
@@ -214,7 +214,7 @@ function unescapeKey(text: string, at: number, end: number): string {
 /** Keys that JavaScript objects would move to the front: canonical array indices. */
 function isIndexKey(text: string, from: number, to: number): boolean {
   const size = to - from;
-  if (size === 0 || size > 10) return false;
+  if (size === 0 || size > 10 || text.charCodeAt(from) > 57) return false;
   if (text.charCodeAt(from) === 48) return size === 1;
   for (let i = from; i < to; i++) {
     const code = text.charCodeAt(i);
@@ -243,13 +243,19 @@ function keyBit(text: string, from: number, to: number, keys: GuardedKeys): numb
   if (candidates !== undefined) {
     for (let i = 0; i < candidates.length; i++) {
       const { name, bit } = candidates[i] as { name: string; bit: number };
-      if (text.startsWith(name, from)) return bit;
+      if (standsAt(text, from, name)) return bit;
     }
   } else if (isPlainKey(text, from, to)) return 0;
   const name = text.slice(from, to);
   const folded = keys.byFold.get(fold(name));
   if (folded === undefined) return 0;
   throw new GatewayError("invalid_request", { detail: `member "${name}" must be spelt "${folded}"` });
+}
+
+/** `startsWith` for short names, without the call into the runtime. */
+function standsAt(text: string, from: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) if (text.charCodeAt(from + i) !== name.charCodeAt(i)) return false;
+  return true;
 }
 
 function refuseDuplicate(name: string): never {
