@@ -284,3 +284,17 @@ test("clashes are reported once, not at each rebuild", async () => {
   names(gateway);
   expect(clashes()).toBe(1);
 });
+
+describe("a server that connects for the first time", () => {
+  test("is waited for at its own endpoint until it answers, and never at a merged one", async () => {
+    await using gateway = new InProcessGateway([{ name: "slow" }, { name: "known", offer }]);
+    const endpointOf = (name: string) => sampleEndpoint(gateway.upstream(name).server);
+    const waiting = gateway.gateway.connecting(endpointOf("slow"));
+    expect(waiting).toBeInstanceOf(Promise);
+    expect(gateway.gateway.connecting(endpointOf("known"))).toBeUndefined();
+    expect(gateway.gateway.connecting(sampleEndpoint())).toBeUndefined();
+    gateway.upstream("slow").change(offer);
+    await waiting;
+    expect(gateway.gateway.connecting(endpointOf("slow"))).toBeUndefined();
+  });
+});

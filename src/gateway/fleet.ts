@@ -20,6 +20,9 @@ export interface CatalogChange {
 /** A catalog nobody asks for in the meantime is rebuilt this late after a change. */
 const REBUILD_DELAY_MS = 50;
 
+/** A server that connects for the first time is waited for this long from its start; then its clients learn that it is not there. */
+const FIRST_ANSWER_MS = 5_000;
+
 interface Member {
   server: ServerDefinition;
   readonly upstream: Upstream;
@@ -27,6 +30,8 @@ interface Member {
   /** What the server offered over its former connection, until it answers over this one. */
   readonly formerLists: UpstreamLists | undefined;
   readonly stopListening: () => void;
+  /** Resolves once it answered or failed, or after `FIRST_ANSWER_MS`. */
+  readonly settled: Promise<void>;
 }
 
 /**
@@ -106,6 +111,14 @@ export class Fleet {
     return this.#members.get(serverId)?.upstream;
   }
 
+  /** Set while nothing is known of a server that is connecting: an empty list or "unknown tool" now would be a lie a moment later. */
+  connecting(serverId: string): Promise<void> | undefined {
+    const member = this.#members.get(serverId);
+    if (member === undefined || member.part !== undefined || member.formerLists !== undefined)
+      return undefined;
+    return isUndecided(member.upstream) ? member.settled : undefined;
+  }
+
   onChange(listener: (change: CatalogChange) => void): () => void {
     this.#changeListeners.add(listener);
     return () => this.#changeListeners.delete(listener);
@@ -126,7 +139,8 @@ export class Fleet {
     const upstream = this.#factory(server);
     const stopListening = upstream.onEvent((event) => this.#onEvent(server.id, event));
     const formerLists = former?.upstream.lists ?? former?.formerLists;
-    this.#members.set(server.id, { server, upstream, part: undefined, formerLists, stopListening });
+    const settled = firstAnswer(upstream);
+    this.#members.set(server.id, { server, upstream, part: undefined, formerLists, stopListening, settled });
     upstream.start();
   }
 
@@ -213,6 +227,25 @@ export class Fleet {
       this.#log.warn({ namespace: namespace.slug, ...clash }, "name clash in the merged list");
     }
   }
+}
+
+function isUndecided(upstream: Upstream): boolean {
+  return upstream.lists === undefined && upstream.state.status === "connecting";
+}
+
+function firstAnswer(upstream: Upstream): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      clearTimeout(timer);
+      stop();
+      resolve();
+    };
+    const timer = setTimeout(settle, FIRST_ANSWER_MS);
+    timer.unref();
+    const stop = upstream.onEvent(() => {
+      if (!isUndecided(upstream)) settle();
+    });
+  });
 }
 
 function* namespacesOf(snapshot: Snapshot): Iterable<NamespaceSnapshot> {

@@ -50,6 +50,10 @@ export class Gateway implements Relay {
     return this.#run(exchange);
   }
 
+  connecting({ server }: Endpoint): Promise<void> | undefined {
+    return server === undefined ? undefined : this.#deps.fleet.connecting(server.id);
+  }
+
   describe(endpoint: Endpoint, principal: Principal): EndpointDescription {
     const { fleet, permissions, serverInfo } = this.#deps;
     const catalog = fleet.catalog(endpoint.namespaceId) ?? EMPTY;

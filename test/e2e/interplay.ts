@@ -92,6 +92,7 @@ export async function cancels(peer: Peer): Promise<void> {
 export async function hearsListChanges(peer: Peer): Promise<void> {
   await peer.subscribe([]);
   const before = (await peer.tools()).includes("test_dynamic_tool");
+  const hadResource = (await peer.resources()).includes("test://dynamic");
   await peer.call("test_trigger_tool_change", {});
   await eventually("told of tools", () => (peer.heard.changes.includes("tools") ? true : undefined));
   expect((await peer.tools()).includes("test_dynamic_tool")).toBe(!before);
@@ -99,6 +100,8 @@ export async function hearsListChanges(peer: Peer): Promise<void> {
   await eventually("told of prompts", () => (peer.heard.changes.includes("prompts") ? true : undefined));
   await peer.call("test_trigger_resource_change", {});
   await eventually("told of resources", () => (peer.heard.changes.includes("resources") ? true : undefined));
+  const listed = (await peer.resources()).includes("test://dynamic");
+  expect(listed).toBe(!hadResource);
 }
 
 export async function hearsResourceUpdates(peer: Peer): Promise<void> {

@@ -126,6 +126,8 @@ describe("two hundred clients with colliding ids, one hundred thousand calls", (
       name,
       type: "streamable-http" as const,
       connection: { url: upstream.url, timeout: "30s" },
+      // Each client has two calls under way; by default the gateway refuses the 101st.
+      max_concurrency: 2 * CLIENTS,
     }));
     start = startGateway({ servers });
     gateway = await start.catch(() => undefined);

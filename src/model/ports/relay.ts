@@ -45,6 +45,8 @@ export interface SessionSubscriber {
 export interface Relay {
   /** Runs the Call pipeline. Failures of the gateway are thrown as `GatewayError`. */
   handle(exchange: Exchange): Outcome | Promise<Outcome>;
+  /** Set while the one server of an endpoint connects for the first time: resolves when it answered, failed, or took too long. */
+  connecting(endpoint: Endpoint): Promise<void> | undefined;
   describe(endpoint: Endpoint, principal: Principal): EndpointDescription;
   subscribe(subscriber: Subscriber, filter: SubscriptionFilter): Promise<Subscription>;
   attachSession(subscriber: SessionSubscriber): () => void;

@@ -52,6 +52,8 @@ async function post(deps: EndpointDeps, request: EdgeRequest): Promise<Response>
   const text = await http.text();
   if (text.length > deps.bodyBytesMax) throw new GatewayError("body_too_large", { limit: deps.bodyBytesMax });
   const { value, exact } = parseGuarded(text, deps.jsonLimits);
+  const connecting = deps.relay.connecting(request.endpoint);
+  if (connecting !== undefined) await connecting;
   if (Array.isArray(value)) return serveBatch(deps, request, value, exact);
   const message = asObject(value);
   if (message === undefined)
