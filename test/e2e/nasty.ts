@@ -106,10 +106,23 @@ async function misbehave(socket: Socket, misbehaviour: Misbehaviour, body: strin
       socket.write(head({ "content-type": "application/json" }));
       const spaces = Buffer.alloc(1024 * 1024, 0x20);
       while (!socket.destroyed) {
-        if (!socket.write(spaces)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
+        if (!socket.write(spaces)) await drained(socket);
       }
     }
   }
+}
+
+/** Resolves when the socket takes more, or is closed. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off("drain", done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.on("drain", done);
+    socket.on("close", done);
+  });
 }
 
 /** The answer a good server would give: an empty tool result under the request's own id. */
