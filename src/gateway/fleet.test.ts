@@ -287,7 +287,10 @@ test("clashes are reported once, not at each rebuild", async () => {
 
 describe("a server that connects for the first time", () => {
   test("is waited for at its own endpoint until it answers, and never at a merged one", async () => {
-    await using gateway = new InProcessGateway([{ name: "slow" }, { name: "known", offer }]);
+    await using gateway = new InProcessGateway([
+      { name: "slow", offer: undefined },
+      { name: "known", offer },
+    ]);
     const endpointOf = (name: string) => sampleEndpoint(gateway.upstream(name).server);
     const waiting = gateway.gateway.connecting(endpointOf("slow"));
     expect(waiting).toBeInstanceOf(Promise);
@@ -297,4 +300,19 @@ describe("a server that connects for the first time", () => {
     await waiting;
     expect(gateway.gateway.connecting(endpointOf("slow"))).toBeUndefined();
   });
+});
+
+test("an update from a principal's own session reaches that principal alone", async () => {
+  await using gateway = new InProcessGateway([{ name: "a", offer }]);
+  const heard: string[] = [];
+  const subscribeAs = (id: string) =>
+    gateway.gateway.subscribe(
+      { principal: samplePrincipal({ id }), endpoint: sampleEndpoint(), notify: () => heard.push(id) },
+      { resourceSubscriptions: ["x://1"] },
+    );
+  await Promise.all([subscribeAs("ada"), subscribeAs("bob")]);
+  gateway.upstream("a").updated("x://1", "bob");
+  expect(heard).toEqual(["bob"]);
+  gateway.upstream("a").updated("x://1");
+  expect(heard).toEqual(["bob", "ada", "bob"]);
 });

@@ -45,6 +45,8 @@ export class Subscriptions {
         params: event.params,
       };
       for (const listener of this.#listeners) {
+        const { principalId } = event;
+        if (principalId !== undefined && principalId !== listener.subscriber.principal.id) continue;
         if (listener.resources.get(uri)?.serverId === serverId) listener.subscriber.notify(notification);
       }
     });

@@ -76,8 +76,8 @@ export class InProcessUpstream implements Upstream {
     this.lists = listsOf(offer);
     this.emit({ kind: "lists", lists: this.lists });
   }
-  updated(uri: string): void {
-    this.emit({ kind: "resource_updated", params: { uri } });
+  updated(uri: string, principalId?: string): void {
+    this.emit({ kind: "resource_updated", params: { uri }, principalId });
   }
   emit(event: UpstreamEvent): void {
     for (const listener of this.#listeners) listener(event);

@@ -37,8 +37,12 @@ export interface UpstreamState {
 export type UpstreamEvent =
   | { readonly kind: "state"; readonly state: UpstreamState }
   | { readonly kind: "lists"; readonly lists: UpstreamLists }
-  /** `notifications/resources/updated` for a URI somebody subscribed to. */
-  | { readonly kind: "resource_updated"; readonly params: JsonObject };
+  /** `notifications/resources/updated` for a URI somebody subscribed to; of `principalId` alone where it came on a session of their own. */
+  | {
+      readonly kind: "resource_updated";
+      readonly params: JsonObject;
+      readonly principalId: string | undefined;
+    };
 
 /**
  * A listener of one client session on one upstream, for what no call carries: log messages of a private session and

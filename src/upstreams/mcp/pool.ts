@@ -45,8 +45,18 @@ export interface PoolSettings {
   readonly counters: UpstreamCounters;
   /** Opens a session that declares these capabilities. */
   readonly open: (capabilities: JsonObject, events: ConnectionEvents) => Promise<Connection>;
-  /** What is the catalog's business whatever session it came on: `list_changed`, `resources/updated`. @returns whether it was that */
-  readonly onCatalogNotification: (notification: JsonRpcNotification, own: boolean) => boolean;
+  /** Resources somebody subscribed to. */
+  readonly subscribedUris: () => Iterable<string>;
+  /**
+   * What is the catalog's business whatever session it came on: `list_changed`, `resources/updated`.
+   * @param own it came on the catalog's own session; otherwise `principalId` says whose private one it was
+   * @returns whether it was that
+   */
+  readonly onCatalogNotification: (
+    notification: JsonRpcNotification,
+    own: boolean,
+    principalId: string | undefined,
+  ) => boolean;
 }
 
 /**
@@ -121,6 +131,17 @@ export class SessionPool {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Subscribes on every private session besides the catalog's own: behind it may be a process of its own, whose resources
+   * change by themselves. What such a session refuses is the catalog's session's to report.
+   */
+  async subscribe(uri: string): Promise<void> {
+    await Promise.allSettled(this.#privateConnections().map((connection) => connection.subscribe(uri)));
+  }
+  unsubscribe(uri: string): void {
+    for (const connection of this.#privateConnections()) connection.unsubscribe(uri).catch(() => {});
+  }
+
   closeIdle(): void {
     const { clock, sessionIdleMs } = this.#settings;
     const before = clock.now() - sessionIdleMs;
@@ -173,7 +194,11 @@ export class SessionPool {
       onLost: (_loss: ConnectionLoss) => this.#forget(session),
     };
     session.opening = open(capabilities, events).then(
-      (connection) => {
+      async (connection) => {
+        if (owner.kind !== "everybody") {
+          const uris = [...this.#settings.subscribedUris()];
+          await Promise.allSettled(uris.map((uri) => connection.subscribe(uri)));
+        }
         session.connection = connection;
         session.opening = undefined;
         counters.sessionsOpened++;
@@ -194,9 +219,17 @@ export class SessionPool {
     if (this.#sessions.get(session.key) === session) this.#sessions.delete(session.key);
   }
 
+  #privateConnections(): Connection[] {
+    return [...this.#sessions.values()].flatMap((session) =>
+      session === this.#adopted || session.owner.kind === "everybody" ? [] : (session.connection ?? []),
+    );
+  }
+
   #deliver(session: PooledSession | undefined, notification: JsonRpcNotification): void {
     const own = session === undefined || session === this.#adopted;
-    if (this.#settings.onCatalogNotification(notification, own)) return;
+    const owner = session?.owner;
+    const principalId = owner === undefined || owner.kind === "everybody" ? undefined : owner.principalId;
+    if (this.#settings.onCatalogNotification(notification, own, principalId)) return;
     const listeners = this.#listenersOf(session?.owner);
     if (listeners.length === 0) this.#settings.counters.droppedMessages++;
     for (const listener of listeners) listener.notify(notification);

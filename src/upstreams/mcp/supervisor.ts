@@ -34,7 +34,7 @@ export interface SupervisorSettings {
   readonly counters: UpstreamCounters;
   readonly onState: () => void;
   readonly onLists: (lists: UpstreamLists) => void;
-  readonly onResourceUpdated: (params: JsonObject) => void;
+  readonly onResourceUpdated: (params: JsonObject, principalId: string | undefined) => void;
   /** The server answered: whatever was held against it is settled. */
   readonly onHealthy: () => void;
   readonly onPool: (pool: SessionPool) => void;
@@ -113,7 +113,7 @@ export class Supervisor {
       throw new UpstreamFailure("upstream_unreachable", { server: this.#settings.server.name });
     this.#uris.add(uri);
     try {
-      await this.main.subscribe(uri);
+      await Promise.all([this.main.subscribe(uri), this.pool?.subscribe(uri)]);
     } catch (thrown) {
       this.#uris.delete(uri);
       throw thrown;
@@ -121,7 +121,9 @@ export class Supervisor {
   }
 
   unsubscribe(uri: string): void {
-    if (this.#uris.delete(uri)) this.main?.unsubscribe(uri).catch(() => {});
+    if (!this.#uris.delete(uri)) return;
+    this.main?.unsubscribe(uri).catch(() => {});
+    this.pool?.unsubscribe(uri);
   }
 
   async close(): Promise<void> {
@@ -212,7 +214,9 @@ export class Supervisor {
         const request = { client: { capabilities, info: gatewayInfo }, events };
         return (await connector.open(request, this.#knownDialect())).connection;
       },
-      onCatalogNotification: (notification, own) => this.#catalogNotification(notification, own),
+      subscribedUris: () => this.#uris,
+      onCatalogNotification: (notification, own, principalId) =>
+        this.#catalogNotification(notification, own, principalId),
     });
     onPool(pool);
     return pool;
@@ -254,10 +258,16 @@ export class Supervisor {
     this.#scheduleCheck();
   }
 
-  /** @param own came on the catalog's own connection, which alone subscribes. */
-  #catalogNotification({ method, params }: JsonRpcNotification, own: boolean): boolean {
+  /**
+   * @param own came on the catalog's own connection.
+   * @param principalId whose private session it came on otherwise; shared ones subscribe to nothing.
+   */
+  #catalogNotification({ method, params }: JsonRpcNotification, own: boolean, principalId?: string): boolean {
     if (method === "notifications/resources/updated") {
-      if (own && params !== undefined && this.#uris.size > 0) this.#settings.onResourceUpdated(params);
+      const subscribed = own || principalId !== undefined;
+      if (subscribed && params !== undefined && this.#uris.size > 0) {
+        this.#settings.onResourceUpdated(params, own ? undefined : principalId);
+      }
       return true;
     }
     if (!/^notifications\/(?:tools|prompts|resources)\/list_changed$/.test(method)) return false;

@@ -69,7 +69,8 @@ export class McpUpstream implements Upstream {
       counters: this.counters,
       onState: () => this.#emitState(),
       onLists: (lists) => this.#emit({ kind: "lists", lists }),
-      onResourceUpdated: (params) => this.#emit({ kind: "resource_updated", params }),
+      onResourceUpdated: (params, principalId) =>
+        this.#emit({ kind: "resource_updated", params, principalId }),
       onHealthy: () => this.#recovered(),
       onPool: (pool) => {
         for (const listener of this.#sessionListeners.keys()) {
