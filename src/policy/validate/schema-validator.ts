@@ -3,6 +3,7 @@ import Ajv from "ajv";
 import Ajv2020 from "ajv/dist/2020.js";
 import { RE2JS } from "re2js";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import { CompilerPool } from "./compiler-pool.ts";
 import { isWithinCost } from "./schema-cost.ts";
 
 /** A compiled schema, or why it cannot be run. */
@@ -36,8 +37,14 @@ const options = {
   // Formats are annotations in 2020-12; asserting them would refuse what the server accepts.
   validateFormats: false,
   logger: false,
+  validateSchema: false,
   code: { regExp: linearRegExp as never },
 } as const;
+
+const compilers = {
+  draft07: new CompilerPool(() => new Ajv(options)),
+  draft2020: new CompilerPool(() => new Ajv2020(options)),
+};
 
 /**
  * Compiles a tool's `inputSchema` (JSON Schema 2020-12 by default, draft-07 where it says so). References to other documents
@@ -51,11 +58,11 @@ export function compileSchema(schema: JsonObject): Validator {
   }
   if (!isWithinCost(schema)) return { kind: "unusable", reason: "its references expand without bound" };
   try {
-    const compiler =
-      typeof dialect === "string" && DRAFT_07.test(dialect) ? new Ajv(options) : new Ajv2020(options);
-    // An $id would register the schema under a name two servers could share; validation does not need it at the root.
+    const pool =
+      typeof dialect === "string" && DRAFT_07.test(dialect) ? compilers.draft07 : compilers.draft2020;
+    // The root needs no name for validation: without one it cannot be referred to from elsewhere.
     const { $id: _id, ...rest } = schema;
-    const validate = compiler.compile(rest);
+    const validate = pool.compile(rest);
     return { kind: "ready", check: (value) => check(validate, value) };
   } catch (cause) {
     return {

@@ -5,8 +5,12 @@ import { approximate } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import type { Policy } from "../policy.ts";
 import type { Validator } from "./schema-validator.ts";
+import { ValidatorCache } from "./validator-cache.ts";
 
 type Compile = (schema: JsonObject) => Validator;
+
+/** Some 10 KiB each; past it the ones unused for longest are compiled again when they are needed. */
+const VALIDATORS_MAX = 20_000;
 
 /**
  * Checks a tool's arguments against its schema before its server sees them. A failure is a tool result with
@@ -14,7 +18,7 @@ type Compile = (schema: JsonObject) => Validator;
  * each schema is compiled once; a definition that goes away takes its validator along.
  */
 export function validatePolicy(log: Log): Policy<Exchange, Outcome> {
-  const validators = new WeakMap<JsonObject, Validator>();
+  const validators = new ValidatorCache<Validator>(VALIDATORS_MAX);
   let compile: Compile | undefined;
 
   const validatorOf = (definition: JsonObject, target: Target, ready: Compile): Validator => {
@@ -71,6 +75,12 @@ export function validatePolicy(log: Log): Policy<Exchange, Outcome> {
       return decide(compile);
     });
   };
+}
+
+/** Loads the compiler and has it compile once, so that the first call waits for neither. Takes some 100 ms. */
+export async function warmUp(): Promise<void> {
+  const { compileSchema } = await import("./schema-validator.ts");
+  compileSchema({ type: "object", properties: { a: { type: "string" } }, required: ["a"] });
 }
 
 function invalidArguments(problem: string): Outcome {
