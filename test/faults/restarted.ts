@@ -30,9 +30,13 @@ async function untilReady(child: Child, origin: string): Promise<void> {
 }
 
 /** A server counts as connected once its tools are listed; until then calls would tell of the start, not of the fault. */
-export async function untilConnected(gateway: Gateway, servers: readonly string[]): Promise<void> {
+export async function untilConnected(
+  gateway: Gateway,
+  servers: readonly string[],
+  key?: string,
+): Promise<void> {
   await eventually(`connected: ${servers.join(", ")}`, async () => {
-    const listed = await statusOf(gateway);
+    const listed = await statusOf(gateway, key);
     return servers.every((name) => listed.get(name)?.status === "ready") ? true : undefined;
   });
 }
@@ -46,8 +50,12 @@ export interface ServerStatus {
 }
 
 /** What `/mcp/status` tells an administrator, by server name. */
-export async function statusOf(gateway: Pick<Gateway, "origin">): Promise<Map<string, ServerStatus>> {
-  const answer = await fetch(`${gateway.origin}/mcp/status`);
+export async function statusOf(
+  gateway: Pick<Gateway, "origin">,
+  key?: string,
+): Promise<Map<string, ServerStatus>> {
+  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const answer = await fetch(`${gateway.origin}/mcp/status`, { headers });
   const { servers } = (await answer.json()) as { servers: ServerStatus[] };
   return new Map(servers.map((server) => [server.name, server]));
 }
