@@ -6,10 +6,14 @@ const fixed: readonly (readonly [key: string, read: (settings: Settings) => unkn
   ["role", (settings) => settings.role],
   ["master_key", (settings) => settings.secrets.masterKeys],
   ["bootstrap_key", (settings) => settings.secrets.bootstrapKey],
+  ["server.url", ({ server }) => (server.urlGiven ? server.url : undefined)],
   ["server.host", (settings) => settings.server.host],
   ["server.port", (settings) => settings.server.port],
+  ["server.allowed_hosts", (settings) => settings.server.allowedHosts],
+  ["server.trusted_proxies", (settings) => settings.server.trustedProxies],
+  ["server.shutdown.drain", (settings) => settings.server.shutdownDrainMs],
   ["server.tls", (settings) => settings.server.tls],
-  ["server.max_connections", (settings) => settings.server.connectionsMax],
+  ["auth", (settings) => settings.auth],
   ["store", (settings) => settings.store],
   ["redis.url", (settings) => settings.redisUrl],
   ["audit.durability", (settings) => settings.audit.durability],
@@ -18,8 +22,10 @@ const fixed: readonly (readonly [key: string, read: (settings: Settings) => unkn
     ({ audit }) => [audit.journalDir, audit.segmentBytesMax, audit.journalBytesMax, audit.journalRetainMs],
   ],
   ["logging.format", (settings) => settings.logging.format],
-  ["limits.headers", (settings) => settings.limits.headerBytesMax],
-  ["telemetry.listen", (settings) => settings.telemetry.listen],
+  ["limits", (settings) => settings.limits],
+  ["cors", (settings) => settings.cors],
+  ["outbound", (settings) => settings.outbound],
+  ["telemetry", (settings) => settings.telemetry],
   ["features.demo", (settings) => settings.features.demo],
 ];
 
@@ -37,7 +43,7 @@ export function applicable(
     // A first start generates its key after the settings were read; finding it in the data directory later is no change.
     .filter((key) => key !== "master_key" || current.secrets.masterKeys.length > 0);
   if (restartNeeded.length === 0) return { settings: next, restartNeeded };
-  const { server, audit } = current;
+  const { audit } = current;
   const settings: Settings = {
     ...next,
     role: current.role,
@@ -46,19 +52,14 @@ export function applicable(
     secrets: current.secrets,
     store: current.store,
     redisUrl: current.redisUrl,
-    server: {
-      ...next.server,
-      host: server.host,
-      port: server.port,
-      loopback: server.loopback,
-      tls: server.tls,
-      connectionsMax: server.connectionsMax,
-      url: next.server.urlGiven || server.urlGiven ? next.server.url : server.url,
-    },
+    server: current.server,
+    auth: current.auth,
     audit: { ...audit, content: next.audit.content, retentionMs: next.audit.retentionMs },
     logging: { ...next.logging, format: current.logging.format },
-    limits: { ...next.limits, headerBytesMax: current.limits.headerBytesMax },
-    telemetry: { ...next.telemetry, listen: current.telemetry.listen },
+    limits: current.limits,
+    cors: current.cors,
+    outbound: current.outbound,
+    telemetry: current.telemetry,
     features: { ...next.features, demo: current.features.demo },
   };
   return { settings, restartNeeded };

@@ -33,13 +33,14 @@ const server = section("Where the gateway listens and what it is called.", {
     url("https:", "http:"),
     "The URL clients use; the base of every URL the gateway hands out.",
     {
+      restart: true,
       defaultText: "http(s)://localhost:port",
     },
   ),
   host: field(host, "127.0.0.1", "Address to listen on; `0.0.0.0` for all.", restart),
   port: field(port, 8080, "Port to listen on; `0` takes a free one.", restart),
-  allowed_hosts: field(listOf(host), [], "Host names served besides that of `server.url`."),
-  trusted_proxies: field(listOf(addressRange), [], "Proxies whose `X-Forwarded-For` is believed."),
+  allowed_hosts: field(listOf(host), [], "Host names served besides that of `server.url`.", restart),
+  trusted_proxies: field(listOf(addressRange), [], "Proxies whose `X-Forwarded-For` is believed.", restart),
   tls: optionalSection("HTTPS by the gateway itself.", {
     cert: requiredField(filledText, "Path of the certificate chain (PEM).", restart),
     key: requiredField(filledText, "Path of the private key (PEM).", restart),
@@ -48,13 +49,8 @@ const server = section("Where the gateway listens and what it is called.", {
     defaultText: "true in production",
   }),
   shutdown: section("How the gateway ends.", {
-    drain: field(duration(), 25 * second, "How long calls under way may go on after SIGTERM."),
+    drain: field(duration(), 25 * second, "How long calls under way may go on after SIGTERM.", restart),
   }),
-  max_connections: optionalField(
-    count,
-    "Client connections at once; no limit of its own by default.",
-    restart,
-  ),
 });
 
 const audit = section("The record of calls and administrative acts.", {
@@ -100,21 +96,20 @@ const store = section("Where keys, servers and records are kept.", {
 });
 
 const limits = section("Bounds on what one caller or message may take.", {
-  body: field(size(KiB), 4 * MiB, "Largest request body."),
-  result: field(size(KiB), 32 * MiB, "Largest answer of a server."),
-  headers: field(size(KiB), 32 * KiB, "Largest request header block.", restart),
-  json_depth: field(integer(4, 1000), 64, "Deepest nesting of a message."),
-  json_items: field(count, 1_000_000, "Members and elements in one message."),
-  batch: field(integer(1, 10_000), 50, "Messages in one batch."),
-  request_timeout: field(duration(1), 300 * second, "Longest time a client's request may take."),
-  body_timeout: field(duration(1), 15 * second, "Longest time a request body may take to arrive."),
-  concurrent_requests: field(count, 10_000, "Requests under way at once in one process."),
-  sessions: field(count, 10_000, "Sessions of older clients at once."),
-  sessions_per_principal: field(count, 100, "The same for one credential."),
-  session_idle: field(duration(1), 30 * 60 * second, "An unused session ends after this."),
-  streams: field(count, 10_000, "Open streams at once in one process."),
-  streams_per_principal: field(count, 100, "The same for one credential."),
-  failed_auth_per_minute: field(count, 20, "Failed attempts from one address before it must wait."),
+  body: field(size(KiB), 4 * MiB, "Largest request body.", restart),
+  result: field(size(KiB), 32 * MiB, "Largest answer of a server.", restart),
+  json_depth: field(integer(4, 1000), 64, "Deepest nesting of a message.", restart),
+  json_items: field(count, 1_000_000, "Members and elements in one message.", restart),
+  batch: field(integer(1, 10_000), 50, "Messages in one batch.", restart),
+  request_timeout: field(duration(1), 300 * second, "Longest time a client's request may take.", restart),
+  body_timeout: field(duration(1), 15 * second, "Longest time a request body may take to arrive.", restart),
+  concurrent_requests: field(count, 10_000, "Requests under way at once in one process.", restart),
+  sessions: field(count, 10_000, "Sessions of older clients at once.", restart),
+  sessions_per_principal: field(count, 100, "The same for one credential.", restart),
+  session_idle: field(duration(1), 30 * 60 * second, "An unused session ends after this.", restart),
+  streams: field(count, 10_000, "Open streams at once in one process.", restart),
+  streams_per_principal: field(count, 100, "The same for one credential.", restart),
+  failed_auth_per_minute: field(count, 20, "Failed attempts from one address before it must wait.", restart),
 });
 
 /** The configuration file, in its own spelling. Unknown keys are errors. */
@@ -154,8 +149,9 @@ export const fileSchema = section("", {
           oneOf<Role>("admin", "user", "viewer", "api_user"),
           "user",
           "The role such a caller has.",
+          restart,
         ),
-        namespace: field(slug, "default", "The namespace such a caller sees."),
+        namespace: field(slug, "default", "The namespace such a caller sees.", restart),
       },
     ),
   }),
@@ -173,14 +169,15 @@ export const fileSchema = section("", {
   }),
   limits,
   cors: section("Which web pages may call the gateway.", {
-    allowed_origins: field(listOf(origin), [], "Origins allowed besides that of `server.url`."),
-    max_age: field(duration(), 600 * second, "How long a browser may keep a preflight answer."),
+    allowed_origins: field(listOf(origin), [], "Origins allowed besides that of `server.url`.", restart),
+    max_age: field(duration(), 600 * second, "How long a browser may keep a preflight answer.", restart),
   }),
   outbound: section("Which addresses the gateway may connect to besides public ones.", {
     allow: optionalField(
       listOf(outboundTarget),
       "Exemptions: addresses, ranges, host names, `loopback`, `private`.",
       {
+        restart: true,
         defaultText: "loopback in development, else none",
       },
     ),
@@ -189,16 +186,21 @@ export const fileSchema = section("", {
     listen: optionalField(listenAddress, "A separate address for them.", restart),
     operator_token: optionalField(filledText, "Bearer token that opens them at the main address.", {
       secret: true,
+      restart: true,
     }),
-    series_max: field(count, 10_000, "Most label combinations of one metric; the rest count as `other`."),
+    series_max: field(
+      count,
+      10_000,
+      "Most label combinations of one metric; the rest count as `overflow`.",
+      restart,
+    ),
   }),
   features: section("Parts that can be switched.", {
     demo: optionalField(boolean, "Serve the two demonstration servers.", {
       restart: true,
       defaultText: "true in development without a configuration file",
     }),
-    docs: field(boolean, true, "Serve `/docs` and `/openapi.json`."),
-    dashboard: field(boolean, true, "Serve the dashboard at `/ui/`."),
+    metrics: field(boolean, true, "Serve `/metrics`."),
   }),
 });
 

@@ -95,6 +95,7 @@ function watchConfig(
     current: options.settings,
     reload: options.reload,
     onChange: ({ settings, restartNeeded }) => {
+      log.setLevel(settings.logging.level);
       wired.apply(settings);
       if (restartNeeded.length > 0)
         log.warn({ keys: restartNeeded }, "these settings take effect at the next start");

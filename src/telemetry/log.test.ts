@@ -71,3 +71,15 @@ describe("text is for people", () => {
     expect(line).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   });
 });
+
+test("the level changes while running, for children made before it too", () => {
+  const lines: string[] = [];
+  const log = createLog({ level: "info", format: "json" }, (line) => lines.push(line));
+  const child = log.child({ part: "p" });
+  child.debug({}, "unheard");
+  log.setLevel("debug");
+  child.debug({}, "heard");
+  log.setLevel("error");
+  child.warn({}, "unheard");
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual(["heard"]);
+});

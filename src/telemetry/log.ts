@@ -1,6 +1,11 @@
 import pino from "pino";
 import type { Log } from "../model/ports/log.ts";
 
+/** The process's log; its level can change while it runs, for its children too. */
+export interface LeveledLog extends Log {
+  setLevel(level: LogSettings["level"]): void;
+}
+
 export interface LogSettings {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly format: "json" | "text";
@@ -31,11 +36,11 @@ const REDACTED = SECRET_NAMES.flatMap((name) => {
 export function createLog(
   settings: LogSettings,
   print: (line: string) => void = (line) => process.stderr.write(line),
-): Log {
+): LeveledLog {
   const write = (line: string) => print(settings.format === "json" ? line : readable(line));
   const logger = pino(
     {
-      level: settings.level,
+      level: "debug",
       base: undefined,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
@@ -44,16 +49,23 @@ export function createLog(
     },
     { write },
   );
-  return wrap(logger);
+  const gate = { rank: RANKS[settings.level] };
+  const setLevel = (level: LogSettings["level"]) => {
+    gate.rank = RANKS[level];
+  };
+  return { ...wrap(logger, gate), setLevel };
 }
 
-function wrap(logger: pino.Logger): Log {
+const RANKS = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** The gate is one for a log and its children, where pino keeps a level for each. */
+function wrap(logger: pino.Logger, gate: { readonly rank: number }): Log {
   return {
-    debug: (fields, message) => logger.debug(fields, message),
-    info: (fields, message) => logger.info(fields, message),
-    warn: (fields, message) => logger.warn(fields, message),
+    debug: (fields, message) => gate.rank <= RANKS.debug && logger.debug(fields, message),
+    info: (fields, message) => gate.rank <= RANKS.info && logger.info(fields, message),
+    warn: (fields, message) => gate.rank <= RANKS.warn && logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
-    child: (fields) => wrap(logger.child(fields)),
+    child: (fields) => wrap(logger.child(fields), gate),
   };
 }
 
