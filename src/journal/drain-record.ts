@@ -116,27 +116,29 @@ export function bodyOfRow(row: DrainedRecord): string {
 }
 
 /** The time in a UUIDv7; `otherwise` for any other id. */
-function timeInUuid(id: string, otherwise: number): number {
+export function timeInUuid(id: string, otherwise: number): number {
   if (id.charCodeAt(14) !== 0x37 || id.length !== 36) return otherwise;
   const time = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
   return Number.isNaN(time) ? otherwise : time;
 }
 
-/** Puts each outcome into its call's row where both are in the batch; order is kept. */
-export function mergeEnds(rows: readonly DrainedRecord[]): DrainedRecord[] {
-  const merged: DrainedRecord[] = [];
-  const places = new Map<string, number>();
-  for (const row of rows) {
-    if (row.row === "call" && row.end === undefined) places.set(row.id, merged.length);
+/** Rows of one batch, in order, each outcome put into its call's row where that is in the batch too. */
+export class MergedRows {
+  readonly rows: DrainedRecord[] = [];
+  readonly #places = new Map<string, number>();
+
+  add(row: DrainedRecord): void {
     if (row.row === "call_end") {
-      const place = places.get(row.id);
-      const call = place === undefined ? undefined : merged[place];
-      if (place !== undefined && call?.row === "call" && call.end === undefined) {
-        merged[place] = { ...call, end: row.end, endLink: row.link };
-        continue;
+      const place = this.#places.get(row.id);
+      const call = place === undefined ? undefined : this.rows[place];
+      if (place !== undefined && call?.row === "call") {
+        this.#places.delete(row.id);
+        this.rows[place] = { ...call, end: row.end, endLink: row.link };
+        return;
       }
+    } else if (row.row === "call" && row.end === undefined) {
+      this.#places.set(row.id, this.rows.length);
     }
-    merged.push(row);
+    this.rows.push(row);
   }
-  return merged;
 }

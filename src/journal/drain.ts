@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { type DrainedRecord, type RecordSink, RecordsRefused } from "../model/ports/record-sink.ts";
 import { chainsIn, fileBytes, linesOf, segmentsOf } from "./chain-dir.ts";
+import { CallLineReader } from "./drain-line.ts";
 import { DrainPosition, type SharedPositions } from "./drain-position.ts";
-import { mergeEnds, rowOf } from "./drain-record.ts";
+import { MergedRows, rowOf } from "./drain-record.ts";
 import { isTakenOverBy } from "./lease.ts";
 import { parseLine } from "./line.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -38,6 +39,7 @@ const patience = 5;
 export class Drain {
   readonly #options: DrainOptions;
   readonly #quarantine: Quarantine;
+  readonly #lines = new CallLineReader();
   readonly #open = new Map<string, DrainPosition>();
   #isStopping = false;
   #wake: (() => void) | undefined;
@@ -127,27 +129,29 @@ export class Drain {
     until: number,
   ): Promise<number> {
     let moved = 0;
-    let rows: DrainedRecord[] = [];
+    let batch = new MergedRows();
     let reached = position.value;
     const from = Math.max(0, position.value - segment.base);
     for (const at of linesOf(segment.path, from, until - segment.base)) {
       if (!at.complete) break;
       reached = segment.base + at.offset + at.bytes.length + 1;
       const row = this.#rowOf(chainId, segment.base + at.offset, at.bytes);
-      if (row !== undefined) rows.push(row);
-      if (rows.length < batchRecordsMax) continue;
-      if (!(await this.#deliver(mergeEnds(rows)))) return moved;
-      moved += rows.length;
-      rows = [];
+      if (row !== undefined) batch.add(row);
+      if (batch.rows.length < batchRecordsMax) continue;
+      if (!(await this.#deliver(batch.rows))) return moved;
+      moved += batch.rows.length;
+      batch = new MergedRows();
       this.#advance(chainId, position, reached);
     }
-    if (rows.length > 0 && !(await this.#deliver(mergeEnds(rows)))) return moved;
+    if (batch.rows.length > 0 && !(await this.#deliver(batch.rows))) return moved;
     if (reached > position.value) this.#advance(chainId, position, reached);
-    return moved + rows.length;
+    return moved + batch.rows.length;
   }
 
   #rowOf(chainId: string, position: number, bytes: Buffer): DrainedRecord | undefined {
     try {
+      const call = this.#lines.read(bytes.toString("utf8"));
+      if (call !== undefined) return call;
       const line = parseLine(bytes);
       if (line === undefined) throw new Error("not a record of the journal");
       return rowOf(line);
