@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { formatProblems } from "../config/problem.ts";
 import type { ServeOptions } from "../config/serve-options.ts";
 import { ConfigWatch } from "../config/watch.ts";
@@ -51,7 +52,11 @@ export async function serve(options: ServeOptions): Promise<number> {
   };
   process.on("SIGTERM", () => end("SIGTERM"));
   process.on("SIGINT", () => end("SIGINT"));
-  process.on("SIGHUP", () => void following.watch?.reloadNow());
+  const startedOnTerminal = process.stdin.isTTY === true;
+  process.on("SIGHUP", () => {
+    if (startedOnTerminal && !terminalStands()) end("SIGHUP");
+    else void following.watch?.reloadNow();
+  });
   const readyAt = performance.now();
   log.info({ url: wired.url, startupMs: Math.round(readyAt - startedAt) }, "ready");
   if (settings.mode === "development") {
@@ -70,6 +75,16 @@ export async function serve(options: ServeOptions): Promise<number> {
   const code = await ended.promise;
   log.info({ code }, "ended");
   return code;
+}
+
+/** SIGHUP asks for a reload, but is also what a closed terminal sends; then there is none to open any more. */
+function terminalStands(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Refuse new work, let calls finish, interrupt the rest, close everything. @returns false where something did not close in time */
