@@ -42,6 +42,8 @@ export class Fleet {
   readonly #factory: UpstreamFactory;
   readonly #log: Log;
   readonly #members = new Map<string, Member>();
+  /** Replaced or removed; their calls under way may end. */
+  readonly #retiring = new Set<Upstream>();
   readonly #catalogs = new Map<string, Catalog>();
   /** Namespaces whose catalog is behind its servers. */
   readonly #stale = new Map<string, NamespaceSnapshot>();
@@ -132,7 +134,8 @@ export class Fleet {
     clearTimeout(this.#rebuildTimer);
     const members = [...this.#members.values()];
     this.#members.clear();
-    await Promise.all(members.map((member) => member.upstream.close()));
+    const upstreams = [...members.map((member) => member.upstream), ...this.#retiring];
+    await Promise.all(upstreams.map((upstream) => upstream.close()));
   }
 
   #add(server: ServerDefinition, former: Member | undefined): void {
@@ -147,9 +150,14 @@ export class Fleet {
   #remove(id: string, member: Member): void {
     this.#members.delete(id);
     member.stopListening();
-    member.upstream.close().catch((cause: unknown) => {
-      this.#log.error({ server: member.server.name, err: cause }, "server did not close in order");
-    });
+    const { upstream, server } = member;
+    this.#retiring.add(upstream);
+    upstream
+      .close(server.timeoutMs)
+      .catch((cause: unknown) => {
+        this.#log.error({ server: server.name, err: cause }, "server did not close in order");
+      })
+      .finally(() => this.#retiring.delete(upstream));
   }
 
   #onEvent(serverId: string, event: UpstreamEvent): void {

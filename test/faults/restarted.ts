@@ -54,7 +54,7 @@ export async function statusOf(
   gateway: Pick<Gateway, "origin">,
   key?: string,
 ): Promise<Map<string, ServerStatus>> {
-  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
   const answer = await fetch(`${gateway.origin}/mcp/status`, { headers });
   const { servers } = (await answer.json()) as { servers: ServerStatus[] };
   return new Map(servers.map((server) => [server.name, server]));

@@ -72,8 +72,11 @@ export interface Upstream {
   subscribeResource(uri: string): Promise<() => void>;
   listen(listener: SessionListener): () => void;
   onEvent(listener: (event: UpstreamEvent) => void): () => void;
-  /** Ends sessions and children; calls under way end with `upstream_lost`. */
-  close(): Promise<void>;
+  /**
+   * Ends sessions and children. Calls under way, and those just being sent, get `graceMs` to end (default 0); what is left
+   * then ends with `upstream_lost`. Calling it again without grace cuts the grace short.
+   */
+  close(graceMs?: number): Promise<void>;
 }
 
 export type UpstreamFactory = (server: ServerDefinition) => Upstream;

@@ -23,6 +23,7 @@ export interface McpUpstreamDeps extends ConnectorDeps {
   readonly clock: Clock;
 }
 
+const IDLE_LOOK_MS = 50;
 /** Retries stay under this share of the calls; a few are allowed before there are any calls. */
 const RETRY_SHARE = 0.2;
 const RETRY_TOKENS = 10;
@@ -158,13 +159,21 @@ export class McpUpstream implements Upstream {
     return () => this.#listeners.delete(listener);
   }
 
-  async close(): Promise<void> {
+  async close(graceMs = 0): Promise<void> {
+    if (graceMs > 0) await this.#idle(graceMs);
     if (this.#closed) return;
     this.#closed = true;
     this.#flights.cancelAll("upstream_lost");
     await this.#supervisor.close();
     this.#listeners.clear();
     this.#sessionListeners.clear();
+  }
+
+  /** Looks before it decides: a call that was routed here a moment ago may still be on its way. */
+  async #idle(graceMs: number): Promise<void> {
+    const until = performance.now() + graceMs;
+    do await Bun.sleep(IDLE_LOOK_MS);
+    while (!this.#closed && this.#flights.size > 0 && performance.now() < until);
   }
 
   /** @throws UpstreamFailure `upstream_lost`, `upstream_busy`, `upstream_circuit_open` */
