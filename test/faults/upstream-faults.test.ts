@@ -3,7 +3,7 @@ import { eventually } from "../e2e/child.ts";
 import { type Gateway, type ServerEntry, startGateway } from "../e2e/gateway.ts";
 import { type Misbehaviour, type NastyUpstream, startNasty } from "../e2e/nasty.ts";
 import { type EchoUpstream, fixtureEntry, startEcho } from "../e2e/upstreams.ts";
-import { startFickle, type Fickle, type Mood } from "./fickle.ts";
+import { type Fickle, type Mood, startFickle } from "./fickle.ts";
 import { call, codes, noncesSeen, p99, startLoad, tally } from "./load.ts";
 import { statusOf, untilConnected } from "./restarted.ts";
 
