@@ -71,7 +71,7 @@ export class LegacyCall implements UpstreamCall {
 
 /**
  * A legacy outcome in modern words: `-32002` is `-32602` (2026-07-28, server/resources), and `-32042` is a request for
- * URL elicitations that the retry answers.
+ * URL elicitations that the retry answers. A legacy client knows `-32042` itself, and when to try again: it gets it as it is.
  * @throws UpstreamFailure `client_cannot_answer` where the client knows no URL elicitation
  */
 export function canonicalOutcome(outcome: Outcome, call: UpstreamCall): Outcome {
@@ -80,7 +80,7 @@ export function canonicalOutcome(outcome: Outcome, call: UpstreamCall): Outcome 
   if (error.code === RpcCode.resourceNotFound) {
     return { ...outcome, error: { ...error, code: RpcCode.invalidParams } };
   }
-  if (error.code !== RpcCode.urlElicitationRequired) return outcome;
+  if (error.code !== RpcCode.urlElicitationRequired || call.client.era === "legacy") return outcome;
   const elicitations = isObject(error.data) ? error.data.elicitations : undefined;
   const inputRequests: JsonObject = {};
   for (const item of Array.isArray(elicitations) ? elicitations : []) {

@@ -133,6 +133,10 @@ describe("a session", () => {
       },
     });
     expect(await codeOf(upstream.call(makeCall("tools/call", { name: "x" })))).toBe("client_cannot_answer");
+    const older = { ...client, era: "legacy" as const };
+    expect(await upstream.call(makeCall("tools/call", { name: "x" }, { client: older }))).toMatchObject({
+      error: { code: -32042, data: { elicitations } },
+    });
     const inputResponses = { e1: { action: "accept" } };
     await upstream.call(makeCall("tools/call", { name: "x", arguments: {}, inputResponses }, { client }));
     expect(calls(peer.seen).at(-1)?.params).toEqual({ name: "x", arguments: {} });
