@@ -13,6 +13,8 @@ const CACHED_LISTS_MAX = 512;
 /** Of all cached pages together; past it the oldest lists go. */
 const CACHED_CHARS_MAX = 64 * 1_048_576;
 
+const encoder = new TextEncoder();
+
 interface VisibleList {
   readonly catalog: Catalog;
   readonly entries: readonly CatalogEntry[];
@@ -23,6 +25,7 @@ interface VisibleList {
 }
 interface Page {
   readonly itemsJson: string;
+  readonly itemsBytes: Uint8Array;
   /** Index of the next page's first entry; undefined on the last page. */
   readonly nextAt: number | undefined;
 }
@@ -70,6 +73,7 @@ export class Listing {
       kind: "list",
       key,
       itemsJson: page.itemsJson,
+      itemsBytes: page.itemsBytes,
       nextCursor: page.nextAt === undefined ? undefined : this.#seal(list, key, page.nextAt, bare),
       ttlMs: ttlMs(catalog, endpoint),
       cacheScope: "private",
@@ -169,7 +173,12 @@ function compilePage(entries: readonly CatalogEntry[], from: number, bare: boole
     chars += json.length;
     items.push(json);
   }
-  return { itemsJson: items.join(","), nextAt: at < entries.length ? at : undefined };
+  const itemsJson = items.join(",");
+  return {
+    itemsJson,
+    itemsBytes: encoder.encode(itemsJson),
+    nextAt: at < entries.length ? at : undefined,
+  };
 }
 
 /** How long a client may keep a list: until we would read it again ourselves (2026-07-28, caching). */

@@ -42,6 +42,8 @@ export interface ListOutcome {
   readonly key: "tools" | "resources" | "resourceTemplates" | "prompts";
   /** The items joined by commas, without brackets. */
   readonly itemsJson: string;
+  /** The same in UTF-8 where it is kept, so that an answer is a copy. */
+  readonly itemsBytes?: Uint8Array | undefined;
   readonly nextCursor: string | undefined;
   readonly ttlMs: number;
   readonly cacheScope: "public" | "private";

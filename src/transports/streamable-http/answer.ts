@@ -6,10 +6,12 @@ import { idText, type JsonRpcErrorBody, type RequestId } from "../../protocol/js
 import { stripModern } from "../../protocol/legacy/codec.ts";
 import { completeError, completeResult, statusOfError } from "../../protocol/modern/codec.ts";
 
-/** An answer ready to be sent: HTTP status (where none has been sent yet) and JSON-RPC text. */
+const encoder = new TextEncoder();
+
+/** An answer ready to be sent: HTTP status (where none has been sent yet) and JSON-RPC text, long ones in UTF-8. */
 export interface Answer {
   readonly status: number;
-  readonly text: string;
+  readonly text: string | Uint8Array<ArrayBuffer>;
 }
 
 export function modernAnswer(
@@ -53,16 +55,32 @@ function errorText(id: RequestId | undefined, error: JsonRpcErrorBody, exact: bo
   return `{"jsonrpc":"2.0",${idMember}"error":${stringify(error as unknown as JsonValue, exact)}}`;
 }
 
-function modernList(id: RequestId, list: ListOutcome, serverInfo: JsonObject): string {
+function modernList(id: RequestId, list: ListOutcome, serverInfo: JsonObject): Answer["text"] {
   const meta = JSON.stringify({ "io.modelcontextprotocol/serverInfo": serverInfo });
-  return (
-    `{"jsonrpc":"2.0","id":${idText(id)},"result":{"${list.key}":[${list.itemsJson}]${cursorMember(list)},` +
-    `"ttlMs":${list.ttlMs},"cacheScope":"${list.cacheScope}","resultType":"complete","_meta":${meta}}}`
+  return listText(
+    id,
+    list,
+    `,"ttlMs":${list.ttlMs},"cacheScope":"${list.cacheScope}","resultType":"complete","_meta":${meta}`,
   );
 }
 
-function legacyList(id: RequestId, list: ListOutcome): string {
-  return `{"jsonrpc":"2.0","id":${idText(id)},"result":{"${list.key}":[${list.itemsJson}]${cursorMember(list)}}}`;
+function legacyList(id: RequestId, list: ListOutcome): Answer["text"] {
+  return listText(id, list, "");
+}
+
+/** A page is up to a mebibyte that many callers read: its bytes are copied, not made again. */
+function listText(id: RequestId, list: ListOutcome, members: string): Answer["text"] {
+  const head = `{"jsonrpc":"2.0","id":${idText(id)},"result":{"${list.key}":[`;
+  const tail = `]${cursorMember(list)}${members}}}`;
+  const items = list.itemsBytes;
+  if (items === undefined) return head + list.itemsJson + tail;
+  const before = encoder.encode(head);
+  const after = encoder.encode(tail);
+  const bytes = new Uint8Array(before.length + items.length + after.length);
+  bytes.set(before);
+  bytes.set(items, before.length);
+  bytes.set(after, before.length + items.length);
+  return bytes;
 }
 
 function cursorMember(list: ListOutcome): string {

@@ -59,12 +59,12 @@ export class PostReply implements Waiter {
   }
 
   /** The end: `body` is the whole JSON-RPC answer. */
-  finish(status: number, body: string): void {
+  finish(status: number, body: string | Uint8Array<ArrayBuffer>): void {
     if (this.#done) return;
     this.#done = true;
     this.#init.waiting.leave(this);
     if (this.#stream !== undefined) {
-      this.#stream.write(body);
+      this.#stream.write(typeof body === "string" ? body : new TextDecoder().decode(body));
       this.#stream.close();
       return;
     }
