@@ -39,6 +39,8 @@ const args = [
   "--minify-syntax",
   "--minify-whitespace",
   "--sourcemap",
+  // Threads are found beside the program, whatever folder their source is in.
+  "--entry-naming=[name].[ext]",
   "--outfile",
   output,
 ];

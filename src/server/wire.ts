@@ -29,6 +29,7 @@ import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
 import { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { compose } from "../policy/compose.ts";
 import { OriginRule } from "../policy/origin/origin.ts";
+import { warmUp } from "../policy/validate/validate.ts";
 import { openStore } from "../storage/open.ts";
 import { createSealer } from "../storage/sealing.ts";
 import { CallCounters } from "../telemetry/call-counters.ts";
@@ -115,6 +116,8 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     ledger,
     clock: systemClock,
     sessionsMax: settings.limits.sessionsMax,
+    sessionsPerPrincipalMax: settings.limits.sessionsPerPrincipalMax,
+    sessionIdleMs: settings.limits.sessionIdleMs,
   });
   const waiting = new WaitingRoom();
   const listener = new Listener();
@@ -145,6 +148,8 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     serverInfo,
     log,
     streamsMax: settings.limits.streamsMax,
+    streamsPerPrincipalMax: settings.limits.streamsPerPrincipalMax,
+    batchMax: settings.limits.batchMax,
     sessions,
     jsonLimits: { depthMax: settings.limits.jsonDepthMax, itemsMax: settings.limits.jsonItemsMax },
     bodyBytesMax: settings.limits.bodyBytesMax,
@@ -208,6 +213,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     status: () => ({ version, pid: process.pid }),
   });
   started = true;
+  warmUp().catch((cause: unknown) => log.warn({ err: cause }, "schemas cannot be compiled"));
   return {
     url: settings.server.urlGiven ? settings.server.url : `http://${settings.server.host}:${port}`,
     version,
