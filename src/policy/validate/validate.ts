@@ -77,12 +77,6 @@ export function validatePolicy(log: Log): Policy<Exchange, Outcome> {
   };
 }
 
-/** Loads the compiler and has it compile once, so that the first call waits for neither. Takes some 100 ms. */
-export async function warmUp(): Promise<void> {
-  const { compileSchema } = await import("./schema-validator.ts");
-  compileSchema({ type: "object", properties: { a: { type: "string" } }, required: ["a"] });
-}
-
 function invalidArguments(problem: string): Outcome {
   const text = `Invalid arguments: ${problem}. Correct the arguments and call the tool again.`;
   return { kind: "result", result: { content: [{ type: "text", text }], isError: true }, exact: false };
