@@ -52,7 +52,7 @@ describe("mistakes are named with file, line, column and fix", () => {
     [
       "an unknown key",
       "server:\n  hosst: 127.0.0.1\n",
-      "gateway.yaml:2:3: server.hosst: found an unknown key, expected a setting of this section. Fix: did you mean host?",
+      "gateway.yaml:2:3: server.hosst: found an unknown key, expected one of url, host, port, allowed_hosts, trusted_proxies, tls, require_https, shutdown. Fix: did you mean host?",
     ],
     [
       "a key of another section",
@@ -241,13 +241,13 @@ describe("values", () => {
   test("variables are read as what the key wants", async () => {
     const yaml = [
       'server: {port: "${PORT}", allowed_hosts: "${HOSTS}"}',
-      'features: {docs: "${DOCS:-no}"}',
+      'features: {metrics: "${DOCS:-no}"}',
       'limits: {body: "${BODY}"}',
     ].join("\n");
     const environment = { PORT: "9000", HOSTS: "a.test, b.test", BODY: "1MiB" };
     const settings = await settingsOf(yaml, { environment });
     expect(settings.server).toMatchObject({ port: 9000, allowedHosts: ["a.test", "b.test"] });
-    expect(settings.features.docs).toBe(false);
+    expect(settings.features.metrics).toBe(false);
     expect(settings.limits.bodyBytesMax).toBe(1_048_576);
   });
 

@@ -40,7 +40,7 @@ export interface Settings {
     readonly operatorToken: string | undefined;
     readonly seriesMax: number;
   };
-  readonly features: { readonly demo: boolean; readonly docs: boolean; readonly dashboard: boolean };
+  readonly features: { readonly demo: boolean; readonly metrics: boolean };
 }
 
 export interface SecretSettings {
@@ -63,7 +63,6 @@ export interface ListenerSettings {
   readonly trustedProxies: readonly string[];
   readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined;
   readonly shutdownDrainMs: number;
-  readonly connectionsMax: number | undefined;
 }
 
 /** A server as configured, before it has ids; see `ServerDefinition` for what each means. */
@@ -109,7 +108,6 @@ export interface AuditSettings {
 export interface LimitSettings {
   readonly bodyBytesMax: number;
   readonly resultBytesMax: number;
-  readonly headerBytesMax: number;
   readonly jsonDepthMax: number;
   readonly jsonItemsMax: number;
   readonly batchMax: number;

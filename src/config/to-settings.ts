@@ -74,7 +74,6 @@ function listenerSettings(file: FileSettings["server"], path: (text: string) => 
     trustedProxies: file.trusted_proxies,
     tls: file.tls && { certPath: path(file.tls.cert), keyPath: path(file.tls.key) },
     shutdownDrainMs: file.shutdown.drain,
-    connectionsMax: file.max_connections,
   };
 }
 
@@ -150,7 +149,6 @@ function limitSettings(file: FileSettings["limits"]): LimitSettings {
   return {
     bodyBytesMax: file.body,
     resultBytesMax: file.result,
-    headerBytesMax: file.headers,
     jsonDepthMax: file.json_depth,
     jsonItemsMax: file.json_items,
     batchMax: file.batch,

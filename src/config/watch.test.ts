@@ -177,7 +177,7 @@ test("what needs a restart is named, keeps its value, and the rest is applied", 
   const path = join(folder, "g.yaml");
   writeFileSync(path, yaml("info"));
   const { changes, watch } = await follow(path);
-  writeFileSync(path, `${yaml("debug", 9999)}data_dir: elsewhere\nfeatures: {docs: false}\n`);
+  writeFileSync(path, `${yaml("debug", 9999)}data_dir: elsewhere\nfeatures: {metrics: false}\n`);
   await watch.reloadNow();
   expect(changes).toHaveLength(1);
   expect(changes[0]?.restartNeeded).toEqual(["data_dir", "server.port", "store", "audit.journal"]);
@@ -186,7 +186,7 @@ test("what needs a restart is named, keeps its value, and the rest is applied", 
     server: { port: 8080, url: "http://localhost:8080" },
     store: { path: join(folder, "data/gateway.db") },
     logging: { level: "debug" },
-    features: { docs: false },
+    features: { metrics: false },
   });
 });
 
