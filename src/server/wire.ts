@@ -29,7 +29,6 @@ import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
 import { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { compose } from "../policy/compose.ts";
 import { OriginRule } from "../policy/origin/origin.ts";
-import { warmUp } from "../policy/validate/validate.ts";
 import { openStore } from "../storage/open.ts";
 import { createSealer } from "../storage/sealing.ts";
 import { CallCounters } from "../telemetry/call-counters.ts";
@@ -213,7 +212,6 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     status: () => ({ version, pid: process.pid }),
   });
   started = true;
-  warmUp().catch((cause: unknown) => log.warn({ err: cause }, "schemas cannot be compiled"));
   return {
     url: settings.server.urlGiven ? settings.server.url : `http://${settings.server.host}:${port}`,
     version,
