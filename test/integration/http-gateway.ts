@@ -92,6 +92,8 @@ export class HttpGateway {
       serverInfo: { name: "mcp-gateway", version: "1.0.0" },
       log,
       streamsMax: options.streamsMax ?? 100,
+      streamsPerPrincipalMax: 100,
+      batchMax: 50,
       sessions: this.sessions,
       jsonLimits: { depthMax: 64, itemsMax: 100_000 },
       bodyBytesMax: BODY_BYTES_MAX,

@@ -16,6 +16,8 @@ export interface EdgeDeps {
   readonly log: Log;
   /** Open streams this process holds at most. */
   readonly streamsMax: number;
+  /** The same for one principal. */
+  readonly streamsPerPrincipalMax: number;
 }
 
 /** One HTTP request at one endpoint, past the door. */

@@ -14,12 +14,11 @@ import { refuse, serveModern } from "./modern.ts";
 import { jsonHeaders } from "./post-reply.ts";
 import { parseEventId } from "./session-stream.ts";
 
-/** Messages in one 2025-03-26 batch. */
-const BATCH_MAX = 50;
-
 export interface EndpointDeps extends LegacyEdgeDeps {
   readonly jsonLimits: JsonLimits;
   readonly bodyBytesMax: number;
+  /** Messages in one 2025-03-26 batch. */
+  readonly batchMax: number;
 }
 
 /**
@@ -107,8 +106,8 @@ async function serveBatch(
   if (request.arrival.request.headers.get("mcp-session-id") === null) throw new GatewayError("batch_refused");
   const session = await sessionOf(deps, request);
   if (session.identity.revision !== "2025-03-26") throw new GatewayError("batch_refused");
-  if (messages.length === 0 || messages.length > BATCH_MAX) {
-    throw new GatewayError("invalid_request", { detail: `a batch holds 1 to ${BATCH_MAX} messages` });
+  if (messages.length === 0 || messages.length > deps.batchMax) {
+    throw new GatewayError("invalid_request", { detail: `a batch holds 1 to ${deps.batchMax} messages` });
   }
   const quiet: EdgeRequest = { ...request, streams: false };
   const answers = await Promise.all(

@@ -14,7 +14,6 @@ import { LegacySession, type SessionIdentity } from "./legacy-session.ts";
 const PURPOSE = "legacy-session";
 /** Longest sealed id, so that it fits any proxy's header limits. */
 const SESSION_ID_CHARS_MAX = 1_024;
-const IDLE_LIFE_MS = 24 * 3_600_000;
 const SWEEP_MS = 60_000;
 
 /**
@@ -28,6 +27,8 @@ export class LegacySessions {
   readonly #ledger: SessionLedger;
   readonly #clock: Clock;
   readonly #sessionsMax: number;
+  readonly #sessionsPerPrincipalMax: number;
+  readonly #sessionIdleMs: number;
   readonly #sweeper: ReturnType<typeof setInterval>;
 
   constructor(deps: {
@@ -36,12 +37,17 @@ export class LegacySessions {
     readonly ledger: SessionLedger;
     readonly clock: Clock;
     readonly sessionsMax: number;
+    readonly sessionsPerPrincipalMax: number;
+    /** Milliseconds after which an unused session ends. */
+    readonly sessionIdleMs: number;
   }) {
     this.#relay = deps.relay;
     this.#sealer = deps.sealer;
     this.#ledger = deps.ledger;
     this.#clock = deps.clock;
     this.#sessionsMax = deps.sessionsMax;
+    this.#sessionsPerPrincipalMax = deps.sessionsPerPrincipalMax;
+    this.#sessionIdleMs = deps.sessionIdleMs;
     this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
     this.#sweeper.unref();
   }
@@ -57,7 +63,7 @@ export class LegacySessions {
     revision: LegacyRevision,
     params: JsonObject,
   ): { readonly sealedId: string; readonly session: LegacySession } {
-    this.#makeRoom();
+    this.#makeRoom(principal.id);
     const info = asObject(params.clientInfo);
     let identity: SessionIdentity = {
       id: Bun.randomUUIDv7(),
@@ -125,18 +131,24 @@ export class LegacySessions {
       throw new GatewayError("session_unknown");
     const held = this.#sessions.get(identity.id);
     if (held !== undefined) return held;
-    this.#makeRoom();
+    this.#makeRoom(principal.id);
     const session = new LegacySession(identity, principal, endpoint, this.#relay, this.#clock.now());
     this.#sessions.set(identity.id, session);
     return session;
   }
 
   /** Forgetting an idle session loses nothing: its id brings it back. */
-  #makeRoom(): void {
-    if (this.#sessions.size < this.#sessionsMax) return;
-    for (const [id, session] of this.#sessions) {
+  #makeRoom(principalId: string): void {
+    if (this.#sessions.size < Math.min(this.#sessionsMax, this.#sessionsPerPrincipalMax)) return;
+    const own = [...this.#sessions.values()].filter((one) => one.identity.principalId === principalId);
+    if (own.length >= this.#sessionsPerPrincipalMax) this.#forgetIdle(own);
+    else if (this.#sessions.size >= this.#sessionsMax) this.#forgetIdle(this.#sessions.values());
+  }
+
+  #forgetIdle(candidates: Iterable<LegacySession>): void {
+    for (const session of candidates) {
       if (!session.idle) continue;
-      this.#sessions.delete(id);
+      this.#sessions.delete(session.identity.id);
       return;
     }
     throw new GatewayError("overloaded");
@@ -144,7 +156,7 @@ export class LegacySessions {
 
   /** Once a minute: a sign of life on open streams, and an end to what nobody uses any more. */
   sweep(): void {
-    const oldest = this.#clock.now() - IDLE_LIFE_MS;
+    const oldest = this.#clock.now() - this.#sessionIdleMs;
     for (const session of this.#sessions.values()) {
       session.sweep();
       if (session.attended || session.lastActiveAt >= oldest) continue;

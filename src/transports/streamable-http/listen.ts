@@ -17,10 +17,17 @@ const open = new Set<ListenStream>();
 /** `subscriptions/listen` (2026-07-28): one long stream, acknowledged first, ended by a result. */
 export async function listen(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest): Promise<Response> {
   if (!request.streams) throw new GatewayError("not_acceptable", { expected: "text/event-stream" });
-  if (open.size >= deps.streamsMax) throw new GatewayError("overloaded");
+  if (open.size >= deps.streamsMax || isAtLimit(deps, request)) throw new GatewayError("overloaded");
   const stream = new ListenStream(deps, request, read);
   await stream.start(readFilter(read.params));
   return new Response(stream.events.body, { headers: { ...EVENT_STREAM_HEADERS, ...request.headers } });
+}
+
+function isAtLimit(deps: EdgeDeps, request: EdgeRequest): boolean {
+  if (open.size < deps.streamsPerPrincipalMax) return false;
+  let own = 0;
+  for (const stream of open) if (stream.principalId === request.principal.id) own++;
+  return own >= deps.streamsPerPrincipalMax;
 }
 
 /** Ends every listen stream in order: the closing result first, then the connection. */
@@ -89,6 +96,10 @@ class ListenStream implements Waiter {
     this.#forward({ method: "notifications/subscriptions/acknowledged", params: { notifications } });
     for (const notification of this.#early) this.#forward(notification);
     if (!this.events.open) this.#release();
+  }
+
+  get principalId(): string {
+    return this.#request.principal.id;
   }
 
   attend(): void {}
