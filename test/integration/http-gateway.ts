@@ -68,6 +68,8 @@ export class HttpGateway {
       ledger: this.ledger,
       clock,
       sessionsMax: options.sessionsMax ?? 1_000,
+      sessionsPerPrincipalMax: options.sessionsMax ?? 1_000,
+      sessionIdleMs: 24 * 3_600_000,
     });
     const principals: Readonly<Record<string, Principal>> = {
       [ALICE]: samplePrincipal({ id: "key:alice" }),
