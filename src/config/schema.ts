@@ -105,10 +105,10 @@ const limits = section("Bounds on what one caller or message may take.", {
   body_timeout: field(duration(1), 15 * second, "Longest time a request body may take to arrive.", restart),
   concurrent_requests: field(count, 10_000, "Requests under way at once in one process.", restart),
   sessions: field(count, 10_000, "Sessions of older clients at once.", restart),
-  sessions_per_principal: field(count, 100, "The same for one credential.", restart),
+  sessions_per_principal: field(count, 1_000, "The same for one credential.", restart),
   session_idle: field(duration(1), 30 * 60 * second, "An unused session ends after this.", restart),
   streams: field(count, 10_000, "Open streams at once in one process.", restart),
-  streams_per_principal: field(count, 100, "The same for one credential.", restart),
+  streams_per_principal: field(count, 1_000, "The same for one credential.", restart),
   failed_auth_per_minute: field(count, 20, "Failed attempts from one address before it must wait.", restart),
 });
 
