@@ -2,9 +2,9 @@ export type Role = "admin" | "user" | "viewer" | "api_user";
 
 /** Who is calling: derived from the credential alone, never from a URL, a body or a header of an untrusted peer. */
 export interface Principal {
-  /** Stable across restarts: `key:<uuid>` or `anonymous`. */
+  /** Stable across restarts: `user:<uuid>`, `key:<uuid>`, `client:<uuid>` (app-to-app) or `anonymous`. */
   readonly id: string;
-  readonly kind: "api_key" | "anonymous" | "system";
+  readonly kind: "api_key" | "user" | "client" | "anonymous" | "system";
   /** For logs and records: the key's display prefix or name. Never a secret. */
   readonly name: string;
   readonly organizationId: string;
@@ -16,6 +16,14 @@ export interface Principal {
   readonly platformAdmin: boolean;
   /** Patterns over `server:tool` identities, relative to the namespace; empty permits nothing. */
   readonly permissions: readonly string[];
+  /** The user behind the credential, where there is one. */
+  readonly userId?: string | undefined;
+  /** The key the credential is, or was exchanged from. */
+  readonly keyId?: string | undefined;
+  /** Groups an identity provider vouches for; subjects of policies. */
+  readonly groups?: readonly string[] | undefined;
+  /** Scopes of a token; `undefined` where scopes do not govern the caller (keys, users of our own). */
+  readonly scopes?: readonly string[] | undefined;
   /** Equal for principals that may see and do the same; keys the caches of filtered lists. */
   readonly permissionKey: string;
   /** Milliseconds since the epoch. */

@@ -19,6 +19,8 @@ export function principalOf(identity: ApiKeyIdentity, now: number): Principal | 
     platformAdmin: key.platformAdmin,
     permissions: key.permissions,
     permissionKey: permissionKeyOf(key),
+    userId: key.userId ?? undefined,
+    keyId: key.id,
     ...(key.expiresAt === null ? {} : { expiresAt: key.expiresAt }),
   };
 }
