@@ -35,9 +35,9 @@ export const programs = {
 };
 
 function apt(args) {
-  // RUNLEVEL=1 keeps the packages' own services from starting; the tests start their own.
+  // To standard error: standard output is the caller's own, JSON perhaps. RUNLEVEL=1 keeps the packages' own services from starting; the tests start their own.
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
-  return spawnSync("apt-get", ["-q", ...args], { env, stdio: ["ignore", "inherit", "inherit"] }).status === 0;
+  return spawnSync("apt-get", ["-q", ...args], { env, stdio: ["ignore", 2, 2] }).status === 0;
 }
 
 /**
@@ -51,7 +51,7 @@ export function ensurePrograms(names) {
   if (missing.length === 0) return missing;
   if (process.getuid?.() !== 0 || onPath("apt-get") === undefined) return missing;
   const packages = missing.map((name) => programs[name].package);
-  console.log(`Installing Debian's ${packages.join(", ")}`);
+  console.error(`Installing Debian's ${packages.join(", ")}`);
   const install = ["install", "-y", "--no-install-recommends", ...packages];
   if (!apt(install)) {
     apt(["update"]);
