@@ -124,6 +124,7 @@ export class Front {
       endpoint,
       headers,
       streams: takesStreams(request),
+      forwarded: false,
     });
   }
 

@@ -25,6 +25,7 @@ import type { OperatedStore } from "../model/ports/store.ts";
 import type { Principal } from "../model/principal.ts";
 import { Http1Client } from "../net/http1-client.ts";
 import { OutboundGuard } from "../net/outbound-guard.ts";
+import { alone } from "../peers/alone.ts";
 import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
 import { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { compose } from "../policy/compose.ts";
@@ -108,9 +109,11 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     onCredentialsChanged: () => apiKeys.invalidate("all"),
     onCredentialsConfirmed: (at) => apiKeys.confirmed(at),
   });
+  const peers = alone(sealer);
   const ledger = new StoreSessionLedger(store, log);
   const sessions = new LegacySessions({
     relay: gateway,
+    peers,
     sealer,
     ledger,
     clock: systemClock,
@@ -142,6 +145,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   });
   const endpointDeps = {
     relay: gateway,
+    peers,
     waiting,
     socket: listener.socket,
     serverInfo,

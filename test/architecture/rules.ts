@@ -29,7 +29,7 @@ export const floors: readonly (readonly string[])[] = [
   ["protocol"],
   ["model"],
   ["net"],
-  ["policy", "auth", "upstreams", "transports", "storage", "journal", "telemetry"],
+  ["policy", "auth", "upstreams", "transports", "storage", "journal", "telemetry", "peers"],
   ["gateway"],
   ["config"],
   ["admin"],
@@ -41,7 +41,15 @@ export const floors: readonly (readonly string[])[] = [
 const beside: Readonly<Record<string, readonly string[]>> = { client: ["protocol", "model"] };
 
 /** Implementations of ports: named where the program is put together, and by commands that work without a server. */
-const implementations = new Set(["auth", "upstreams", "transports", "storage", "journal", "telemetry"]);
+const implementations = new Set([
+  "auth",
+  "upstreams",
+  "transports",
+  "storage",
+  "journal",
+  "telemetry",
+  "peers",
+]);
 const mayNameImplementations = (path: string) =>
   path.startsWith("src/server/") || path.startsWith("src/cli/");
 

@@ -4,6 +4,7 @@ import type { Arrival } from "../../src/model/arrival.ts";
 import type { SessionLedger } from "../../src/model/ports/session-ledger.ts";
 import type { Principal } from "../../src/model/principal.ts";
 import { samplePrincipal } from "../../src/model/sample-exchange.testing.ts";
+import { alone } from "../../src/peers/alone.ts";
 import { FailureMeter } from "../../src/policy/authenticate/failure-meter.ts";
 import { compose } from "../../src/policy/compose.ts";
 import { OriginRule } from "../../src/policy/origin/origin.ts";
@@ -62,8 +63,10 @@ export class HttpGateway {
     this.ledger = options.ledger ?? new SharedLedger();
     this.waiting = new WaitingRoom(options.keepAliveMs);
     const clock = options.clock ?? { now: Date.now };
+    const peers = alone(sealerOfOneKey());
     this.sessions = new LegacySessions({
       relay: gateway,
+      peers,
       sealer: sealerOfOneKey(),
       ledger: this.ledger,
       clock,
@@ -89,6 +92,7 @@ export class HttpGateway {
     });
     const deps = {
       relay: gateway,
+      peers,
       waiting: this.waiting,
       socket: this.listener.socket,
       serverInfo: { name: "mcp-gateway", version: "1.0.0" },

@@ -53,7 +53,7 @@ describe("event ids", () => {
     expect(ids).not.toContain((await second.next())?.id);
     const foreign = await other.get({ headers: { "last-event-id": ids[0] as string } });
     expect(foreign.status).toBe(400);
-    for (const bad of ["", "x", "1-2-3", "99-1", "-1-1", `${ids[0]}x`]) {
+    for (const bad of ["", "x", "1-2-3", "1-1", "99-1", "-1-1", `${ids[0]}x`, `x${ids[0]}`]) {
       const response = await client.get({ headers: { "last-event-id": bad } });
       expect([bad, response.status]).toEqual([bad, bad === "" ? response.status : 400]);
       await response.body?.cancel();

@@ -1,6 +1,7 @@
 import type { Arrival } from "../../model/arrival.ts";
 import type { Endpoint } from "../../model/exchange.ts";
 import type { Log } from "../../model/ports/log.ts";
+import type { Peers } from "../../model/ports/peers.ts";
 import type { Relay } from "../../model/ports/relay.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
@@ -10,6 +11,7 @@ import type { WaitingRoom } from "./waiting.ts";
 /** What both edges share for the life of the process. */
 export interface EdgeDeps {
   readonly relay: Relay;
+  readonly peers: Peers;
   readonly waiting: WaitingRoom;
   readonly socket: Socket;
   readonly serverInfo: JsonObject;
@@ -28,4 +30,6 @@ export interface EdgeRequest {
   /** Headers every answer carries: correlation id, CORS. */
   readonly headers: Readonly<Record<string, string>>;
   readonly streams: boolean;
+  /** Another process received it; what this one does not hold either is nowhere. */
+  readonly forwarded: boolean;
 }

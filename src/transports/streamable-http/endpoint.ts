@@ -8,6 +8,7 @@ import { isLegacyRevision } from "../../protocol/revision.ts";
 import { failureText } from "./answer.ts";
 import type { EdgeRequest } from "./edge.ts";
 import { EVENT_STREAM_HEADERS } from "./event-stream.ts";
+import { forwardTo, ownerElsewhere } from "./forward.ts";
 import { accepted, initialize, type LegacyEdgeDeps, serveLegacy } from "./legacy.ts";
 import type { LegacySession } from "./legacy-session.ts";
 import { refuse, serveModern } from "./modern.ts";
@@ -137,13 +138,21 @@ async function openStream(deps: EndpointDeps, request: EdgeRequest): Promise<Res
   if (!request.streams) throw new GatewayError("not_acceptable", { expected: "text/event-stream" });
   const session = await sessionOf(deps, request);
   const lastEventId = headers.get("last-event-id");
+  const owner = lastEventId === null ? undefined : ownerElsewhere(deps, lastEventId);
+  if (owner !== undefined) {
+    const answer = await forwardTo(deps, request, owner, "");
+    if (answer !== undefined) return answer;
+  }
   deps.socket.keepOpen(request.arrival.request);
-  const body = lastEventId === null ? (await session.openStandalone()).body : resume(session, lastEventId);
+  const body =
+    lastEventId === null
+      ? (await session.openStandalone()).body
+      : resume(session, lastEventId, deps.peers.mark);
   return new Response(body, { headers: { ...EVENT_STREAM_HEADERS, ...request.headers } });
 }
 
-function resume(session: LegacySession, lastEventId: string): ReadableStream<Uint8Array> {
-  const event = parseEventId(lastEventId);
+function resume(session: LegacySession, lastEventId: string, mark: string): ReadableStream<Uint8Array> {
+  const event = parseEventId(lastEventId, mark);
   const stream = event && session.stream(event.streamId);
   if (event === undefined || stream === undefined) {
     throw new GatewayError("invalid_request", { detail: "this event id cannot be resumed (any more)" });

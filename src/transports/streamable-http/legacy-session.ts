@@ -9,6 +9,7 @@ import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import type { JsonRpcErrorBody, JsonRpcNotification, RequestId } from "../../protocol/jsonrpc.ts";
 import type { LogLevel } from "../../protocol/meta.ts";
 import type { LegacyRevision } from "../../protocol/revision.ts";
+import { ownedId } from "./owned-id.ts";
 import { SessionStream } from "./session-stream.ts";
 
 /** How long an ended stream can still be resumed. */
@@ -48,6 +49,7 @@ export class LegacySession {
   readonly subscriptions = new Map<string, Subscription>();
   logLevel: LogLevel | undefined;
   lastActiveAt: number;
+  readonly #mark: string;
   readonly #streams = new Map<number, SessionStream>();
   readonly #questions = new Map<string, PendingQuestion>();
   readonly #relay: Relay;
@@ -62,12 +64,14 @@ export class LegacySession {
     principal: Principal,
     endpoint: Endpoint,
     relay: Relay,
+    mark: string,
     now: number,
   ) {
     this.identity = identity;
     this.principal = principal;
     this.endpoint = endpoint;
     this.#relay = relay;
+    this.#mark = mark;
     this.lastActiveAt = now;
   }
 
@@ -85,7 +89,8 @@ export class LegacySession {
     if (this.#streams.size >= STREAMS_MAX) throw new GatewayError("overloaded");
     const id = this.#nextStream++;
     const { revision } = this.identity;
-    const stream = new SessionStream(id, revision !== "2024-11-05", revision === "2025-11-25", () => {
+    const [numbered, primed] = [revision !== "2024-11-05", revision === "2025-11-25"];
+    const stream = new SessionStream(id, this.#mark, numbered, primed, () => {
       setTimeout(() => this.#streams.delete(id), ENDED_STREAM_LIFE_MS).unref();
     });
     this.#streams.set(id, stream);
@@ -203,7 +208,7 @@ export class LegacySession {
 
   #askOne(request: InputRequest, send: SendMessage): Promise<JsonValue> {
     if (this.#questions.size >= QUESTIONS_MAX) throw new GatewayError("overloaded");
-    const id = `ask-${this.#nextQuestion++}`;
+    const id = ownedId(this.#mark, `ask-${this.#nextQuestion++}`);
     const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
     const timer = setTimeout(() => {
       this.#questions.delete(id);

@@ -1,6 +1,7 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Endpoint } from "../../model/exchange.ts";
 import type { Clock } from "../../model/ports/clock.ts";
+import type { Peers } from "../../model/ports/peers.ts";
 import type { Relay } from "../../model/ports/relay.ts";
 import type { Sealer } from "../../model/ports/sealer.ts";
 import type { SessionLedger } from "../../model/ports/session-ledger.ts";
@@ -23,6 +24,7 @@ const SWEEP_MS = 60_000;
 export class LegacySessions {
   readonly #sessions = new Map<string, LegacySession>();
   readonly #relay: Relay;
+  readonly #peers: Peers;
   readonly #sealer: Sealer;
   readonly #ledger: SessionLedger;
   readonly #clock: Clock;
@@ -33,6 +35,7 @@ export class LegacySessions {
 
   constructor(deps: {
     readonly relay: Relay;
+    readonly peers: Peers;
     readonly sealer: Sealer;
     readonly ledger: SessionLedger;
     readonly clock: Clock;
@@ -42,6 +45,7 @@ export class LegacySessions {
     readonly sessionIdleMs: number;
   }) {
     this.#relay = deps.relay;
+    this.#peers = deps.peers;
     this.#sealer = deps.sealer;
     this.#ledger = deps.ledger;
     this.#clock = deps.clock;
@@ -79,8 +83,7 @@ export class LegacySessions {
       identity = { ...identity, capabilities: bareCapabilities(identity.capabilities), info: undefined };
       sealedId = this.#sealer.seal(PURPOSE, JSON.stringify(identity));
     }
-    const session = new LegacySession(identity, principal, endpoint, this.#relay, this.#clock.now());
-    this.#sessions.set(identity.id, session);
+    const session = this.#hold(identity, principal, endpoint);
     this.#ledger.opened(recordOf(identity, endpoint, this.#clock.now()));
     return { sealedId, session };
   }
@@ -132,7 +135,13 @@ export class LegacySessions {
     const held = this.#sessions.get(identity.id);
     if (held !== undefined) return held;
     this.#makeRoom(principal.id);
-    const session = new LegacySession(identity, principal, endpoint, this.#relay, this.#clock.now());
+    const session = this.#hold(identity, principal, endpoint);
+    return session;
+  }
+
+  #hold(identity: SessionIdentity, principal: Principal, endpoint: Endpoint): LegacySession {
+    const { mark } = this.#peers;
+    const session = new LegacySession(identity, principal, endpoint, this.#relay, mark, this.#clock.now());
     this.#sessions.set(identity.id, session);
     return session;
   }

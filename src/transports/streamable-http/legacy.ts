@@ -2,6 +2,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { InputRequests, Outcome } from "../../model/call.ts";
 import { Cancellation } from "../../model/cancellation.ts";
 import { type Exchange, newExchange } from "../../model/exchange.ts";
+import { stringify } from "../../protocol/json.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import {
@@ -16,6 +17,7 @@ import { LOG_LEVELS } from "../../protocol/meta.ts";
 import { asObject, withoutEdgeMeta } from "../../protocol/modern/codec.ts";
 import { type Answer, failureText, legacyAnswer } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
+import { forwardTo, ownerElsewhere } from "./forward.ts";
 import type { LegacySession } from "./legacy-session.ts";
 import type { LegacySessions } from "./legacy-sessions.ts";
 import { jsonHeaders, PostReply } from "./post-reply.ts";
@@ -59,9 +61,7 @@ export async function serveLegacy(
   }
   if (typeof method !== "string") {
     if (!hasId) throw new GatewayError("invalid_request", { detail: "neither a request nor an answer" });
-    const error = asObject(message.error) as unknown as JsonRpcErrorBody | undefined;
-    session.answer(id, message.result, error);
-    return accepted(request);
+    return receiveAnswer(deps, request, session, id, message, exact);
   }
   if (!hasId) {
     receiveNotification(session, method, asObject(message.params) ?? {});
@@ -71,6 +71,26 @@ export async function serveLegacy(
     throw new GatewayError("invalid_request", { detail: "this id is in use by a request under way" });
   }
   return callInSession(deps, request, session, id, method, asObject(message.params) ?? {}, exact);
+}
+
+/** The process that asked waits for it; where it is gone, so is the call. */
+async function receiveAnswer(
+  deps: LegacyEdgeDeps,
+  request: EdgeRequest,
+  session: LegacySession,
+  id: RequestId,
+  message: JsonObject,
+  exact: boolean,
+): Promise<Response> {
+  const owner = ownerElsewhere(deps, String(id));
+  if (owner !== undefined) {
+    const answer = await forwardTo(deps, request, owner, stringify(message, exact));
+    if (answer !== undefined) return answer;
+    throw new GatewayError("invalid_request", { detail: "the call that asked this is not known any more" });
+  }
+  const error = asObject(message.error) as unknown as JsonRpcErrorBody | undefined;
+  session.answer(id, message.result, error);
+  return accepted(request);
 }
 
 export function accepted(request: EdgeRequest): Response {

@@ -1,4 +1,5 @@
 import { EventStream } from "./event-stream.ts";
+import { ownedId, parseOwnedId } from "./owned-id.ts";
 import type { ReplyStream } from "./post-reply.ts";
 
 /** What is kept for a client that comes back (decisions, "Sessions and processes"). */
@@ -18,6 +19,7 @@ interface KeptEvent {
  */
 export class SessionStream implements ReplyStream {
   readonly id: number;
+  readonly #mark: string;
   readonly #numbered: boolean;
   readonly #primed: boolean;
   readonly #kept: KeptEvent[] = [];
@@ -28,12 +30,14 @@ export class SessionStream implements ReplyStream {
   #ended = false;
 
   /**
+   * @param mark leads back to this process.
    * @param numbered the client's revision knows resumption (2025-03-26 and later).
    * @param primed it expects a first event with an id and no data (2025-11-25).
    * @param onEnd nothing more will be written.
    */
-  constructor(id: number, numbered: boolean, primed: boolean, onEnd: () => void) {
+  constructor(id: number, mark: string, numbered: boolean, primed: boolean, onEnd: () => void) {
     this.id = id;
+    this.#mark = mark;
     this.#numbered = numbered;
     this.#primed = primed;
     this.#onEnd = onEnd;
@@ -103,14 +107,17 @@ export class SessionStream implements ReplyStream {
   }
 
   #eventId(sequence: number): string {
-    return `${this.id}-${sequence}`;
+    return ownedId(this.#mark, `${this.id}-${sequence}`);
   }
 }
 
-/** Stream and sequence of an event id of ours. */
+/** Stream and sequence of an event id of the process whose mark is given. */
 export function parseEventId(
   text: string,
+  mark: string,
 ): { readonly streamId: number; readonly sequence: number } | undefined {
-  const match = /^(\d{1,9})-(\d{1,9})$/.exec(text);
+  const owned = parseOwnedId(text);
+  if (owned?.mark !== mark) return undefined;
+  const match = /^(\d{1,9})-(\d{1,9})$/.exec(owned.name);
   return match === null ? undefined : { streamId: Number(match[1]), sequence: Number(match[2]) };
 }

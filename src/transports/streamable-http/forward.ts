@@ -1,0 +1,48 @@
+import type { EdgeDeps, EdgeRequest } from "./edge.ts";
+import { parseOwnedId } from "./owned-id.ts";
+
+/** Headers a process needs to serve what another one received; the credential is not among them. */
+const FORWARDED_HEADERS = new Set(["accept", "content-type", "last-event-id", "traceparent", "tracestate"]);
+const PROTOCOL_PREFIX = "mcp-";
+
+/** The living or dead process an id of ours leads to, where it is not this one. */
+export function ownerElsewhere(deps: EdgeDeps, id: string): string | undefined {
+  const owned = parseOwnedId(id);
+  const owner = owned && deps.peers.ownerOf(owned.mark);
+  return owner === deps.peers.id ? undefined : owner;
+}
+
+/**
+ * Has the owner serve the request, and streams its answer. `undefined` where the owner is gone, or the request was
+ * forwarded already: it is never sent around.
+ */
+export async function forwardTo(
+  deps: EdgeDeps,
+  request: EdgeRequest,
+  ownerId: string,
+  body: string,
+): Promise<Response | undefined> {
+  if (request.forwarded) return undefined;
+  const { arrival, principal } = request;
+  const { request: http } = arrival;
+  deps.socket.keepOpen(http);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of http.headers) {
+    if (FORWARDED_HEADERS.has(name) || name.startsWith(PROTOCOL_PREFIX)) headers[name] = value;
+  }
+  const answer = await deps.peers.forward(ownerId, {
+    method: http.method,
+    path: arrival.path,
+    headers,
+    body,
+    principal,
+    correlationId: arrival.id,
+    clientAddress: arrival.clientAddress,
+    signal: http.signal,
+  });
+  if (answer === undefined) return undefined;
+  return new Response(answer.body, {
+    status: answer.status,
+    headers: { ...Object.fromEntries(answer.headers), ...request.headers },
+  });
+}
