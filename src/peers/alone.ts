@@ -10,6 +10,7 @@ export function alone(sealer: Sealer): Peers {
     id,
     mark: marks.own,
     ownerOf: (mark) => marks.ownerOf(mark),
+    lives: (peerId) => peerId === id,
     forward: () => Promise.resolve(undefined),
     tell: () => Promise.resolve(),
     onMessage: () => () => {},

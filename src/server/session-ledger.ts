@@ -1,17 +1,21 @@
 import type { Log } from "../model/ports/log.ts";
-import type { SessionLedger } from "../model/ports/session-ledger.ts";
+import type { SessionLedger, SessionState } from "../model/ports/session-ledger.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { SessionRecord } from "../model/session-record.ts";
 
 const TOUCH_INTERVAL_MS = 60_000;
 const FLUSH_MS = 2_000;
+/** Longest wait of a client for what its session's row is told. */
+const WRITE_MS_MAX = 1_000;
 
-/** The `mcp_sessions` rows behind the sessions of this process. Beginnings and uses are written behind; ends at once. */
+/** The `mcp_sessions` rows behind the sessions of this process. Uses are written behind; ends at once. */
 export class StoreSessionLedger implements SessionLedger {
   readonly #store: Store;
   readonly #log: Log;
   readonly #touchedAt = new Map<string, number>();
   readonly #uses = new Map<string, number>();
+  /** Rows being made: what changes them waits. */
+  readonly #making = new Map<string, Promise<void>>();
   readonly #flusher: ReturnType<typeof setInterval>;
 
   constructor(store: Store, log: Log) {
@@ -21,11 +25,13 @@ export class StoreSessionLedger implements SessionLedger {
     this.#flusher.unref();
   }
 
-  opened(record: SessionRecord): void {
+  opened(record: SessionRecord): Promise<void> | undefined {
     this.#touchedAt.set(record.id, record.startedAt);
-    this.#store.sessions.create(record).catch((cause: unknown) => {
-      this.#log.warn({ session: record.id, err: cause }, "session could not be written to the store");
-    });
+    const made = this.#written(record.id, () => this.#store.sessions.create(record));
+    this.#making.set(record.id, made);
+    void made.finally(() => this.#making.delete(record.id));
+    // An embedded store serves this process alone, which holds the session itself.
+    return this.#store.kind === "sqlite" ? undefined : made;
   }
 
   active(id: string): void {
@@ -38,12 +44,49 @@ export class StoreSessionLedger implements SessionLedger {
   async ended(organizationId: string, id: string): Promise<void> {
     this.#touchedAt.delete(id);
     this.#uses.delete(id);
+    await this.#making.get(id);
     await this.#store.sessions.end(organizationId, id, "terminated", Date.now());
   }
 
-  async isEnded(organizationId: string, id: string): Promise<boolean> {
+  async find(organizationId: string, id: string): Promise<SessionState | undefined> {
     const row = await this.#store.sessions.find(organizationId, id);
-    return row !== undefined && row.status !== "active";
+    return (
+      row && {
+        isEnded: row.status !== "active",
+        logLevel: row.logLevel,
+        subscriptions: row.subscriptions,
+        streamAt: row.connectionId,
+      }
+    );
+  }
+
+  async change(
+    organizationId: string,
+    id: string,
+    { logLevel, streamAt }: { readonly logLevel?: string; readonly streamAt?: string },
+  ): Promise<void> {
+    await this.#making.get(id);
+    // Who holds the stream matters to other processes alone.
+    if (this.#store.kind === "sqlite" && logLevel === undefined) return;
+    const change = {
+      ...(logLevel !== undefined && { logLevel }),
+      ...(streamAt !== undefined && { connectionId: streamAt }),
+    };
+    await this.#written(id, () => this.#store.sessions.update(organizationId, id, change));
+  }
+
+  async subscribe(organizationId: string, id: string, uri: string, isSubscribed: boolean): Promise<void> {
+    await this.#making.get(id);
+    await this.#written(id, () => this.#store.sessions.subscribe(organizationId, id, uri, isSubscribed));
+  }
+
+  async #written(id: string, write: () => Promise<unknown>): Promise<void> {
+    const failed = (cause: unknown): void =>
+      this.#log.warn({ session: id, err: cause }, "session could not be written to the store");
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, WRITE_MS_MAX);
+    await Promise.race([write().then(() => {}, failed), late]);
+    clearTimeout(timer);
   }
 
   async flush(): Promise<void> {

@@ -16,7 +16,7 @@ interface Table {
 
 const stamps = ["created_at", "updated_at"];
 /**
- * In the order of their references. Leases are not copied: nobody holds anything in the new store. `test/contract`
+ * In the order of their references. Leases and peers are not copied: nobody holds anything in the new store. `test/contract`
  * compares this list with the tables the migrations make.
  */
 export const copiedTables: readonly Table[] = [

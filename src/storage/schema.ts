@@ -11,6 +11,7 @@ export interface Schema {
   configState: ConfigStateTable;
   settings: SettingTable;
   leases: LeaseTable;
+  peers: PeerTable;
   organizations: OrganizationTable;
   namespaces: NamespaceTable;
   apiKeys: ApiKeyTable;
@@ -48,6 +49,13 @@ interface LeaseTable {
   holder: string;
   generation: number;
   expiresAt: Time;
+}
+interface PeerTable {
+  id: Fixed<string>;
+  replica: Fixed<string>;
+  address: Fixed<string | null>;
+  socketPath: Fixed<string | null>;
+  seenAt: Time;
 }
 interface OrganizationTable extends Stamped {
   id: Fixed<string>;

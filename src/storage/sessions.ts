@@ -1,10 +1,11 @@
 import type { Kysely } from "kysely";
 import type { Sessions } from "../model/ports/store.ts";
+import type { Engine } from "./engine.ts";
 import { checked, textList, textMap } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
-export function sessionStore(db: Kysely<Schema>): Sessions {
+export function sessionStore(db: Kysely<Schema>, kind: Engine["kind"]): Sessions {
   const within = (organizationId: string) =>
     db.selectFrom("mcpSessions").selectAll().where("organizationId", "=", organizationId);
   return {
@@ -28,10 +29,10 @@ export function sessionStore(db: Kysely<Schema>): Sessions {
       if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
       return query.execute();
     },
-    update: async (organizationId, id, { logLevel, subscriptions, upstreamSessions }) => {
+    update: async (organizationId, id, { logLevel, connectionId, upstreamSessions }) => {
       const set = {
         ...(logLevel === undefined ? {} : { logLevel }),
-        ...(subscriptions && { subscriptions: checked(textList, "subscriptions", subscriptions) }),
+        ...(connectionId === undefined ? {} : { connectionId }),
         ...(upstreamSessions && {
           upstreamSessions: checked(textMap, "upstream_sessions", upstreamSessions),
         }),
@@ -46,6 +47,26 @@ export function sessionStore(db: Kysely<Schema>): Sessions {
         .executeTakeFirst();
       return numUpdatedRows > 0n;
     },
+    subscribe: (organizationId, id, uri, isSubscribed) =>
+      db.transaction().execute(async (transaction) => {
+        const query = transaction
+          .selectFrom("mcpSessions")
+          .select("subscriptions")
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .where("status", "=", "active");
+        // SQLite has one writer; PostgreSQL lets a second one wait for the row.
+        const row = await (kind === "postgres" ? query.forUpdate() : query).executeTakeFirst();
+        if (row === undefined) return false;
+        const others = row.subscriptions.filter((other) => other !== uri);
+        const subscriptions = isSubscribed ? [...others, uri] : others;
+        await transaction
+          .updateTable("mcpSessions")
+          .set({ subscriptions: checked(textList, "subscriptions", subscriptions) })
+          .where("id", "=", id)
+          .execute();
+        return true;
+      }),
     end: async (organizationId, id, status, at) => {
       const { numUpdatedRows } = await db
         .updateTable("mcpSessions")

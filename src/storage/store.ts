@@ -8,6 +8,7 @@ import type { Engine } from "./engine.ts";
 import { leaseStore } from "./leases.ts";
 import { namespaceRow, namespaceStore } from "./namespaces.ts";
 import { organizationRow, organizationStore } from "./organizations.ts";
+import { peerStore } from "./peers.ts";
 import { recordStore } from "./records.ts";
 import { serverStore } from "./servers.ts";
 import { sessionStore } from "./sessions.ts";
@@ -22,9 +23,10 @@ export function createStore(engine: Engine, sealer: RotatingSealer): Store {
     namespaces: namespaceStore(db),
     apiKeys: apiKeyStore(db),
     servers: serverStore(db, sealer),
-    sessions: sessionStore(db),
+    sessions: sessionStore(db, engine.kind),
     records: recordStore(db),
     leases: leaseStore(db, engine.fromNow),
+    peers: peerStore(db, engine.fromNow),
     settings: settingStore(db, sealer),
     acrossTenants: acrossTenants(db),
     bootstrap: ({ organization, namespace, apiKey }) =>

@@ -5,6 +5,7 @@ import type { OperatedStore } from "../../src/model/ports/store.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
 import { openRecordSink, openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
+import { sessionContract } from "./session.contract.ts";
 import { Chain, id, newKey, newServer, newSession, tenant } from "./store-fixture.ts";
 
 const masterKey = randomBytes(32);
@@ -224,42 +225,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
     });
   });
 
-  describe("sessions", () => {
-    test("change while they run, end once, and everybody can learn of it", async () => {
-      const t = await tenant(store);
-      const session = newSession(t);
-      await store.sessions.create(session);
-      expect(await store.sessions.find(t.organizationId, session.id)).toEqual(session);
-      const change = {
-        logLevel: "debug",
-        subscriptions: ["file:///a"],
-        upstreamSessions: { "srv/key_A": "s1" },
-      };
-      expect(await store.sessions.update(t.organizationId, session.id, change)).toBe(true);
-      await store.acrossTenants.touchSessions([{ id: session.id, at: session.lastActivityAt + 5_000 }]);
-      expect(await store.sessions.find(t.organizationId, session.id)).toEqual({
-        ...session,
-        ...change,
-        lastActivityAt: session.lastActivityAt + 5_000,
-      });
-      const at = Date.now();
-      expect(await store.sessions.end(t.organizationId, session.id, "terminated", at)).toBe(true);
-      expect(await store.sessions.end(t.organizationId, session.id, "terminated", at + 1)).toBe(false);
-      expect(await store.sessions.update(t.organizationId, session.id, change)).toBe(false);
-      expect(await store.acrossTenants.sessionsEndedSince(at)).toContain(session.id);
-      expect(await store.acrossTenants.sessionsEndedSince(at + 1)).not.toContain(session.id);
-    });
-
-    test("idle ones expire", async () => {
-      const t = await tenant(store);
-      const [idle, busy] = [newSession(t, { lastActivityAt: 1_000 }), newSession(t)];
-      await store.sessions.create(idle);
-      await store.sessions.create(busy);
-      expect(await store.acrossTenants.expireSessions(2_000, Date.now(), 10)).toEqual([idle.id]);
-      expect((await store.sessions.find(t.organizationId, idle.id))?.status).toBe("expired");
-      expect((await store.sessions.find(t.organizationId, busy.id))?.status).toBe("active");
-    });
-  });
+  sessionContract(() => store);
 
   describe("leases", () => {
     test("one holder at a time; the next has a higher generation", async () => {

@@ -1,7 +1,7 @@
 import { EndpointTable } from "../../src/gateway/endpoint-table.ts";
 import { doorLayers } from "../../src/gateway/pipeline.ts";
 import type { Arrival } from "../../src/model/arrival.ts";
-import type { SessionLedger } from "../../src/model/ports/session-ledger.ts";
+import type { SessionLedger, SessionState } from "../../src/model/ports/session-ledger.ts";
 import type { Principal } from "../../src/model/principal.ts";
 import { samplePrincipal } from "../../src/model/sample-exchange.testing.ts";
 import { alone } from "../../src/peers/alone.ts";
@@ -25,17 +25,27 @@ export const BOB = "key-of-bob";
 
 /** Rows of sessions, shared by the processes of one test. */
 export class SharedLedger implements SessionLedger {
-  readonly endedIds = new Set<string>();
-  readonly openedIds: string[] = [];
-  opened({ id }: { id: string }): void {
-    this.openedIds.push(id);
+  readonly rows = new Map<string, SessionState>();
+  opened({ id }: { id: string }): undefined {
+    this.rows.set(id, { isEnded: false, logLevel: null, subscriptions: [], streamAt: null });
   }
   active(): void {}
   async ended(_organizationId: string, id: string): Promise<void> {
-    this.endedIds.add(id);
+    this.#update(id, { isEnded: true });
   }
-  async isEnded(_organizationId: string, id: string): Promise<boolean> {
-    return this.endedIds.has(id);
+  async find(_organizationId: string, id: string): Promise<SessionState | undefined> {
+    return this.rows.get(id);
+  }
+  async change(_organizationId: string, id: string, change: Partial<SessionState>): Promise<void> {
+    this.#update(id, change);
+  }
+  async subscribe(_organizationId: string, id: string, uri: string, isSubscribed: boolean): Promise<void> {
+    const others = (this.rows.get(id)?.subscriptions ?? []).filter((other) => other !== uri);
+    this.#update(id, { subscriptions: isSubscribed ? [...others, uri] : others });
+  }
+  #update(id: string, change: Partial<SessionState>): void {
+    const row = this.rows.get(id);
+    if (row !== undefined) this.rows.set(id, { ...row, ...change });
   }
 }
 

@@ -183,6 +183,6 @@ describe("a session's life", () => {
     http.sessions.sweep();
     expect(http.sessions.size).toBe(0);
     expect(http.inner.upstream("s").subscribed).toEqual([]);
-    await until("the row is ended", () => http.ledger.endedIds.size === 1);
+    await until("the row is ended", () => [...http.ledger.rows.values()].some((row) => row.isEnded));
   });
 });

@@ -51,6 +51,8 @@ export interface Peers {
   readonly mark: string;
   /** The process a mark stands for, living or dead; `undefined` for anything that is no mark of this installation. */
   ownerOf(mark: string): string | undefined;
+  /** As far as this process knows, a second or two late. */
+  lives(peerId: string): boolean;
   /**
    * Has the owner serve a request; its answer streams through. `undefined` where the owner does not live, cannot be
    * reached, or went away before its answer's head: it may have begun, so nothing is tried twice.

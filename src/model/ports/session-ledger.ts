@@ -1,14 +1,32 @@
 import type { SessionRecord } from "../session-record.ts";
 
+/** What every process knows of a session from its row. */
+export interface SessionState {
+  readonly isEnded: boolean;
+  readonly logLevel: string | null;
+  readonly subscriptions: readonly string[];
+  /** The process that holds the session's own stream, or held it last. */
+  readonly streamAt: string | null;
+}
+
 /**
- * The rows of legacy clients' sessions. Beginnings and uses are recorded soon, not at once: a session works without its
- * row, which exists so that an end is known everywhere and operators see who is connected.
+ * The rows of legacy clients' sessions. A session works without its row, which exists so that every process knows what
+ * changed of it, an end above all, and operators see who is connected.
  */
 export interface SessionLedger {
-  opened(record: SessionRecord): void;
+  /** A promise where other processes may be asked for the session next: it resolves when they would find it. */
+  opened(record: SessionRecord): Promise<void> | undefined;
   /** At most one write a minute and session. */
   active(id: string): void;
   ended(organizationId: string, id: string): Promise<void>;
-  /** For a session this process does not hold: has it ended? Also true where it cannot be found out within the store's time limit. */
-  isEnded(organizationId: string, id: string): Promise<boolean>;
+  /** `undefined` for a session without a row. @throws GatewayError `store_unavailable` */
+  find(organizationId: string, id: string): Promise<SessionState | undefined>;
+  /** What cannot be written within a second is known to this process alone, and logged. Never rejects. */
+  change(
+    organizationId: string,
+    id: string,
+    change: { readonly logLevel?: string; readonly streamAt?: string },
+  ): Promise<void>;
+  /** The same for one subscription more or less. */
+  subscribe(organizationId: string, id: string, uri: string, isSubscribed: boolean): Promise<void>;
 }

@@ -20,6 +20,7 @@ export interface Store {
   readonly sessions: Sessions;
   readonly records: Records;
   readonly leases: Leases;
+  readonly peers: PeerRows;
   readonly settings: Settings;
   readonly acrossTenants: AcrossTenants;
   /**
@@ -80,7 +81,7 @@ export type OrganizationChange = Partial<Omit<NewOrganization, "id">>;
 export type NamespaceChange = Partial<Omit<NewNamespace, "id" | "organizationId">>;
 export type ApiKeyChange = Partial<Pick<ApiKey, "name" | "role" | "permissions" | "expiresAt" | "isActive">>;
 export type ServerChange = Partial<Omit<NewServer, "id" | "organizationId" | "namespaceId" | "createdBy">>;
-export type SessionChange = Partial<Pick<SessionRecord, "logLevel" | "subscriptions" | "upstreamSessions">>;
+export type SessionChange = Partial<Pick<SessionRecord, "logLevel" | "connectionId" | "upstreamSessions">>;
 
 /** A page in order of id. `limit` is at most 1,000. */
 export interface PageRequest {
@@ -128,6 +129,8 @@ export interface Sessions {
   list(organizationId: string, page?: PageRequest): Promise<SessionRecord[]>;
   /** Changes an active session; false where it is not active or not there. */
   update(organizationId: string, id: string, change: SessionChange): Promise<boolean>;
+  /** Adds a resource to an active session's subscriptions, or takes it away; of two at once both count. */
+  subscribe(organizationId: string, id: string, uri: string, isSubscribed: boolean): Promise<boolean>;
   /** False where it had ended already. */
   end(organizationId: string, id: string, status: "terminated" | "expired", at: number): Promise<boolean>;
 }
@@ -164,6 +167,24 @@ export interface Leases {
   /** False where the lease was lost in the meantime. */
   renew(lease: Lease, ttlMs: number): Promise<boolean>;
   release(lease: Lease): Promise<void>;
+}
+
+/** A process that lives, and how the others reach it. */
+export interface PeerRecord {
+  readonly id: string;
+  /** Equal for the processes of one machine, which share a data directory. */
+  readonly replica: string;
+  /** `cluster.advertise_url`, for processes elsewhere. */
+  readonly address: string | null;
+  /** For processes of the same replica. */
+  readonly socketPath: string | null;
+}
+export interface PeerRows {
+  /** Says that a process lives now, by the store's clock. */
+  seen(peer: PeerRecord): Promise<void>;
+  living(withinMs: number): Promise<PeerRecord[]>;
+  remove(id: string): Promise<void>;
+  removeUnseen(sinceMs: number): Promise<void>;
 }
 
 export interface Settings {

@@ -2,15 +2,16 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { InputRequest, InputRequests, InputResponses } from "../../model/call.ts";
 import type { Cancellation } from "../../model/cancellation.ts";
 import type { Endpoint } from "../../model/exchange.ts";
-import type { Relay, Subscription } from "../../model/ports/relay.ts";
+import type { Relay, Subscriber } from "../../model/ports/relay.ts";
 import type { Principal } from "../../model/principal.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
-import type { JsonRpcErrorBody, JsonRpcNotification, RequestId } from "../../protocol/jsonrpc.ts";
-import type { LogLevel } from "../../protocol/meta.ts";
+import type { JsonRpcErrorBody, RequestId } from "../../protocol/jsonrpc.ts";
 import type { LegacyRevision } from "../../protocol/revision.ts";
 import { ownedId } from "./owned-id.ts";
+import type { SessionRow } from "./session-row.ts";
 import { SessionStream } from "./session-stream.ts";
+import { SessionSubscriptions } from "./session-subscriptions.ts";
 
 /** How long an ended stream can still be resumed. */
 const ENDED_STREAM_LIFE_MS = 60_000;
@@ -46,9 +47,9 @@ export class LegacySession {
   readonly endpoint: Endpoint;
   /** By the id's text. */
   readonly inFlight = new Map<string, Cancellation>();
-  readonly subscriptions = new Map<string, Subscription>();
-  logLevel: LogLevel | undefined;
+  readonly row: SessionRow;
   lastActiveAt: number;
+  readonly #subscriptions: SessionSubscriptions;
   readonly #mark: string;
   readonly #streams = new Map<number, SessionStream>();
   readonly #questions = new Map<string, PendingQuestion>();
@@ -56,6 +57,7 @@ export class LegacySession {
   #standalone: SessionStream | undefined;
   #unreadAtSweep = false;
   #releases: (() => void)[] = [];
+  #isAttached = false;
   #nextStream = 1;
   #nextQuestion = 1;
 
@@ -64,6 +66,7 @@ export class LegacySession {
     principal: Principal,
     endpoint: Endpoint,
     relay: Relay,
+    row: SessionRow,
     mark: string,
     now: number,
   ) {
@@ -72,12 +75,14 @@ export class LegacySession {
     this.endpoint = endpoint;
     this.#relay = relay;
     this.#mark = mark;
+    this.row = row;
     this.lastActiveAt = now;
+    this.#subscriptions = new SessionSubscriptions(relay, this.#subscriber(), row);
   }
 
   /** Nothing that would be lost if this process forgot the session: its id alone restores it. */
   get idle(): boolean {
-    return this.inFlight.size === 0 && this.#streams.size === 0 && this.subscriptions.size === 0;
+    return this.inFlight.size === 0 && this.#streams.size === 0 && this.#subscriptions.size === 0;
   }
 
   /** Somebody waits for something of this session. */
@@ -110,26 +115,71 @@ export class LegacySession {
       former.close();
       return stream;
     }
-    const subscriber = { principal: this.principal, endpoint: this.endpoint };
-    const notify = (notification: JsonRpcNotification) => this.notifyOutsideCall(notification);
-    this.#releases.push(
-      this.#relay.attachSession({
-        ...subscriber,
-        sessionId: this.identity.id,
-        notify,
-        ask: (requests) => this.ask(requests, (message) => this.#sendStandalone(message)),
-      }),
-    );
-    const changes = await this.#relay.subscribe(
-      { ...subscriber, notify },
-      { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true },
-    );
+    this.#attach();
+    const changes = await this.#relay.subscribe(this.#subscriber(), {
+      toolsListChanged: true,
+      promptsListChanged: true,
+      resourcesListChanged: true,
+    });
     this.#releases.push(() => changes.release());
+    await this.row.takeStream();
+    await this.#subscriptions.follow(true);
     return stream;
   }
 
-  notifyOutsideCall(notification: JsonRpcNotification): void {
-    this.#standalone?.write(stringifyExact(notification as unknown as JsonValue), { droppable: true });
+  /** Hears what its servers say outside any call, for the stream here or in another process. */
+  #attach(): void {
+    if (this.#isAttached) return;
+    this.#isAttached = true;
+    this.#releases.push(
+      this.#relay.attachSession({
+        ...this.#subscriber(),
+        sessionId: this.identity.id,
+        ask: (requests) => this.ask(requests, (message) => this.sendOutsideCall(message, false)),
+      }),
+    );
+  }
+
+  #subscriber(): Subscriber {
+    return {
+      principal: this.principal,
+      endpoint: this.endpoint,
+      notify: (notification) => {
+        this.sendOutsideCall(stringifyExact(notification as unknown as JsonValue), true);
+      },
+    };
+  }
+
+  subscribe(uri: string): Promise<void> {
+    return this.#subscriptions.add(uri, this.#standalone !== undefined);
+  }
+  unsubscribe(uri: string): Promise<void> {
+    return this.#subscriptions.remove(uri);
+  }
+
+  /** Takes on what another process changed. */
+  async refresh(): Promise<void> {
+    await this.row.read();
+    if (this.row.streamAt !== undefined) {
+      const moved = this.#standalone;
+      if (moved !== undefined) this.#releaseStandalone();
+      moved?.close();
+      this.#attach();
+    }
+    await this.#subscriptions.follow(this.#standalone !== undefined);
+  }
+
+  /** On the session's own stream, wherever it is. False where nobody reads it. */
+  sendOutsideCall(message: string, droppable: boolean): boolean {
+    if (this.#standalone === undefined) return this.row.sendToStream(message, droppable);
+    return this.deliver(message, droppable);
+  }
+
+  /** The same, here alone. */
+  deliver(message: string, droppable: boolean): boolean {
+    if (this.#standalone === undefined || !(droppable || this.#standalone.attached)) return false;
+    this.#standalone.write(message, { droppable });
+    return true;
   }
 
   /**
@@ -144,6 +194,13 @@ export class LegacySession {
       ),
     );
     return Object.fromEntries(answers);
+  }
+
+  /** False where no request of that id (its text) is under way here. */
+  cancel(requestId: string): boolean {
+    const cancellation = this.inFlight.get(requestId);
+    cancellation?.cancel("client_cancelled");
+    return cancellation !== undefined;
   }
 
   /** An answer of the client to a question of ours; unknown ids are ignored, they may be late. */
@@ -174,8 +231,7 @@ export class LegacySession {
   /** Ends everything the session holds in this process. */
   close(reason: "client_cancelled" | "shutdown"): void {
     this.#releaseStandalone();
-    for (const subscription of this.subscriptions.values()) subscription.release();
-    this.subscriptions.clear();
+    this.#subscriptions.release();
     for (const cancellation of this.inFlight.values()) cancellation.cancel(reason);
     for (const question of this.#questions.values()) {
       clearTimeout(question.timer);
@@ -189,13 +245,8 @@ export class LegacySession {
   #releaseStandalone(): void {
     for (const release of this.#releases) release();
     this.#releases = [];
+    this.#isAttached = false;
     this.#standalone = undefined;
-  }
-
-  #sendStandalone(message: string): boolean {
-    if (this.#standalone?.attached !== true) return false;
-    this.#standalone.write(message);
-    return true;
   }
 
   #requireCapability(request: InputRequest): void {

@@ -1,7 +1,7 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Endpoint } from "../../model/exchange.ts";
 import type { Clock } from "../../model/ports/clock.ts";
-import type { Peers } from "../../model/ports/peers.ts";
+import type { PeerMessage, Peers } from "../../model/ports/peers.ts";
 import type { Relay } from "../../model/ports/relay.ts";
 import type { Sealer } from "../../model/ports/sealer.ts";
 import type { SessionLedger } from "../../model/ports/session-ledger.ts";
@@ -11,6 +11,7 @@ import type { JsonObject } from "../../protocol/json-value.ts";
 import { asObject } from "../../protocol/modern/codec.ts";
 import type { LegacyRevision } from "../../protocol/revision.ts";
 import { LegacySession, type SessionIdentity } from "./legacy-session.ts";
+import { SessionRow } from "./session-row.ts";
 
 const PURPOSE = "legacy-session";
 /** Longest sealed id, so that it fits any proxy's header limits. */
@@ -54,19 +55,24 @@ export class LegacySessions {
     this.#sessionIdleMs = deps.sessionIdleMs;
     this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
     this.#sweeper.unref();
+    deps.peers.onMessage((message) => this.hear(message));
   }
 
   get size(): number {
     return this.#sessions.size;
   }
 
-  /** Begins a session. @returns its sealed id with it. @throws GatewayError `overloaded` */
+  /**
+   * Begins a session.
+   * @returns its sealed id, and where other processes may be asked for it next when they would find it.
+   * @throws GatewayError `overloaded`
+   */
   open(
     principal: Principal,
     endpoint: Endpoint,
     revision: LegacyRevision,
     params: JsonObject,
-  ): { readonly sealedId: string; readonly session: LegacySession } {
+  ): { readonly sealedId: string; readonly standing: Promise<void> | undefined } {
     this.#makeRoom(principal.id);
     const info = asObject(params.clientInfo);
     let identity: SessionIdentity = {
@@ -83,9 +89,9 @@ export class LegacySessions {
       identity = { ...identity, capabilities: bareCapabilities(identity.capabilities), info: undefined };
       sealedId = this.#sealer.seal(PURPOSE, JSON.stringify(identity));
     }
-    const session = this.#hold(identity, principal, endpoint);
-    this.#ledger.opened(recordOf(identity, endpoint, this.#clock.now()));
-    return { sealedId, session };
+    this.#sessions.set(identity.id, this.#begin(identity, principal, endpoint));
+    const standing = this.#ledger.opened(recordOf(identity, endpoint, this.#clock.now()));
+    return { sealedId, standing };
   }
 
   /**
@@ -114,9 +120,37 @@ export class LegacySessions {
   }
 
   async end(session: LegacySession): Promise<void> {
-    this.#sessions.delete(session.identity.id);
-    session.close("client_cancelled");
-    await this.#ledger.ended(session.endpoint.organizationId, session.identity.id);
+    const { id } = session.identity;
+    this.forget(id);
+    await this.#ledger.ended(session.endpoint.organizationId, id);
+    await this.#peers.tell({ kind: "session_ended", sessionId: id });
+  }
+
+  /** It has ended elsewhere. */
+  forget(sessionId: string): void {
+    const session = this.#sessions.get(sessionId);
+    this.#sessions.delete(sessionId);
+    session?.close("client_cancelled");
+  }
+
+  /** What another process says of a session; those this process does not hold it reads when they are asked for. */
+  async hear(message: PeerMessage): Promise<void> {
+    if (!("sessionId" in message)) return;
+    const session = this.#sessions.get(message.sessionId);
+    if (session === undefined) return;
+    switch (message.kind) {
+      case "session_ended":
+        return this.forget(message.sessionId);
+      case "session_changed":
+        await session.refresh();
+        if (session.row.isEnded) this.forget(message.sessionId);
+        return;
+      case "request_cancelled":
+        session.cancel(message.requestId);
+        return;
+      case "session_message":
+        session.deliver(message.message, message.droppable);
+    }
   }
 
   close(): void {
@@ -130,20 +164,25 @@ export class LegacySessions {
     principal: Principal,
     endpoint: Endpoint,
   ): Promise<LegacySession> {
-    if (await this.#ledger.isEnded(endpoint.organizationId, identity.id))
-      throw new GatewayError("session_unknown");
+    const session = this.#begin(identity, principal, endpoint);
+    await session.refresh();
     const held = this.#sessions.get(identity.id);
-    if (held !== undefined) return held;
-    this.#makeRoom(principal.id);
-    const session = this.#hold(identity, principal, endpoint);
-    return session;
+    try {
+      if (session.row.isEnded) throw new GatewayError("session_unknown");
+      if (held === undefined) this.#makeRoom(principal.id);
+    } catch (refused) {
+      session.close("shutdown");
+      throw refused;
+    }
+    if (held === undefined) this.#sessions.set(identity.id, session);
+    else session.close("shutdown");
+    return held ?? session;
   }
 
-  #hold(identity: SessionIdentity, principal: Principal, endpoint: Endpoint): LegacySession {
-    const { mark } = this.#peers;
-    const session = new LegacySession(identity, principal, endpoint, this.#relay, mark, this.#clock.now());
-    this.#sessions.set(identity.id, session);
-    return session;
+  #begin(identity: SessionIdentity, principal: Principal, endpoint: Endpoint): LegacySession {
+    const row = new SessionRow(this.#ledger, this.#peers, endpoint.organizationId, identity.id);
+    const now = this.#clock.now();
+    return new LegacySession(identity, principal, endpoint, this.#relay, row, this.#peers.mark, now);
   }
 
   /** Forgetting an idle session loses nothing: its id brings it back. */
@@ -158,6 +197,7 @@ export class LegacySessions {
     for (const session of candidates) {
       if (!session.idle) continue;
       this.#sessions.delete(session.identity.id);
+      session.close("shutdown");
       return;
     }
     throw new GatewayError("overloaded");

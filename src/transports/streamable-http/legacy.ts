@@ -4,7 +4,7 @@ import { Cancellation } from "../../model/cancellation.ts";
 import { type Exchange, newExchange } from "../../model/exchange.ts";
 import { stringify } from "../../protocol/json.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
-import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import type { JsonObject } from "../../protocol/json-value.ts";
 import {
   idText,
   isRequestId,
@@ -30,11 +30,16 @@ export interface LegacyEdgeDeps extends EdgeDeps {
 }
 
 /** `initialize` (2025-11-25 lifecycle): opens the session every later message names. */
-export function initialize(deps: LegacyEdgeDeps, request: EdgeRequest, message: JsonObject): Response {
+export async function initialize(
+  deps: LegacyEdgeDeps,
+  request: EdgeRequest,
+  message: JsonObject,
+): Promise<Response> {
   const id = message.id as RequestId;
   const params = asObject(message.params) ?? {};
   const revision = negotiate(params.protocolVersion);
-  const { sealedId } = deps.sessions.open(request.principal, request.endpoint, revision, params);
+  const { sealedId, standing } = deps.sessions.open(request.principal, request.endpoint, revision, params);
+  if (standing !== undefined) await standing;
   const description = deps.relay.describe(request.endpoint, request.principal);
   const result: JsonObject = {
     protocolVersion: revision,
@@ -64,7 +69,7 @@ export async function serveLegacy(
     return receiveAnswer(deps, request, session, id, message, exact);
   }
   if (!hasId) {
-    receiveNotification(session, method, asObject(message.params) ?? {});
+    await receiveNotification(deps, session, method, asObject(message.params) ?? {});
     return accepted(request);
   }
   if (session.inFlight.has(idText(id))) {
@@ -97,11 +102,16 @@ export function accepted(request: EdgeRequest): Response {
   return new Response(null, { status: 202, headers: request.headers });
 }
 
-function receiveNotification(session: LegacySession, method: string, params: JsonObject): void {
-  if (method === "notifications/cancelled") {
-    const { requestId } = params;
-    if (isRequestId(requestId)) session.inFlight.get(idText(requestId))?.cancel("client_cancelled");
-  }
+async function receiveNotification(
+  deps: LegacyEdgeDeps,
+  session: LegacySession,
+  method: string,
+  params: JsonObject,
+): Promise<void> {
+  if (method !== "notifications/cancelled" || !isRequestId(params.requestId)) return;
+  const requestId = idText(params.requestId);
+  if (session.cancel(requestId)) return;
+  await deps.peers.tell({ kind: "request_cancelled", sessionId: session.identity.id, requestId });
 }
 
 function callInSession(
@@ -166,7 +176,7 @@ function sessionExchange(
     exact,
     principal: request.principal,
     endpoint: request.endpoint,
-    client: { era: "legacy", revision, capabilities, info, logLevel: session.logLevel, sessionId },
+    client: { era: "legacy", revision, capabilities, info, logLevel: session.row.logLevel, sessionId },
     wantsProgress: progressToken !== undefined,
     clientAddress: request.arrival.clientAddress,
     traceparent: request.arrival.request.headers.get("traceparent") ?? undefined,
@@ -189,8 +199,8 @@ function forward(
   if (method === "notifications/progress") {
     if (progressToken === undefined) return;
     message = { ...message, params: { ...params, progressToken } };
-  } else if (method === "notifications/message" && session.logLevel !== undefined) {
-    if (LOG_LEVELS.indexOf(params.level as never) < LOG_LEVELS.indexOf(session.logLevel)) return;
+  } else if (method === "notifications/message" && session.row.logLevel !== undefined) {
+    if (LOG_LEVELS.indexOf(params.level as never) < LOG_LEVELS.indexOf(session.row.logLevel)) return;
   }
   reply.send(stringifyExact(message), true);
 }
@@ -202,17 +212,13 @@ async function answerInSession(
   id: RequestId,
   reply: PostReply,
 ): Promise<Answer> {
-  const own = await answerOwn(deps, session, exchange);
+  const own = await answerOwn(session, exchange);
   if (own !== undefined) return legacyAnswer(id, { kind: "result", result: own, exact: false });
   return legacyAnswer(id, await relayWithQuestions(deps, session, exchange, reply));
 }
 
 /** What a session answers itself: these never reach a server as they are. */
-async function answerOwn(
-  deps: LegacyEdgeDeps,
-  session: LegacySession,
-  exchange: Exchange,
-): Promise<JsonObject | undefined> {
+async function answerOwn(session: LegacySession, exchange: Exchange): Promise<JsonObject | undefined> {
   const { params } = exchange;
   switch (exchange.method) {
     case "ping":
@@ -221,40 +227,20 @@ async function answerOwn(
       const level = LOG_LEVELS.find((known) => known === params.level);
       if (level === undefined)
         throw new GatewayError("invalid_params", { detail: "level is not a log level" });
-      session.logLevel = level;
+      await session.row.setLogLevel(level);
       return {};
     }
     case "resources/subscribe":
-      await subscribe(deps, session, params.uri);
+      if (typeof params.uri !== "string")
+        throw new GatewayError("invalid_params", { detail: "uri must be a string" });
+      await session.subscribe(params.uri);
       return {};
-    case "resources/unsubscribe": {
-      const uri = String(params.uri);
-      session.subscriptions.get(uri)?.release();
-      session.subscriptions.delete(uri);
+    case "resources/unsubscribe":
+      await session.unsubscribe(String(params.uri));
       return {};
-    }
     default:
       return undefined;
   }
-}
-
-async function subscribe(
-  deps: LegacyEdgeDeps,
-  session: LegacySession,
-  uri: JsonValue | undefined,
-): Promise<void> {
-  if (typeof uri !== "string") throw new GatewayError("invalid_params", { detail: "uri must be a string" });
-  if (session.subscriptions.has(uri)) return;
-  const { principal, endpoint } = session;
-  const subscription = await deps.relay.subscribe(
-    { principal, endpoint, notify: (notification) => session.notifyOutsideCall(notification) },
-    { resourceSubscriptions: [uri] },
-  );
-  if (subscription.honoured.resourceSubscriptions === undefined) {
-    subscription.release();
-    throw new GatewayError("resource_unknown", { uri }, { data: { uri } });
-  }
-  session.subscriptions.set(uri, subscription);
 }
 
 /**

@@ -1,0 +1,69 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Relay, Subscriber, Subscription } from "../../model/ports/relay.ts";
+import type { SessionRow } from "./session-row.ts";
+
+/**
+ * The resources a session subscribed to, held at their servers by the process that holds the session's own stream, and
+ * until there is one by the process that was asked.
+ */
+export class SessionSubscriptions {
+  readonly #relay: Relay;
+  readonly #subscriber: Subscriber;
+  readonly #row: SessionRow;
+  readonly #held = new Map<string, Subscription>();
+
+  constructor(relay: Relay, subscriber: Subscriber, row: SessionRow) {
+    this.#relay = relay;
+    this.#subscriber = subscriber;
+    this.#row = row;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** @throws GatewayError `resource_unknown` where nobody owns the resource or its server takes no subscription */
+  async add(uri: string, holdsStream: boolean): Promise<void> {
+    if (this.#held.has(uri)) return;
+    if (!(await this.#hold(uri))) throw new GatewayError("resource_unknown", { uri }, { data: { uri } });
+    await this.#row.subscribe(uri, true);
+    await this.follow(holdsStream);
+  }
+
+  async remove(uri: string): Promise<void> {
+    this.#release(uri);
+    await this.#row.subscribe(uri, false);
+  }
+
+  /** Brings what is held in step with the row. A resource that is not there any more is left out. */
+  async follow(holdsStream: boolean): Promise<void> {
+    const { streamAt, subscriptions } = this.#row;
+    for (const uri of [...this.#held.keys()]) {
+      if (streamAt !== undefined || !subscriptions.has(uri)) this.#release(uri);
+    }
+    if (!holdsStream) return;
+    const missing = [...subscriptions].filter((uri) => !this.#held.has(uri));
+    await Promise.all(missing.map((uri) => this.#hold(uri)));
+  }
+
+  release(): void {
+    for (const uri of [...this.#held.keys()]) this.#release(uri);
+  }
+
+  async #hold(uri: string): Promise<boolean> {
+    const subscription = await this.#relay.subscribe(this.#subscriber, { resourceSubscriptions: [uri] });
+    if (subscription.honoured.resourceSubscriptions === undefined) {
+      subscription.release();
+      return false;
+    }
+    // Of two that subscribed at once one is kept.
+    this.#release(uri);
+    this.#held.set(uri, subscription);
+    return true;
+  }
+
+  #release(uri: string): void {
+    this.#held.get(uri)?.release();
+    this.#held.delete(uri);
+  }
+}
