@@ -117,6 +117,11 @@ export interface LimitSettings {
   readonly sessionsMax: number;
   readonly sessionsPerPrincipalMax: number;
   readonly sessionIdleMs: number;
+  readonly parkedCalls: {
+    readonly callsMax: number;
+    readonly callsPerPrincipalMax: number;
+    readonly lifeMs: number;
+  };
   readonly streamsMax: number;
   readonly streamsPerPrincipalMax: number;
   readonly failedAuthPerMinuteMax: number;

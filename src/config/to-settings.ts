@@ -158,6 +158,11 @@ function limitSettings(file: FileSettings["limits"]): LimitSettings {
     sessionsMax: file.sessions,
     sessionsPerPrincipalMax: file.sessions_per_principal,
     sessionIdleMs: file.session_idle,
+    parkedCalls: {
+      callsMax: file.parked_calls,
+      callsPerPrincipalMax: file.parked_calls_per_principal,
+      lifeMs: file.parked_call_life,
+    },
     streamsMax: file.streams,
     streamsPerPrincipalMax: file.streams_per_principal,
     failedAuthPerMinuteMax: file.failed_auth_per_minute,

@@ -1,5 +1,6 @@
 import type { Outcome } from "../model/call.ts";
 import type { Endpoint, Exchange } from "../model/exchange.ts";
+import type { Peers } from "../model/ports/peers.ts";
 import type {
   EndpointDescription,
   Relay,
@@ -8,6 +9,7 @@ import type {
   Subscription,
   SubscriptionFilter,
 } from "../model/ports/relay.ts";
+import type { Sealer } from "../model/ports/sealer.ts";
 import type { Principal } from "../model/principal.ts";
 import { compose, type LayerMeter } from "../policy/compose.ts";
 import type { Next } from "../policy/policy.ts";
@@ -15,13 +17,18 @@ import type { JsonObject } from "../protocol/json-value.ts";
 import { Catalog } from "./catalog.ts";
 import { describe } from "./description.ts";
 import { Listing } from "./listing.ts";
+import { type ParkedCallLimits, ParkedCalls } from "./parked-calls.ts";
 import { type CallDeps, callLayers } from "./pipeline.ts";
+import { RequestStates } from "./request-state.ts";
 import { resourceOwner } from "./resolve.ts";
 import { route } from "./router.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-export interface GatewayDeps extends CallDeps {
+export interface GatewayDeps extends Omit<CallDeps, "states" | "parked"> {
   readonly serverInfo: JsonObject;
+  readonly sealer: Sealer;
+  readonly peers: Pick<Peers, "mark">;
+  readonly parkedLimits: ParkedCallLimits;
 }
 
 /** The data plane: what the transports hand their requests to. */
@@ -29,12 +36,16 @@ export class Gateway implements Relay {
   readonly #deps: GatewayDeps;
   readonly #run: Next<Exchange, Outcome>;
   readonly #subscriptions: Subscriptions;
+  readonly #parked: ParkedCalls;
   readonly meters: ReadonlyMap<string, LayerMeter>;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
     const listing = new Listing(deps.sealer);
-    const { run, meters } = compose(callLayers(deps), route(deps.fleet, listing, deps.permissions));
+    const states = new RequestStates(deps.sealer, deps.peers, deps.now);
+    this.#parked = new ParkedCalls({ ...deps, states, limits: deps.parkedLimits });
+    const layers = callLayers({ ...deps, states, parked: this.#parked });
+    const { run, meters } = compose(layers, route(deps.fleet, listing, deps.permissions));
     this.#run = run;
     this.meters = meters;
     const ownerOf = (uri: string, subscriber: Subscriber) =>
@@ -44,6 +55,15 @@ export class Gateway implements Relay {
 
   get subscriptions(): number {
     return this.#subscriptions.size;
+  }
+
+  /** Calls that have put questions to their clients and have not ended. */
+  get parked(): number {
+    return this.#parked.size;
+  }
+  /** For the end of the process: calls whose clients are away are given up at their servers. */
+  abandonParked(): void {
+    this.#parked.close();
   }
 
   handle(exchange: Exchange): Outcome | Promise<Outcome> {

@@ -3,7 +3,6 @@ import type { Outcome } from "../model/call.ts";
 import type { Exchange } from "../model/exchange.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Log } from "../model/ports/log.ts";
-import type { Sealer } from "../model/ports/sealer.ts";
 import { auditPolicy, type ExchangeObserver } from "../policy/audit/audit.ts";
 import { type AuthenticateDeps, authenticatePolicy } from "../policy/authenticate/authenticate.ts";
 import { clientAddressPolicy } from "../policy/authenticate/client-address.ts";
@@ -18,8 +17,10 @@ import type { Layer } from "../policy/policy.ts";
 import { recordPolicy } from "../policy/record/record.ts";
 import { validatePolicy } from "../policy/validate/validate.ts";
 import type { Fleet } from "./fleet.ts";
-import { requestStatePolicy } from "./request-state.ts";
+import type { ParkedCalls } from "./parked-calls.ts";
+import type { RequestStates } from "./request-state.ts";
 import { resolvePolicy } from "./resolve.ts";
+import { requestStatePolicy, roundsPolicy } from "./rounds.ts";
 
 export interface DoorDeps extends AuthenticateDeps {
   readonly host: HostSettings;
@@ -64,7 +65,8 @@ export interface CallDeps {
   readonly permissions: PermissionCache;
   readonly journal: Journal;
   readonly observer: ExchangeObserver;
-  readonly sealer: Sealer;
+  readonly states: RequestStates;
+  readonly parked: ParkedCalls;
   readonly log: Log;
   readonly requestTimeoutMs: number;
   readonly now: () => number;
@@ -82,6 +84,11 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
       name: "resolve",
       reason: "everything below decides about a server and a tool, not about a string",
       policy: resolvePolicy(deps.fleet, deps.permissions),
+    },
+    {
+      name: "request-state",
+      reason: "what goes on with a call under way is told apart from a new one before anything counts it",
+      policy: requestStatePolicy(deps.states),
     },
     {
       name: "authorize",
@@ -104,9 +111,10 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
       policy: validatePolicy(deps.log),
     },
     {
-      name: "request-state",
-      reason: "states are opened for the call that may continue, and sealed on its way back",
-      policy: requestStatePolicy(deps.sealer, deps.now),
+      name: "rounds",
+      reason:
+        "outside of the record: a call that waits for its client's answers is one call, however many requests it takes",
+      policy: roundsPolicy(deps.states, deps.parked),
     },
     {
       name: "record",

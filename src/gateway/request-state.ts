@@ -1,59 +1,50 @@
-import { GatewayError } from "../errors/gateway-error.ts";
-import type { Outcome } from "../model/call.ts";
+import type { Continuation } from "../model/continuation.ts";
 import type { Exchange } from "../model/exchange.ts";
+import type { Peers } from "../model/ports/peers.ts";
 import type { Sealer } from "../model/ports/sealer.ts";
-import type { Policy } from "../policy/policy.ts";
 import { stringify } from "../protocol/json.ts";
-import type { JsonObject } from "../protocol/json-value.ts";
 
-/** How long a client may take to answer a round of questions. */
-const STATE_LIFE_MS = 10 * 60_000;
+const PURPOSE = "request-state";
+
+type Sealed = readonly [expiresAt: number, binding: string, ...("s" | "p" | string | number)[]];
 
 /**
- * Seals the state a server hands out with `input_required` (2026-07-28, multi round-trip requests) and opens it on the
- * retry. The seal binds principal, endpoint, method, server and parameters, because several callers may share one
- * credential towards the server and it cannot tell them apart.
- * @throws GatewayError `invalid_params` for a state that is not ours, has expired, or belongs to another call.
+ * Seals the states clients carry from one request to the next. The seal binds principal, endpoint, server, method and
+ * parameters, because several callers may share one credential towards the server and it cannot tell them apart. The state
+ * of a parked call begins with the mark of the process that holds it.
  */
-export function requestStatePolicy(sealer: Sealer, now: () => number): Policy<Exchange, Outcome> {
-  const seal = (exchange: Exchange, outcome: Outcome): Outcome => {
-    if (outcome.kind !== "result" || outcome.result.resultType !== "input_required") return outcome;
-    const { requestState } = outcome.result;
-    if (typeof requestState !== "string") return outcome;
-    const sealed = sealer.seal(
-      "request-state",
-      JSON.stringify([now() + STATE_LIFE_MS, bindingOf(exchange), requestState]),
-    );
-    return { ...outcome, result: { ...outcome.result, requestState: sealed } };
-  };
-  return (exchange, next) => {
-    if (exchange.target === undefined) return next(exchange);
-    const presented = exchange.params.requestState;
-    const inner = presented === undefined ? exchange : opened(exchange, presented, sealer, now);
-    const outcome = next(inner);
-    return outcome instanceof Promise
-      ? outcome.then((settled) => seal(inner, settled))
-      : seal(inner, outcome);
-  };
-}
+export class RequestStates {
+  readonly #sealer: Sealer;
+  readonly #peers: Pick<Peers, "mark">;
+  readonly #now: () => number;
 
-function opened(exchange: Exchange, presented: unknown, sealer: Sealer, now: () => number): Exchange {
-  const text = typeof presented === "string" ? sealer.open("request-state", presented) : undefined;
-  const [expiresAt, binding, state] =
-    text === undefined ? [] : (JSON.parse(text) as [number, string, string]);
-  if (expiresAt === undefined || expiresAt < now() || binding !== bindingOf(exchange)) {
-    throw new GatewayError("invalid_params", {
-      detail: "requestState is not valid for this call (any more)",
-    });
+  constructor(sealer: Sealer, peers: Pick<Peers, "mark">, now: () => number) {
+    this.#sealer = sealer;
+    this.#peers = peers;
+    this.#now = now;
   }
-  return withParams(exchange, { ...exchange.params, requestState: state as string });
+
+  /** @param lifeMs how long the client may take until it comes back */
+  seal(exchange: Exchange, state: Continuation, lifeMs: number): string {
+    const about = state.kind === "server" ? ["s", state.state] : ["p", state.callId, state.round];
+    const text = JSON.stringify([this.#now() + lifeMs, bindingOf(exchange), ...about]);
+    const sealed = this.#sealer.seal(PURPOSE, text);
+    return state.kind === "parked" ? `${this.#peers.mark}.${sealed}` : sealed;
+  }
+
+  /** `undefined` for what is not ours, has expired, or belongs to another call. */
+  open(exchange: Exchange, presented: string): Continuation | undefined {
+    const text = this.#sealer.open(PURPOSE, presented.slice(presented.indexOf(".") + 1));
+    if (text === undefined) return undefined;
+    const [expiresAt, binding, kind, name, round] = JSON.parse(text) as Sealed;
+    if (expiresAt < this.#now() || binding !== bindingOf(exchange)) return undefined;
+    return kind === "s"
+      ? { kind: "server", state: name as string }
+      : { kind: "parked", callId: name as string, round: round as number };
+  }
 }
 
-/** The same exchange over other params; identity is kept so that every layer goes on seeing one call. */
-function withParams(exchange: Exchange, params: JsonObject): Exchange {
-  return Object.assign(exchange, { params });
-}
-
+/** What makes a retry the same call: everything but the answers, the state and the request's own `_meta`. */
 function bindingOf(exchange: Exchange): string {
   const { requestState: _state, inputResponses: _responses, _meta, ...rest } = exchange.params;
   return Bun.SHA256.hash(

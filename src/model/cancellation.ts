@@ -1,5 +1,12 @@
 /** Why work was stopped; the text is for logs and journal, never for a peer. */
-export type CancelReason = "client_gone" | "client_cancelled" | "deadline" | "shutdown" | "upstream_lost";
+export type CancelReason =
+  | "client_gone"
+  | "client_cancelled"
+  | "deadline"
+  | "shutdown"
+  | "upstream_lost"
+  | "abandoned"
+  | "unrecorded";
 
 /**
  * A one-shot cancellation flag. Costs a plain object where an `AbortController` costs 0.7 µs a call;

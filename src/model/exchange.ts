@@ -2,6 +2,7 @@ import type { JsonObject } from "../protocol/json-value.ts";
 import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
 import type { BackChannel, ClientContext, InputRequests, InputResponses } from "./call.ts";
 import type { Cancellation } from "./cancellation.ts";
+import type { Continuation } from "./continuation.ts";
 import type { CallIntent } from "./ports/journal.ts";
 import type { Upstream } from "./ports/upstream.ts";
 import type { Principal } from "./principal.ts";
@@ -53,6 +54,8 @@ export interface Exchange extends BackChannel {
   /** Milliseconds since the epoch; moves on while the client is being asked. */
   deadline: number;
   target: Target | undefined;
+  /** The call this request goes on with, where it brought a state of ours: no new call, so it costs no quota. */
+  continuation: Continuation | undefined;
   /** Set when the intent stands in the journal. */
   intent: CallIntent | undefined;
 }
@@ -77,5 +80,10 @@ export interface ExchangeInit {
 }
 
 export function newExchange(init: ExchangeInit): Exchange {
-  return Object.assign(init, { deadline: Number.POSITIVE_INFINITY, target: undefined, intent: undefined });
+  return Object.assign(init, {
+    deadline: Number.POSITIVE_INFINITY,
+    target: undefined,
+    continuation: undefined,
+    intent: undefined,
+  });
 }

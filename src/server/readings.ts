@@ -30,6 +30,11 @@ export function readings({ gateway, front, journal, sessions, waiting }: Reading
       "Requests and streams whose answer is still open.",
       () => waiting.size,
     ),
+    gauge(
+      "mcp_gateway_parked_calls",
+      "Calls that put questions to their 2026-07-28 clients and have not ended.",
+      () => gateway.parked,
+    ),
     gauge("mcp_gateway_subscriptions", "Subscriptions of clients.", () => gateway.subscriptions),
     gauge("process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss()),
     {

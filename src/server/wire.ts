@@ -84,11 +84,14 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const fleet = new Fleet(createUpstream, log);
   const permissions = new PermissionCache();
   const calls = new CallCounters(settings.telemetry.seriesMax);
+  const peers = alone(sealer);
   const gateway = new Gateway({
     fleet,
     permissions,
     journal,
     sealer,
+    peers,
+    parkedLimits: settings.limits.parkedCalls,
     log,
     serverInfo,
     observer: {
@@ -109,7 +112,6 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     onCredentialsChanged: () => apiKeys.invalidate("all"),
     onCredentialsConfirmed: (at) => apiKeys.confirmed(at),
   });
-  const peers = alone(sealer);
   const ledger = new StoreSessionLedger(store, log);
   const sessions = new LegacySessions({
     relay: gateway,
@@ -225,6 +227,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     apply: (next) => configuration.apply(next),
     refuseNewWork: () => {
       accepting = false;
+      gateway.abandonParked();
     },
     interrupt: () => {
       waiting.interrupt();

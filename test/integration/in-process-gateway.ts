@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Fleet } from "../../src/gateway/fleet.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
+import type { ParkedCallLimits } from "../../src/gateway/parked-calls.ts";
 import { segmentsOf } from "../../src/journal/chain-dir.ts";
 import { FileJournal } from "../../src/journal/file-journal.ts";
 import type { Outcome } from "../../src/model/call.ts";
@@ -23,6 +24,7 @@ import {
   snapshotOf,
 } from "../../src/model/sample-exchange.testing.ts";
 import type { ServerDefinition } from "../../src/model/server.ts";
+import { alone } from "../../src/peers/alone.ts";
 import { PermissionCache } from "../../src/policy/authorize/permission-cache.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
 
@@ -39,6 +41,7 @@ export interface GatewayOptions {
   /** Instead of a journal on disk. */
   readonly journal?: Journal;
   readonly now?: () => number;
+  readonly parkedLimits?: Partial<ParkedCallLimits>;
 }
 export interface KeptRecord {
   readonly kind: string;
@@ -87,6 +90,13 @@ export class InProcessGateway {
       permissions: this.permissions,
       journal: this.journal,
       sealer: sealerOfOneKey(),
+      peers: alone(sealerOfOneKey()),
+      parkedLimits: {
+        callsMax: 2_000,
+        callsPerPrincipalMax: 1_500,
+        lifeMs: 600_000,
+        ...options.parkedLimits,
+      },
       log: this.log,
       serverInfo: { name: "mcp-gateway", version: "1.0.0" },
       observer: {

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../protocol/json-value.ts";
+import type { Era } from "../../protocol/revision.ts";
 import type { Outcome, UpstreamCall } from "../call.ts";
 import type { ServerDefinition } from "../server.ts";
 import type { SessionListener, Upstream, UpstreamEvent, UpstreamLists, UpstreamState } from "./upstream.ts";
@@ -24,6 +25,7 @@ export class InProcessUpstream implements Upstream {
   lists: UpstreamLists | undefined;
   answer: Answering;
   closed = false;
+  era: Era = "modern";
   started = 0;
   readonly #listeners = new Set<(event: UpstreamEvent) => void>();
 
@@ -37,7 +39,7 @@ export class InProcessUpstream implements Upstream {
     return {
       status: this.closed ? "closed" : this.lists === undefined ? "connecting" : "ready",
       reason: undefined,
-      era: "modern",
+      era: this.era,
       revision: "2026-07-28",
       breaker: "closed",
       inFlight: 0,

@@ -3,11 +3,12 @@ import type { Principal } from "../principal.ts";
 /** `strict`: on stable storage; `standard`: handed to the operating system; `batch`: in memory, at most one second. */
 export type Durability = "strict" | "standard" | "batch";
 
-/** `journal`: the journal's own acts (a chain opened, recovered, retired; records dropped). */
+/** `call_round`: questions a call put to its client, and their answers; `journal`: the journal's own acts (a chain opened, recovered, retired; records dropped). */
 export type RecordKind =
   | "call_intent"
   | "call_outcome"
   | "call_refused"
+  | "call_round"
   | "security"
   | "admin"
   | "journal"
@@ -53,7 +54,7 @@ export interface CallEnd {
 }
 /** Something that is not a call: a refusal at the door, an administrative act, a security event. */
 export interface AuditEvent {
-  readonly kind: "security" | "admin";
+  readonly kind: "security" | "admin" | "call_round";
   readonly action: string;
   readonly actor: string | undefined;
   readonly organizationId: string | undefined;

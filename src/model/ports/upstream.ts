@@ -58,6 +58,8 @@ export interface SessionListener {
 /** One server of the configuration, connected when needed, in whatever era and transport it speaks. */
 export interface Upstream {
   readonly server: ServerDefinition;
+  /** As `state.era`, without the cost of the rest. */
+  readonly era: Era | undefined;
   readonly state: UpstreamState;
   /** The lists last read; `undefined` until the server answered once. */
   readonly lists: UpstreamLists | undefined;

@@ -54,6 +54,11 @@ const STATUS_BY_CODE: Partial<Record<GatewayError["code"], OutcomeStatus>> = {
 
 export function endOfError(exchange: Exchange, thrown: unknown): CallEnd {
   const error = failureOf(exchange, thrown);
+  const { reason } = exchange.cancellation;
+  if (reason === "abandoned") {
+    const durationMs = performance.now() - exchange.startedAt;
+    return { status: "abandoned", errorCode: error.code, durationMs, resultBytes: 0 };
+  }
   const status =
     STATUS_BY_CODE[error.code] ?? (exchange.intent === undefined ? "refused" : ("error" as OutcomeStatus));
   return {

@@ -9,6 +9,7 @@ export class Flight {
   expiresAt: number;
   /** Questions to the client that are waiting: while there is one, the clock stands still. */
   asking = 0;
+  ended = false;
   #pausedAt = 0;
   /** Neighbours in the list of flights under way. */
   before: Flight | undefined = undefined;
@@ -37,6 +38,7 @@ export class Flights {
   /** A linked list, newest first: entering and leaving allocate nothing. */
   #newest: Flight | undefined;
   #size = 0;
+  #asking = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #firesAt = Number.POSITIVE_INFINITY;
 
@@ -46,6 +48,10 @@ export class Flights {
 
   get size(): number {
     return this.#size;
+  }
+  /** Those whose server is at work: one that waits for its client's answers keeps no place from others. */
+  get busy(): number {
+    return this.#size - this.#asking;
   }
 
   /** @param expiresAt milliseconds since the epoch */
@@ -70,14 +76,19 @@ export class Flights {
     flight.before = undefined;
     flight.after = undefined;
     this.#size--;
+    if (flight.asking > 0) this.#asking--;
+    flight.ended = true;
   }
 
   /** The client has answered; the time it took is not the server's. */
   resume(flight: Flight): void {
     flight.resume(this.#clock.now());
+    if (flight.ended) return;
+    if (flight.asking === 0) this.#asking--;
     if (flight.asking === 0 && flight.expiresAt < this.#firesAt) this.#arm(flight.expiresAt);
   }
   pause(flight: Flight): void {
+    if (flight.asking === 0 && !flight.ended) this.#asking++;
     flight.pause(this.#clock.now());
   }
 

@@ -9,6 +9,7 @@ import type {
   UpstreamState,
 } from "../../model/ports/upstream.ts";
 import type { ServerDefinition } from "../../model/server.ts";
+import type { Era } from "../../protocol/revision.ts";
 import { backoffMs, RetryBudget } from "./backoff.ts";
 import { CircuitBreaker } from "./breaker.ts";
 import { Connector, type ConnectorDeps } from "./connector.ts";
@@ -81,12 +82,17 @@ export class McpUpstream implements Upstream {
     });
   }
 
+  get era(): Era | undefined {
+    const { main, pool } = this.#supervisor;
+    return main?.era ?? (pool === undefined ? undefined : "legacy");
+  }
+
   get state(): UpstreamState {
     const { status, reason, retryAt, main, pool } = this.#supervisor;
     return {
       status,
       reason,
-      era: main?.era ?? (pool === undefined ? undefined : "legacy"),
+      era: this.era,
       revision: main?.revision,
       breaker: this.#breaker.state,
       inFlight: this.#flights.size,
@@ -180,7 +186,7 @@ export class McpUpstream implements Upstream {
   #admit(now: number): void {
     const server = this.server.name;
     if (this.#closed) throw new UpstreamFailure("upstream_lost", { server });
-    if (this.#flights.size >= this.server.maxConcurrency) {
+    if (this.#flights.busy >= this.server.maxConcurrency) {
       this.counters.busy++;
       throw new UpstreamFailure("upstream_busy", { server });
     }
