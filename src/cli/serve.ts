@@ -1,6 +1,7 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { processEnvironment } from "../config/environment.ts";
 import { type LoadOptions, loadSettings } from "../config/load.ts";
+import type { WorkerPlace } from "../config/serve-options.ts";
 import type { Run } from "./command.ts";
 import { flagOverride, readSettings, type SettingsFlags, withSettingsFlags } from "./settings-source.ts";
 
@@ -10,6 +11,8 @@ interface ServeFlags extends SettingsFlags {
   readonly url?: string;
   readonly demo?: string | boolean;
   readonly role?: string;
+  readonly workers?: string;
+  readonly worker?: string;
   readonly logLevel?: string;
   readonly logFormat?: string;
 }
@@ -21,6 +24,8 @@ export function define(command: Command, run: Run): void {
     .option("--url <url>", "the URL clients use (server.url)")
     .option("--demo [boolean]", "serve the two demonstration servers (features.demo)")
     .option("--role <role>", "all, api or worker (role)")
+    .option("--workers <number>", "processes that share the port, or auto (workers)")
+    .addOption(new Option("--worker <place>").hideHelp())
     .option("--log-level <level>", "debug, info, warn or error (logging.level)")
     .option("--log-format <format>", "json or text (logging.format)")
     .addHelpText(
@@ -48,6 +53,7 @@ async function serveCommand(flags: ServeFlags): Promise<number> {
       ...flagOverride("--url", "server.url", flags.url),
       ...flagOverride("--demo", "features.demo", flags.demo),
       ...flagOverride("--role", "role", flags.role),
+      ...flagOverride("--workers", "workers", flags.workers),
       ...flagOverride("--log-level", "logging.level", flags.logLevel),
       ...flagOverride("--log-format", "logging.format", flags.logFormat),
     ],
@@ -55,12 +61,25 @@ async function serveCommand(flags: ServeFlags): Promise<number> {
     purpose: "serve",
   };
   const { settings, notes } = await readSettings(options);
-  const { serve } = await import("../server/lifecycle.ts");
-  return serve({
+  const worker = placeOf(flags.worker);
+  const serveOptions = {
     settings,
     reload: () => loadSettings(options),
     configPath: settings.configPath,
     demo: settings.features.demo,
     notes,
-  });
+    worker,
+  };
+  if (settings.workers > 1 && worker === undefined) {
+    const { supervise } = await import("../server/supervisor.ts");
+    return supervise(serveOptions);
+  }
+  const { serve } = await import("../server/lifecycle.ts");
+  return serve(serveOptions);
+}
+
+/** The place a supervisor gave this process: `<replica>:<index>`. */
+function placeOf(text: string | undefined): WorkerPlace | undefined {
+  const match = /^(\w+):(\d+)$/.exec(text ?? "");
+  return match === null ? undefined : { replica: match[1] ?? "", index: Number(match[2]) };
 }

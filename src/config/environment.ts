@@ -34,6 +34,8 @@ export const variables: readonly Variable[] = [
   ),
   variable("MCP_GATEWAY_DATA_DIR", "data_dir"),
   variable("MCP_GATEWAY_ROLE", "role"),
+  variable("MCP_GATEWAY_WORKERS", "workers"),
+  variable("MCP_GATEWAY_ADVERTISE_URL", "cluster.advertise_url"),
   secret("MCP_GATEWAY_MASTER_KEY", "master_key"),
   secret("MCP_GATEWAY_BOOTSTRAP_KEY", "bootstrap_key"),
   variable("MCP_GATEWAY_URL", "server.url"),

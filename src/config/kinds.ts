@@ -43,6 +43,16 @@ export function integer(min: number, max: number): Kind<number> {
 export const port = integer(0, 65_535);
 export const count = integer(1, Number.MAX_SAFE_INTEGER);
 
+/** How many, or `auto`: as many as the machine has processors for us. */
+export const countOrAuto: Kind<number | "auto"> = {
+  name: "number from 1 to 64, or auto",
+  read(value) {
+    if (value === "auto") return value;
+    const number = integer(1, 64).read(value);
+    return number instanceof Refusal ? new Refusal("a whole number from 1 to 64, or auto") : number;
+  },
+};
+
 export function duration(minMs = 0): Kind<number> {
   return {
     name: "duration",

@@ -7,6 +7,7 @@ export const reservedNames: ReadonlySet<string> = new Set([
   "api",
   "assets",
   "auth",
+  "cluster",
   "docs",
   "favicon",
   "gateway",

@@ -4,6 +4,8 @@ import type { Settings } from "./settings.ts";
 const fixed: readonly (readonly [key: string, read: (settings: Settings) => unknown])[] = [
   ["data_dir", (settings) => settings.dataDir],
   ["role", (settings) => settings.role],
+  ["workers", (settings) => settings.workers],
+  ["cluster", (settings) => settings.cluster],
   ["master_key", (settings) => settings.secrets.masterKeys],
   ["bootstrap_key", (settings) => settings.secrets.bootstrapKey],
   ["server.url", ({ server }) => (server.urlGiven ? server.url : undefined)],
@@ -47,6 +49,8 @@ export function applicable(
   const settings: Settings = {
     ...next,
     role: current.role,
+    workers: current.workers,
+    cluster: current.cluster,
     dataDir: current.dataDir,
     adminSocketPath: current.adminSocketPath,
     secrets: current.secrets,

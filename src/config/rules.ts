@@ -30,6 +30,7 @@ export function checkRules(
     refuse("store.path", "both store.url and store.path", "one of them", "remove store.path");
   if (purpose === "command") return problems;
   checkAnonymous(settings, refuse);
+  checkProcesses(settings, refuse);
   const { bootstrapKey } = settings.secrets;
   if (bootstrapKey !== undefined && !isWellFormed(bootstrapKey))
     refuse(
@@ -106,6 +107,18 @@ function checkAnonymous(settings: Settings, refuse: Refuse): void {
       "no trusted proxies",
       "remove auth.anonymous, or empty server.trusted_proxies",
     );
+}
+
+/** An embedded store belongs to one process: two would each keep their own counts, sessions and configuration. */
+function checkProcesses(settings: Settings, refuse: Refuse): void {
+  if (settings.store.kind === "postgres") return;
+  const fix = "set DATABASE_URL (or store.url) to a PostgreSQL database, or leave this out";
+  if (settings.workers > 1)
+    refuse("workers", `${settings.workers} workers on an embedded store`, "one worker, or PostgreSQL", fix);
+  if (settings.role !== "all")
+    refuse("role", `role ${settings.role} on an embedded store`, "role all, or PostgreSQL", fix);
+  if (settings.cluster.advertiseUrl !== undefined)
+    refuse("cluster.advertise_url", "an embedded store", "PostgreSQL, which gateways can share", fix);
 }
 
 function checkProduction(settings: Settings, refuse: Refuse): void {

@@ -5,6 +5,7 @@ import {
   addressRange,
   boolean,
   count,
+  countOrAuto,
   duration,
   filledText,
   host,
@@ -128,7 +129,25 @@ const limits = section("Bounds on what one caller or message may take.", {
 /** The configuration file, in its own spelling. Unknown keys are errors. */
 export const fileSchema = section("", {
   data_dir: field(filledText, "data", "Directory of everything the gateway writes.", restart),
-  role: field(oneOf("all", "api", "worker"), "all", "Which duties this process has.", restart),
+  role: field(
+    oneOf("all", "api", "worker"),
+    "all",
+    "What this gateway does: `api` serves clients, `worker` does background duties, `all` both.",
+    restart,
+  ),
+  workers: field(
+    countOrAuto,
+    1,
+    "Processes that share the port; `auto` is one for each processor. More than one needs PostgreSQL.",
+    restart,
+  ),
+  cluster: section("How the gateways that share a PostgreSQL store reach each other.", {
+    advertise_url: optionalField(
+      url("https:", "http:"),
+      "The URL under which the other gateways reach this one; no client uses it.",
+      restart,
+    ),
+  }),
   master_key: optionalField(
     listOf(filledText, "list of 32-byte keys in base64 or hex"),
     "Seals everything secret; the first key seals, all open. Required in production.",

@@ -3,7 +3,7 @@ import type { Role } from "../model/principal.ts";
 import type { ServerDefinition } from "../model/server.ts";
 
 export type Mode = "development" | "production" | "test";
-/** Duties of a process: `api` serves requests, `worker` does background work, `all` both. */
+/** `api` serves clients, `worker` does background duties, `all` both. */
 export type ProcessRole = "all" | "api" | "worker";
 
 /**
@@ -13,6 +13,9 @@ export type ProcessRole = "all" | "api" | "worker";
 export interface Settings {
   readonly mode: Mode;
   readonly role: ProcessRole;
+  /** Processes that share the port. */
+  readonly workers: number;
+  readonly cluster: { readonly advertiseUrl: string | undefined };
   /** The file it was read from; undefined where there is none. */
   readonly configPath: string | undefined;
   readonly dataDir: string;

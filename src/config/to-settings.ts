@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { isLoopbackHost } from "./kinds.ts";
 import type { FileSettings } from "./schema.ts";
@@ -20,6 +21,8 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
   return {
     mode: context.mode,
     role: file.role,
+    workers: file.workers === "auto" ? workersOf(file) : file.workers,
+    cluster: { advertiseUrl: file.cluster.advertise_url },
     configPath: context.configPath,
     dataDir,
     adminSocketPath: join(dataDir, "admin.sock"),
@@ -60,6 +63,11 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
       demo: file.features.demo ?? (context.mode === "development" && context.configPath === undefined),
     },
   };
+}
+
+/** An embedded store has one process however many processors there are. */
+function workersOf({ store }: FileSettings): number {
+  return store.url?.startsWith("postgres") === true ? availableParallelism() : 1;
 }
 
 function listenerSettings(file: FileSettings["server"], path: (text: string) => string): Settings["server"] {

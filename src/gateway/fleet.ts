@@ -15,6 +15,8 @@ export interface CatalogChange {
   readonly resources: boolean;
   /** The server is reached over a new connection, which knows nothing of subscriptions. */
   readonly reconnected: boolean;
+  /** It offers something else than before, by itself: other processes may not have heard. */
+  readonly byServer: boolean;
 }
 
 /** A catalog nobody asks for in the meantime is rebuilt this late after a change. */
@@ -97,7 +99,8 @@ export class Fleet {
     }
     for (const [id, { server, part, upstream }] of former) {
       const member = this.#members.get(id);
-      this.#announce(server, part, member?.part, member !== undefined && member.upstream !== upstream);
+      const reconnected = member !== undefined && member.upstream !== upstream;
+      this.#announce(server, part, member?.part, { reconnected });
     }
   }
 
@@ -169,7 +172,7 @@ export class Fleet {
       if (namespace === undefined) return;
       member.part = compilePart(member.server, member.upstream, event.lists, namespace.separator);
       this.#rebuildSoon(namespace);
-      this.#announce(member.server, before, member.part);
+      this.#announce(member.server, before, member.part, { byServer: before !== undefined });
     } else if (event.kind === "resource_updated") {
       const uri = event.params.uri;
       if (typeof uri === "string")
@@ -181,7 +184,7 @@ export class Fleet {
     server: ServerDefinition,
     before: CatalogPart | undefined,
     after: CatalogPart | undefined,
-    reconnected = false,
+    { reconnected = false, byServer = false },
   ): void {
     const changed = (...keys: (keyof CatalogPart["entries"])[]) =>
       keys.some((key) => fingerprintOf(before, key) !== fingerprintOf(after, key));
@@ -193,6 +196,7 @@ export class Fleet {
       prompts: changed("prompts"),
       resources: changed("resources", "resourceTemplates"),
       reconnected,
+      byServer,
     };
     if (change.tools || change.prompts || change.resources || reconnected) {
       for (const listener of this.#changeListeners) listener(change);

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import type * as z from "zod";
 import type { KeyAdministration } from "../admin/api-keys/key-administration.ts";
 import { createKeyBody, emptyBody, listKeysBody, namedKeyBody } from "../admin/api-keys/key-request.ts";
@@ -69,6 +70,21 @@ export function adminSocketHandler(parts: AdminSocketParts): (request: Request) 
       );
     }
   };
+}
+
+/** Serves the command line; the socket's mode keeps everybody else out. Returns what closes it. */
+export function openAdminSocket(path: string, parts: AdminSocketParts): () => void {
+  rmSync(path, { force: true });
+  const mask = process.umask(0o177);
+  try {
+    const server = Bun.serve({ unix: path, fetch: adminSocketHandler(parts) });
+    return () => {
+      void server.stop(true);
+      rmSync(path, { force: true });
+    };
+  } finally {
+    process.umask(mask);
+  }
 }
 
 async function bodyOf(request: Request): Promise<unknown> {

@@ -18,6 +18,7 @@ export class Configuration {
   readonly #fleet: Fleet;
   readonly #log: Log;
   readonly #demo: boolean;
+  readonly #serves: boolean;
   readonly #onCredentialsChanged: () => void;
   readonly #onCredentialsConfirmed: (at: number) => void;
   #settings: Settings;
@@ -26,6 +27,7 @@ export class Configuration {
   #seenCredentials = -1;
   #storeIsAway = false;
   #stored: StoredConfig = { organizations: [], namespaces: [], servers: [] };
+  #looking: Promise<void> = Promise.resolve();
   #poll: ReturnType<typeof setInterval> | undefined;
 
   constructor(deps: {
@@ -33,6 +35,8 @@ export class Configuration {
     readonly fleet: Fleet;
     readonly log: Log;
     readonly demo: boolean;
+    /** False for a process that calls no server: it connects to none. */
+    readonly serves: boolean;
     readonly settings: Settings;
     readonly onCredentialsChanged: () => void;
     /** They are as they were; `at` is when the store was asked. */
@@ -42,6 +46,7 @@ export class Configuration {
     this.#fleet = deps.fleet;
     this.#log = deps.log;
     this.#demo = deps.demo;
+    this.#serves = deps.serves;
     this.#settings = deps.settings;
     this.#onCredentialsChanged = deps.onCredentialsChanged;
     this.#onCredentialsConfirmed = deps.onCredentialsConfirmed;
@@ -56,9 +61,9 @@ export class Configuration {
 
   /** Reads the store, compiles, applies, and follows. */
   async start(): Promise<void> {
-    await this.#look();
+    await this.look();
     if (this.#version === 0) this.#compile();
-    this.#poll = setInterval(() => void this.#look(), POLL_MS);
+    this.#poll = setInterval(() => void this.look(), POLL_MS);
   }
 
   /** A good change of the file. */
@@ -69,6 +74,12 @@ export class Configuration {
 
   stop(): void {
     clearInterval(this.#poll);
+  }
+
+  /** Looks for changes in the store now; one look at a time. */
+  look(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look());
+    return this.#looking;
   }
 
   async #look(): Promise<void> {
@@ -141,6 +152,7 @@ export class Configuration {
   }
 
   #compile(): void {
+    if (!this.#serves) return;
     const demo = this.#demo ? demoServers(this.#settings) : [];
     const { snapshot, excluded } = compileSnapshot(this.#settings, this.#stored, ++this.#version, demo);
     for (const one of excluded)

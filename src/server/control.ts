@@ -7,7 +7,7 @@ import type { Principal } from "../model/principal.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { SUPPORTED_REVISIONS } from "../protocol/revision.ts";
 import type { Admitted } from "./front.ts";
-import { routes } from "./routes.ts";
+import { type Route, routes } from "./routes.ts";
 
 export interface ControlDeps {
   readonly relay: Relay;
@@ -43,7 +43,9 @@ export async function serveControl(deps: ControlDeps, admitted: Admitted): Promi
       return json({
         name: "mcp-gateway",
         version: deps.version,
-        routes: routes.map(({ path, description }) => ({ path, description })),
+        routes: (routes as readonly Route[])
+          .filter(({ access }) => access !== "peer")
+          .map(({ path, description }) => ({ path, description })),
       });
     case "metrics": {
       if (arrival.principal?.platformAdmin !== true) throw new GatewayError("forbidden");

@@ -31,6 +31,8 @@ export interface FrontDeps {
   readonly serveMcp: (request: EdgeRequest) => Promise<Response>;
   /** Serves everything else. */
   readonly serveControl: (admitted: Admitted) => Response | Promise<Response>;
+  /** Serves other processes of the installation; checks their signature. */
+  readonly receivePeer: (act: string, request: Request) => Promise<Response>;
   readonly concurrentRequestsMax: number;
   readonly accepting: () => boolean;
   readonly secure: boolean;
@@ -78,6 +80,8 @@ export class Front {
     this.#underWay++;
     try {
       if (match === undefined) throw new GatewayError("not_found");
+      // Answers to questions of calls under way come this way while this process ends, too.
+      if (match.route.access === "peer") return await this.#deps.receivePeer(match.params.act ?? "", request);
       if (!open && !this.#deps.accepting()) throw new GatewayError("shutting_down");
       if (!open && this.#underWay > this.#deps.concurrentRequestsMax) throw new GatewayError("overloaded");
       const origin = request.headers.get("origin");
@@ -145,7 +149,7 @@ export class Front {
 }
 
 /** A missing or catch-all `Accept` is taken as JSON only: whoever wants streams says so. */
-function takesStreams(request: Request): boolean {
+export function takesStreams(request: Request): boolean {
   return request.headers.get("accept")?.includes("text/event-stream") === true;
 }
 

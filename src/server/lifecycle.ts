@@ -1,10 +1,11 @@
-import { closeSync, openSync } from "node:fs";
 import { formatProblems } from "../config/problem.ts";
 import type { ServeOptions } from "../config/serve-options.ts";
 import { ConfigWatch } from "../config/watch.ts";
 import { createLog } from "../telemetry/log.ts";
 import { greeting } from "./greeting.ts";
+import { terminalStands } from "./terminal.ts";
 import { type Wired, wire } from "./wire.ts";
+import { reportReady } from "./worker.ts";
 
 /** After the drain time, for closing what is left; together they stay within the 30 s an orchestrator gives. */
 const CLOSE_MS_MAX = 4_000;
@@ -17,8 +18,10 @@ const SAME_SIGNAL_MS = 1_000;
 export async function serve(options: ServeOptions): Promise<number> {
   const startedAt = performance.now() - process.uptime() * 1000;
   const { settings } = options;
-  const log = createLog(settings.logging);
-  for (const note of options.notes) log.warn({}, note);
+  const { worker } = options;
+  const log = createLog(settings.logging, undefined, worker && { worker: worker.index });
+  // The supervisor has said them.
+  if (worker === undefined) for (const note of options.notes) log.warn({}, note);
   process.on("unhandledRejection", (cause) => log.error({ err: cause }, "unhandled rejection"));
   process.on("uncaughtException", (cause) => log.error({ err: cause }, "uncaught exception"));
   const ended = Promise.withResolvers<number>();
@@ -59,7 +62,10 @@ export async function serve(options: ServeOptions): Promise<number> {
   });
   const readyAt = performance.now();
   log.info({ url: wired.url, startupMs: Math.round(readyAt - startedAt) }, "ready");
-  if (settings.mode === "development") {
+  if (worker !== undefined) {
+    const ready = { url: wired.url, version: wired.version, servers: wired.serverNames() };
+    reportReady(ready, () => end("the supervisor is gone"));
+  } else if (settings.mode === "development") {
     process.stdout.write(
       greeting({
         settings,
@@ -75,16 +81,6 @@ export async function serve(options: ServeOptions): Promise<number> {
   const code = await ended.promise;
   log.info({ code }, "ended");
   return code;
-}
-
-/** SIGHUP asks for a reload, but is also what a closed terminal sends; then there is none to open any more. */
-function terminalStands(): boolean {
-  try {
-    closeSync(openSync("/dev/tty", "r"));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Refuse new work, let calls finish, interrupt the rest, close everything. @returns false where something did not close in time */

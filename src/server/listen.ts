@@ -7,12 +7,14 @@ export interface ListenSettings {
   readonly port: number;
   readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined;
   readonly bodyBytesMax: number;
+  /** With other processes of this machine, among which the system spreads the connections. */
+  readonly shared?: boolean;
 }
 
 /** Seconds without a byte before a socket is closed, while we wait for its client. */
 const IDLE_SECONDS = 10;
-/** The door refuses by the declared size with an answer; this bound is for bodies that declare none. */
-const UNDECLARED_MARGIN_BYTES = 1_024;
+/** The door refuses by the declared size with an answer; this bound is for bodies that declare none, and for what other processes forward. */
+const UNDECLARED_MARGIN_BYTES = 257 * 1_024;
 
 /** The listening socket. `socket` serves the transports, `start` opens the port. */
 export class Listener {
@@ -28,6 +30,7 @@ export class Listener {
     this.#server = Bun.serve({
       hostname: settings.host,
       port: settings.port,
+      reusePort: settings.shared === true,
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: settings.bodyBytesMax + UNDECLARED_MARGIN_BYTES,
       ...(tls !== undefined && { tls: { cert: Bun.file(tls.certPath), key: Bun.file(tls.keyPath) } }),

@@ -8,10 +8,22 @@ export interface ReadingDeps {
   readonly journal: { stats(): object };
   readonly sessions: { readonly size: number };
   readonly waiting: { readonly size: number };
+  readonly cluster: ClusterCounts | undefined;
+}
+export interface ClusterCounts {
+  readonly counts: { readonly forwarded: number; readonly lost: number; readonly told: number };
+  readonly directory: { readonly others: readonly unknown[] };
 }
 
 /** What the process knows of itself, read at each scrape. */
-export function readings({ gateway, front, journal, sessions, waiting }: ReadingDeps): readonly Reading[] {
+export function readings({
+  gateway,
+  front,
+  journal,
+  sessions,
+  waiting,
+  cluster,
+}: ReadingDeps): readonly Reading[] {
   const gauge = (name: string, help: string, value: () => number): Reading => ({
     name,
     help,
@@ -64,9 +76,30 @@ export function readings({ gateway, front, journal, sessions, waiting }: Reading
       type: "gauge",
       values: layers((meter) => (meter.samples === 0 ? 0 : meter.sampledMs / meter.samples / 1000)),
     },
+    ...(cluster === undefined ? [] : peerReadings(cluster)),
     ...Object.entries(journal.stats() as Record<string, number>).map(([key, value]) =>
       gauge(`mcp_gateway_journal_${snake(key)}`, `Journal: ${snake(key).replaceAll("_", " ")}.`, () => value),
     ),
+  ];
+}
+
+function peerReadings({ counts, directory }: ClusterCounts): readonly Reading[] {
+  const counter = (name: string, help: string, value: () => number): Reading => ({
+    name,
+    help,
+    type: "counter",
+    values: () => [{ value: value() }],
+  });
+  return [
+    {
+      name: "mcp_gateway_peers",
+      help: "Other processes of the installation that live.",
+      type: "gauge",
+      values: () => [{ value: directory.others.length }],
+    },
+    counter("mcp_gateway_peer_forwarded_total", "Requests handed to their owner.", () => counts.forwarded),
+    counter("mcp_gateway_peer_lost_total", "Requests whose owner was gone.", () => counts.lost),
+    counter("mcp_gateway_peer_messages_total", "Messages sent to other processes.", () => counts.told),
   ];
 }
 

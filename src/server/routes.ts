@@ -1,7 +1,10 @@
 /** Who answers: an MCP endpoint, or the control plane. */
 export type Served = "mcp" | "control";
-/** What a caller needs: nothing, any valid credential, or an operator's (platform administrator or operator token). */
-export type Access = "open" | "caller" | "operator";
+/**
+ * What a caller needs: nothing, any valid credential, an operator's (platform administrator or operator token), or the
+ * signature of another process of the installation.
+ */
+export type Access = "open" | "caller" | "operator" | "peer";
 
 export interface Route {
   readonly id: string;
@@ -104,6 +107,14 @@ export const routes = [
     serves: "mcp",
     access: "caller",
     description: "One server, by id or name, with its own tool names.",
+  },
+  {
+    id: "peers",
+    path: "/cluster/{act}",
+    methods: ["POST"],
+    serves: "control",
+    access: "peer",
+    description: "Other processes of this installation; nobody else gets further than 401.",
   },
   {
     id: "server-short",

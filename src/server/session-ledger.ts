@@ -5,6 +5,10 @@ import type { SessionRecord } from "../model/session-record.ts";
 
 const TOUCH_INTERVAL_MS = 60_000;
 const FLUSH_MS = 2_000;
+/** How late at most an end in another process is known here, where nobody could tell. */
+const FOLLOW_MS = 1_000;
+/** Clocks of machines differ by less. */
+const ENDED_WINDOW_MS = 10_000;
 /** Longest wait of a client for what its session's row is told. */
 const WRITE_MS_MAX = 1_000;
 
@@ -17,12 +21,28 @@ export class StoreSessionLedger implements SessionLedger {
   /** Rows being made: what changes them waits. */
   readonly #making = new Map<string, Promise<void>>();
   readonly #flusher: ReturnType<typeof setInterval>;
+  #follower: ReturnType<typeof setInterval> | undefined;
 
   constructor(store: Store, log: Log) {
     this.#store = store;
     this.#log = log;
     this.#flusher = setInterval(() => void this.flush(), FLUSH_MS);
     this.#flusher.unref();
+  }
+
+  /** Says which sessions ended elsewhere. With an embedded store there is no elsewhere. */
+  followEnds(onEnded: (id: string) => void): void {
+    if (this.#store.kind === "sqlite") return;
+    let isAsking = false;
+    this.#follower = setInterval(async () => {
+      if (isAsking) return;
+      isAsking = true;
+      const since = Date.now() - ENDED_WINDOW_MS;
+      const ids = await this.#store.acrossTenants.sessionsEndedSince(since).catch(() => []);
+      for (const id of ids) onEnded(id);
+      isAsking = false;
+    }, FOLLOW_MS);
+    this.#follower.unref();
   }
 
   opened(record: SessionRecord): Promise<void> | undefined {
@@ -102,6 +122,7 @@ export class StoreSessionLedger implements SessionLedger {
 
   async close(): Promise<void> {
     clearInterval(this.#flusher);
+    clearInterval(this.#follower);
     await this.flush();
   }
 }

@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs";
 import packageJson from "../../package.json" with { type: "json" };
 import { keyAdministration } from "../admin/api-keys/key-administration.ts";
 import { createApiKeyAuthenticator } from "../auth/api-key/authenticator.ts";
@@ -6,9 +5,9 @@ import { displayPrefix, newCredential } from "../auth/api-key/credential.ts";
 import { loadApiKeyDigest } from "../auth/api-key/digest.ts";
 import { processEnvironment } from "../config/environment.ts";
 import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf } from "../config/identity.ts";
-import { masterKeyBytes } from "../config/master-key.ts";
 import type { ServeOptions } from "../config/serve-options.ts";
 import type { Settings } from "../config/settings.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import { EndpointTable } from "../gateway/endpoint-table.ts";
 import { Fleet } from "../gateway/fleet.ts";
 import { Gateway } from "../gateway/gateway.ts";
@@ -20,35 +19,42 @@ import type { Arrival } from "../model/arrival.ts";
 import type { Authenticator } from "../model/ports/authenticator.ts";
 import { systemClock } from "../model/ports/clock.ts";
 import type { Log } from "../model/ports/log.ts";
-import type { RotatingSealer } from "../model/ports/sealer.ts";
-import type { OperatedStore } from "../model/ports/store.ts";
 import type { Principal } from "../model/principal.ts";
 import { Http1Client } from "../net/http1-client.ts";
 import { OutboundGuard } from "../net/outbound-guard.ts";
-import { alone } from "../peers/alone.ts";
 import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
 import { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { compose } from "../policy/compose.ts";
 import { OriginRule } from "../policy/origin/origin.ts";
-import { openStore } from "../storage/open.ts";
 import { createSealer } from "../storage/sealing.ts";
 import { CallCounters } from "../telemetry/call-counters.ts";
+import { mergeMetrics } from "../telemetry/merged-metrics.ts";
 import { renderMetrics } from "../telemetry/metrics.ts";
+import type { EdgeRequest } from "../transports/streamable-http/edge.ts";
 import { serveEndpoint } from "../transports/streamable-http/endpoint.ts";
 import { LegacySessions } from "../transports/streamable-http/legacy-sessions.ts";
 import { openListenStreams } from "../transports/streamable-http/listen.ts";
 import { WaitingRoom } from "../transports/streamable-http/waiting.ts";
 import { createMcpUpstreams } from "../upstreams/mcp/mcp-upstreams.ts";
 import { LocalChildHost } from "../upstreams/mcp/stdio/local-child-host.ts";
-import { type AdminSocketParts, adminSocketHandler } from "./admin-socket.ts";
+import { openAdminSocket } from "./admin-socket.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { Configuration } from "./configuration.ts";
 import { serveControl } from "./control.ts";
-import { generatedMasterKey, openDataDir } from "./data-dir.ts";
+import { openDataDir } from "./data-dir.ts";
+import { Duties } from "./duties.ts";
+import { serveForwarded } from "./forwarded.ts";
 import { Front } from "./front.ts";
+import { followPeers } from "./hints.ts";
 import { Listener } from "./listen.ts";
+import { masterKeysOf } from "./master-keys.ts";
+import { openMigratedStore } from "./open-store.ts";
+import { peerAccess } from "./peers.ts";
 import { readings } from "./readings.ts";
 import { StoreSessionLedger } from "./session-ledger.ts";
+
+/** Longest wait of a scrape for the metrics of the other workers. */
+const METRICS_MS_MAX = 2_000;
 
 /** The running gateway as its life cycle handles it. */
 export interface Wired {
@@ -66,6 +72,7 @@ export interface Wired {
 /** Puts the implementations behind the ports, from the store upwards, and opens the port last. */
 export async function wire(options: ServeOptions, log: Log, reload: () => Promise<void>): Promise<Wired> {
   const { settings } = options;
+  const serves = settings.role !== "worker";
   const { version } = packageJson;
   const serverInfo = { name: "mcp-gateway", version };
   openDataDir(settings.dataDir);
@@ -84,7 +91,8 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const fleet = new Fleet(createUpstream, log);
   const permissions = new PermissionCache();
   const calls = new CallCounters(settings.telemetry.seriesMax);
-  const peers = alone(sealer);
+  const access = peerAccess({ settings, worker: options.worker, store, sealer, masterKeys, log });
+  const { peers, cluster } = access;
   const gateway = new Gateway({
     fleet,
     permissions,
@@ -108,11 +116,13 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     fleet,
     log,
     demo: options.demo,
+    serves,
     settings,
     onCredentialsChanged: () => apiKeys.invalidate("all"),
     onCredentialsConfirmed: (at) => apiKeys.confirmed(at),
   });
   const ledger = new StoreSessionLedger(store, log);
+  ledger.followEnds((id) => sessions.forget(id));
   const sessions = new LegacySessions({
     relay: gateway,
     peers,
@@ -159,6 +169,13 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     jsonLimits: { depthMax: settings.limits.jsonDepthMax, itemsMax: settings.limits.jsonItemsMax },
     bodyBytesMax: settings.limits.bodyBytesMax,
   };
+  const ownMetrics = () =>
+    renderMetrics({
+      calls,
+      upstreams: () => fleet.upstreams,
+      readings: readings({ gateway, journal, sessions, front, waiting, cluster }),
+      version,
+    });
   const controlDeps = {
     relay: gateway,
     fleet,
@@ -170,22 +187,25 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       details: {
         store: configuration.storeIsAway ? "away" : "ok",
         servers: fleet.upstreams.map((u) => ({ name: u.server.name, ...u.state })),
+        ...(cluster !== undefined && { process: cluster.id, peers: cluster.directory.others }),
       },
     }),
-    metrics: () =>
-      renderMetrics({
-        calls,
-        upstreams: () => fleet.upstreams,
-        readings: readings({ gateway, journal, sessions, front, waiting }),
-        version,
-      }),
+    metrics: async () => {
+      const own = await ownMetrics();
+      if (options.worker === undefined || cluster === undefined) return own;
+      const others = await cluster.askSiblings("metrics", METRICS_MS_MAX);
+      const text = mergeMetrics([{ id: cluster.id, text: own.text }, ...others]);
+      return { text, contentType: own.contentType };
+    },
     identify: async (request: Request) => authenticator.authenticate(bearer(request)),
   };
+  const serveMcp = (request: EdgeRequest) => serveEndpoint(endpointDeps, request);
   const front: Front = new Front({
     door: (terminal) => compose<Arrival, Response>(door, terminal).run,
     origins,
     endpoints,
-    serveMcp: (request) => serveEndpoint(endpointDeps, request),
+    serveMcp: serves ? serveMcp : () => Promise.reject(new GatewayError("not_found")),
+    receivePeer: (act, request) => access.receive(act, request),
     serveControl: (admitted) => serveControl(controlDeps, admitted),
     concurrentRequestsMax: settings.limits.concurrentRequestsMax,
     accepting: () => accepting,
@@ -196,13 +216,29 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     {
       host: settings.server.host,
       port: settings.server.port,
+      shared: options.worker !== undefined,
       tls: settings.server.tls,
       bodyBytesMax: settings.limits.bodyBytesMax,
     },
     front,
   );
+  const duties = new Duties({
+    store,
+    holder: peers.id,
+    sessionIdleMs: settings.limits.sessionIdleMs,
+    log,
+  });
+  followPeers({ peers, fleet, look: () => configuration.look() });
+  await access.join({
+    serve: (envelope, signal) => serveForwarded({ endpoints, serveMcp }, envelope, signal),
+    metrics: async () => (await ownMetrics()).text,
+    keepOpen: (request) => listener.socket.keepOpen(request),
+  });
   await configuration.start();
-  const adminSocket = openAdminSocket(settings, {
+  if (settings.role !== "api") duties.start();
+  const isFirst = (options.worker?.index ?? 0) === 0;
+  const openCommandLine = isFirst ? openAdminSocket : () => () => {};
+  const adminSocket = openCommandLine(settings.adminSocketPath, {
     keys: keyAdministration({
       store,
       mint: () => mint(),
@@ -210,6 +246,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       actor: "cli",
       onChange: async (act, key) => {
         apiKeys.invalidate(key.id);
+        await peers.tell({ kind: "store_changed" });
         await journal.event(keyChanged(act, key.id));
       },
     }),
@@ -223,7 +260,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     version,
     newKey,
     serverNames: () => fleet.upstreams.map((upstream) => upstream.server.name),
-    underWay: () => waiting.size - openListenStreams(),
+    underWay: () => waiting.size - openListenStreams() + (cluster?.callsForwarded ?? 0),
     apply: (next) => configuration.apply(next),
     refuseNewWork: () => {
       accepting = false;
@@ -232,6 +269,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     interrupt: () => {
       waiting.interrupt();
       sessions.close();
+      cluster?.endForwards();
     },
     close: async () => {
       configuration.stop();
@@ -240,35 +278,14 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       await fleet.close();
       await childHost.close();
       http.close();
+      await duties.stop();
+      await access.leave();
       await ledger.close();
       await apiKeys.flush();
       await journal.close();
       await store.close();
     },
   };
-}
-
-/** An embedded store migrates itself; PostgreSQL only where told to (`MCP_GATEWAY_MIGRATE=auto`). */
-async function openMigratedStore(
-  settings: Settings,
-  sealer: RotatingSealer,
-  log: Log,
-): Promise<OperatedStore> {
-  const store = await openStore(settings.store, sealer);
-  if (settings.store.migrates) {
-    const applied = await store.migrateUp();
-    if (applied.length > 0) log.info({ applied }, "store migrated");
-  } else {
-    const pending = (await store.migrations()).filter(({ appliedAt }) => appliedAt === null);
-    if (pending.length > 0) {
-      const names = pending.map(({ name }) => name).join(", ");
-      throw new Error(
-        `the store lacks migrations (${names}): run "mcp-gateway migrate up" or set MCP_GATEWAY_MIGRATE=auto`,
-      );
-    }
-  }
-  await store.maintain(Date.now());
-  return store;
 }
 
 function openJournal(settings: Settings, masterKeys: readonly Uint8Array[], log: Log): FileJournal {
@@ -287,14 +304,6 @@ function openJournal(settings: Settings, masterKeys: readonly Uint8Array[], log:
     undrainedBytesMax: audit.journalBytesMax,
     keepDrainedMs: audit.journalRetainMs,
   });
-}
-
-function masterKeysOf(settings: Settings): readonly Uint8Array[] {
-  const keys =
-    settings.secrets.masterKeys.length > 0
-      ? settings.secrets.masterKeys
-      : [generatedMasterKey(settings.secrets.generatedKeyPath)];
-  return keys.map((key) => masterKeyBytes(key) as Uint8Array);
 }
 
 /** Anonymous mode, already checked by the configuration's rules: loopback bind, no trusted proxies. */
@@ -340,22 +349,6 @@ function withOperatorToken(apiKeys: Authenticator, token: string | undefined): A
 
 function bearer(request: Request): string {
   return request.headers.get("authorization")?.replace(/^bearer /i, "") ?? "";
-}
-
-/** Serves the command line; the socket's mode keeps everybody else out. Returns what closes it. */
-function openAdminSocket(settings: Settings, parts: AdminSocketParts): () => void {
-  const path = settings.adminSocketPath;
-  rmSync(path, { force: true });
-  const mask = process.umask(0o177);
-  try {
-    const server = Bun.serve({ unix: path, fetch: adminSocketHandler(parts) });
-    return () => {
-      void server.stop(true);
-      rmSync(path, { force: true });
-    };
-  } finally {
-    process.umask(mask);
-  }
 }
 
 function keyChanged(act: string, keyId: string) {

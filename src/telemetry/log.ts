@@ -36,12 +36,14 @@ const REDACTED = SECRET_NAMES.flatMap((name) => {
 export function createLog(
   settings: LogSettings,
   print: (line: string) => void = (line) => process.stderr.write(line),
+  /** In every line: which of several processes speaks. */
+  base?: Readonly<Record<string, unknown>>,
 ): LeveledLog {
   const write = (line: string) => print(settings.format === "json" ? line : readable(line));
   const logger = pino(
     {
       level: "debug",
-      base: undefined,
+      base: base === undefined ? undefined : { ...base },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: REDACTED, censor: "[redacted]" },

@@ -24,6 +24,8 @@ export interface GatewayOptions {
   /** Settings laid over the ones this file makes, section by section. */
   readonly settings?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Other gateways on the same store reach it under its URL. */
+  readonly advertised?: boolean;
   readonly readyTimeoutMs?: number;
 }
 
@@ -54,6 +56,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const environment = {
     MCP_GATEWAY_ENV: "development",
     MCP_GATEWAY_DATA_DIR: join(folder, "data"),
+    ...(options.advertised === true && { MCP_GATEWAY_ADVERTISE_URL: `http://127.0.0.1:${port}` }),
     ...options.environment,
   };
   const child = startChild([PROGRAM, "serve", "--config", configPath], { cwd: folder, environment });

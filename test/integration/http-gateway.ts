@@ -1,3 +1,4 @@
+import { GatewayError } from "../../src/errors/gateway-error.ts";
 import { EndpointTable } from "../../src/gateway/endpoint-table.ts";
 import { doorLayers } from "../../src/gateway/pipeline.ts";
 import type { Arrival } from "../../src/model/arrival.ts";
@@ -120,6 +121,7 @@ export class HttpGateway {
       endpoints: new EndpointTable(() => fleet.snapshot, permissions),
       serveMcp: (request) => serveEndpoint(deps, request),
       serveControl: () => new Response("control"),
+      receivePeer: () => Promise.reject(new GatewayError("unauthenticated")),
       concurrentRequestsMax: 1_000,
       accepting: () => true,
       secure: false,

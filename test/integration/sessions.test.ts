@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { tool } from "../../src/model/ports/in-process-upstream.testing.ts";
-import { ALICE, BOB, HttpGateway, type JsonRpc, SharedLedger, until } from "./http-gateway.ts";
+import { ALICE, BOB, HttpGateway, type JsonRpc, SharedLedger } from "./http-gateway.ts";
 
 const offer = {
   tools: [tool("echo")],
@@ -183,6 +183,5 @@ describe("a session's life", () => {
     http.sessions.sweep();
     expect(http.sessions.size).toBe(0);
     expect(http.inner.upstream("s").subscribed).toEqual([]);
-    await until("the row is ended", () => [...http.ledger.rows.values()].some((row) => row.isEnded));
   });
 });

@@ -27,6 +27,7 @@ export class InProcessUpstream implements Upstream {
   closed = false;
   era: Era = "modern";
   started = 0;
+  refreshed = 0;
   readonly #listeners = new Set<(event: UpstreamEvent) => void>();
 
   constructor(server: ServerDefinition, offer: Offer | undefined, answer: Answering = said("ok")) {
@@ -50,6 +51,9 @@ export class InProcessUpstream implements Upstream {
 
   start(): void {
     this.started++;
+  }
+  refreshLists(): void {
+    this.refreshed++;
   }
   async call(call: UpstreamCall): Promise<Outcome> {
     this.calls.push(call);

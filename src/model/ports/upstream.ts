@@ -70,6 +70,8 @@ export interface Upstream {
    * `upstream_busy`, `upstream_protocol_error`, `upstream_lost`, `upstream_circuit_open`); what the server answers, errors included, is the outcome.
    */
   call(call: UpstreamCall): Promise<Outcome>;
+  /** Somebody heard that the lists changed, perhaps not on a connection of this process: they are read again soon. */
+  refreshLists(): void;
   /** Counts the subscribers of a resource; the first subscribes upstream, the last unsubscribes. Returns the release. */
   subscribeResource(uri: string): Promise<() => void>;
   listen(listener: SessionListener): () => void;

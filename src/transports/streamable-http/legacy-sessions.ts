@@ -203,14 +203,16 @@ export class LegacySessions {
     throw new GatewayError("overloaded");
   }
 
-  /** Once a minute: a sign of life on open streams, and an end to what nobody uses any more. */
+  /**
+   * Once a minute: a sign of life on open streams, and what nobody used here for long is forgotten. It may be in use
+   * elsewhere: its row says when it ends.
+   */
   sweep(): void {
     const oldest = this.#clock.now() - this.#sessionIdleMs;
     for (const session of this.#sessions.values()) {
       session.sweep();
-      if (session.attended || session.lastActiveAt >= oldest) continue;
-      // Where its row cannot be ended now, the store's own expiry does it later.
-      this.end(session).catch(() => {});
+      if (session.attended) this.#ledger.active(session.identity.id);
+      else if (session.lastActiveAt < oldest) this.forget(session.identity.id);
     }
   }
 }

@@ -275,6 +275,10 @@ export class Supervisor {
     return true;
   }
 
+  refreshLists(): void {
+    this.#refresh.soon();
+  }
+
   #healthy(): void {
     if (this.#closed || this.main === undefined) return;
     if (this.#settings.clock.now() - this.#connectedAt >= STABLE_MS) this.#failures = 0;

@@ -109,6 +109,10 @@ export class McpUpstream implements Upstream {
     void this.#supervisor.check();
   }
 
+  refreshLists(): void {
+    this.#supervisor.refreshLists();
+  }
+
   async call(call: UpstreamCall): Promise<Outcome> {
     const now = this.#deps.clock.now();
     this.#admit(now);
