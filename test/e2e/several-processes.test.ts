@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { JsonObject } from "../../src/protocol/json-value.ts";
+import { headersFor } from "../faults/load.ts";
 import { Events, type JsonRpc } from "../integration/http-gateway.ts";
 import { eventually } from "./child.ts";
 import { type Processes, startReplicas, startWorkers } from "./processes.ts";
@@ -46,8 +47,8 @@ describe.each([
     return (await processes.metric("mcp_gateway_peer_forwarded_total")) - before;
   }
 
-  const inRounds = async (round: (index: number) => Promise<void>) => {
-    for (let index = 0; index < ROUNDS; index++) await round(index);
+  const inRounds = async (round: (index: number) => Promise<void>, rounds = ROUNDS) => {
+    for (let index = 0; index < rounds; index++) await round(index);
   };
 
   test("a question is answered through whichever process gets the answer", async () => {
@@ -85,6 +86,28 @@ describe.each([
         JSON.stringify(await session.request("tools/call", asked)).includes("true") ? true : undefined,
       );
     });
+  });
+
+  test("the retry of a parked call finds it through whichever process gets it", async () => {
+    const count = await crossed(() =>
+      inRounds(async (index) => {
+        const params = { name: "test_elicitation", arguments: { message: `parked ${index}` } };
+        const { result: asked } = await modernCall(url, params);
+        expect(asked).toMatchObject({ resultType: "input_required" });
+        const [key = ""] = Object.keys(asked?.inputRequests as JsonObject);
+        const content = { username: `bob-${index}`, email: "bob@example.org" };
+        const retry = {
+          ...params,
+          inputResponses: { [key]: { action: "accept", content } },
+          requestState: asked?.requestState,
+        };
+        const { result } = await modernCall(url, retry);
+        expect(JSON.stringify(result)).toContain(`bob-${index}`);
+        // The same retry again gets the same answer, wherever it arrives.
+        expect((await modernCall(url, retry)).result).toEqual(result as JsonObject);
+      }),
+    );
+    expect(count).toBeGreaterThan(0);
   });
 
   test("a broken stream is resumed through whichever process is asked, from where it broke", async () => {
@@ -132,7 +155,7 @@ describe.each([
       for (let again = 0; again < 4; again++) expect(await logs()).toBe(false);
       expect((await session.request("resources/unsubscribe", { uri: WATCHED })).result).toEqual({});
       await events.cancel();
-    });
+    }, 2);
   });
 
   test("a change of the lists reaches the stream wherever it is", async () => {
@@ -170,7 +193,7 @@ describe.each([
       for (let index = 0; index < 4; index++)
         expect((await session.post({ id: 1, method: "ping" })).status).toBe(404);
       await events.rest();
-    });
+    }, 2);
   });
 
   test("a scrape counts the calls of every process", async () => {
@@ -200,6 +223,21 @@ describe.each([
     expect((await fetch(`${origin}/cluster/metrics`)).status).toBe(401);
   });
 });
+
+/** One `tools/call` of a 2026-07-28 client that can be asked. */
+async function modernCall(url: string, params: object): Promise<JsonRpc> {
+  const _meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": { elicitation: { form: {} } },
+  };
+  const headers = headersFor("tools/call", (params as { name: string }).name);
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { ...params, _meta } });
+  const answer = await fetch(url, { method: "POST", headers, body, keepalive: false });
+  if (answer.headers.get("content-type")?.startsWith("text/event-stream") !== true) {
+    return (await answer.json()) as JsonRpc;
+  }
+  return (await new Events(answer).rest()).at(-1) as JsonRpc;
+}
 
 /** The next message of a method, among whatever else a stream carries. */
 async function nextOf(events: Events, method: string): Promise<JsonRpc> {

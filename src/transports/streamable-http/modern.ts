@@ -2,6 +2,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { InputResponses, Outcome } from "../../model/call.ts";
 import { Cancellation } from "../../model/cancellation.ts";
 import { newExchange } from "../../model/exchange.ts";
+import { stringify } from "../../protocol/json.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import { isRequestId, type JsonRpcNotification, type RequestId } from "../../protocol/jsonrpc.ts";
@@ -17,6 +18,7 @@ import { MODERN_REVISION } from "../../protocol/revision.ts";
 import { type Answer, failureText, modernAnswer } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
 import { EventStream } from "./event-stream.ts";
+import { forwardTo, ownerElsewhere } from "./forward.ts";
 import { listen } from "./listen.ts";
 import { type ModernRequest, readModernRequest } from "./modern-request.ts";
 import { jsonHeaders, PostReply } from "./post-reply.ts";
@@ -38,6 +40,9 @@ export async function serveModern(
     if (REMOVED_METHODS.has(read.method)) throw new GatewayError("method_unknown", { method: read.method });
     if (read.method === "server/discover") return discover(deps, request, read);
     if (read.method === "subscriptions/listen") return await listen(deps, request, read);
+    const continued = continuedElsewhere(deps, request, read, message, exact);
+    const elsewhere = continued && (await continued);
+    if (elsewhere !== undefined) return elsewhere;
   } catch (thrown) {
     return refuse(request, id, thrown);
   }
@@ -54,6 +59,19 @@ export function refuse(
     status: error.httpStatus,
     headers: jsonHeaders(request.headers),
   });
+}
+
+/** A retry goes to the process that holds its parked call. Where that is gone, the call is lost, and the pipeline here says so. */
+function continuedElsewhere(
+  deps: EdgeDeps,
+  request: EdgeRequest,
+  { params }: ModernRequest,
+  message: JsonObject,
+  exact: boolean,
+): Promise<Response | undefined> | undefined {
+  if (typeof params.requestState !== "string") return undefined;
+  const owner = ownerElsewhere(deps, params.requestState);
+  return owner === undefined ? undefined : forwardTo(deps, request, owner, stringify(message, exact));
 }
 
 function requestIdOf(message: JsonObject): RequestId | undefined {
