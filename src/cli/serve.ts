@@ -78,8 +78,9 @@ async function serveCommand(flags: ServeFlags): Promise<number> {
   return serve(serveOptions);
 }
 
-/** The place a supervisor gave this process: `<replica>:<index>`. */
+/** The place a supervisor gave this process: `<replica>:<index>`, and `:again` for one that died. */
 function placeOf(text: string | undefined): WorkerPlace | undefined {
-  const match = /^(\w+):(\d+)$/.exec(text ?? "");
-  return match === null ? undefined : { replica: match[1] ?? "", index: Number(match[2]) };
+  const match = /^(\w+):(\d+)(:again)?$/.exec(text ?? "");
+  if (match === null) return undefined;
+  return { replica: match[1] ?? "", index: Number(match[2]), isReplacement: match[3] !== undefined };
 }

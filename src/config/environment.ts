@@ -49,6 +49,7 @@ export const variables: readonly Variable[] = [
   variable("MCP_GATEWAY_TRUSTED_PROXIES", "server.trusted_proxies"),
   variable("MCP_GATEWAY_TLS_CERT", "server.tls.cert"),
   variable("MCP_GATEWAY_TLS_KEY", "server.tls.key"),
+  variable("MCP_GATEWAY_SHUTDOWN_DELAY", "server.shutdown.delay"),
   variable("MCP_GATEWAY_SHUTDOWN_DRAIN", "server.shutdown.drain"),
   secret("DATABASE_URL", "store.url"),
   variable("MCP_GATEWAY_MIGRATE", "store.migrate"),

@@ -13,6 +13,7 @@ const fixed: readonly (readonly [key: string, read: (settings: Settings) => unkn
   ["server.port", (settings) => settings.server.port],
   ["server.allowed_hosts", (settings) => settings.server.allowedHosts],
   ["server.trusted_proxies", (settings) => settings.server.trustedProxies],
+  ["server.shutdown.delay", (settings) => settings.server.shutdownDelayMs],
   ["server.shutdown.drain", (settings) => settings.server.shutdownDrainMs],
   ["server.tls", (settings) => settings.server.tls],
   ["auth", (settings) => settings.auth],

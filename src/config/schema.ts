@@ -50,6 +50,12 @@ const server = section("Where the gateway listens and what it is called.", {
     defaultText: "true in production",
   }),
   shutdown: section("How the gateway ends.", {
+    delay: field(
+      duration(),
+      0,
+      "How long requests are still taken after SIGTERM, while `/ready` says 503 and balancers turn away.",
+      restart,
+    ),
     drain: field(duration(), 25 * second, "How long calls under way may go on after SIGTERM.", restart),
   }),
 });

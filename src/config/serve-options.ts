@@ -10,6 +10,8 @@ export interface WorkerPlace {
   readonly replica: string;
   /** From 0; the first serves the command line. */
   readonly index: number;
+  /** It takes the place of one that died, while others serve. */
+  readonly isReplacement: boolean;
 }
 
 /** What the command line hands to the gateway's life cycle. */

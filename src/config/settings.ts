@@ -65,6 +65,7 @@ export interface ListenerSettings {
   readonly allowedHosts: readonly string[];
   readonly trustedProxies: readonly string[];
   readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined;
+  readonly shutdownDelayMs: number;
   readonly shutdownDrainMs: number;
 }
 

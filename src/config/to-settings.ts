@@ -81,6 +81,7 @@ function listenerSettings(file: FileSettings["server"], path: (text: string) => 
     allowedHosts: file.allowed_hosts,
     trustedProxies: file.trusted_proxies,
     tls: file.tls && { certPath: path(file.tls.cert), keyPath: path(file.tls.key) },
+    shutdownDelayMs: file.shutdown.delay,
     shutdownDrainMs: file.shutdown.drain,
   };
 }

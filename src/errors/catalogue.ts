@@ -44,6 +44,7 @@ export const catalogue = {
     rpc: 1012,
     text: "The gateway has too many requests under way. Try again shortly.",
   },
+  starting: { http: 503, rpc: 1014, text: "The gateway is starting. Send the request again." },
   request_timeout: { http: 408, rpc: 1013, text: "The request body did not arrive in time." },
   // The message.
   parse_error: { http: 400, rpc: -32700, text: "The body is not valid JSON: {detail}." },

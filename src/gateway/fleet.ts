@@ -124,6 +124,11 @@ export class Fleet {
     return isUndecided(member.upstream) ? member.settled : undefined;
   }
 
+  /** Resolves when each server answered once or failed, after a few seconds at most. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#members.values()].map((member) => member.settled));
+  }
+
   onChange(listener: (change: CatalogChange) => void): () => void {
     this.#changeListeners.add(listener);
     return () => this.#changeListeners.delete(listener);

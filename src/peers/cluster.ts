@@ -67,6 +67,10 @@ export class Cluster implements Peers {
     return peerId === this.id || this.directory.find(peerId) !== undefined;
   }
 
+  get hasOtherReplicas(): boolean {
+    return this.directory.others.some(({ replica }) => replica !== this.#options.replica);
+  }
+
   /** Tells the store and the others that this process is there. Call it when the others can reach it. */
   async start(): Promise<void> {
     await this.directory.start();

@@ -34,7 +34,8 @@ export interface FrontDeps {
   /** Serves other processes of the installation; checks their signature. */
   readonly receivePeer: (act: string, request: Request) => Promise<Response>;
   readonly concurrentRequestsMax: number;
-  readonly accepting: () => boolean;
+  /** Why nothing but open routes is served now; `undefined` as a rule. */
+  readonly refusal: () => "starting" | "shutting_down" | undefined;
   readonly secure: boolean;
   readonly log: Log;
 }
@@ -82,7 +83,8 @@ export class Front {
       if (match === undefined) throw new GatewayError("not_found");
       // Answers to questions of calls under way come this way while this process ends, too.
       if (match.route.access === "peer") return await this.#deps.receivePeer(match.params.act ?? "", request);
-      if (!open && !this.#deps.accepting()) throw new GatewayError("shutting_down");
+      const refusal = open ? undefined : this.#deps.refusal();
+      if (refusal !== undefined) throw new GatewayError(refusal);
       if (!open && this.#underWay > this.#deps.concurrentRequestsMax) throw new GatewayError("overloaded");
       const origin = request.headers.get("origin");
       if (origin !== null && this.#deps.origins.allows(origin))

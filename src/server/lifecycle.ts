@@ -1,5 +1,6 @@
 import { formatProblems } from "../config/problem.ts";
 import type { ServeOptions } from "../config/serve-options.ts";
+import type { ListenerSettings } from "../config/settings.ts";
 import { ConfigWatch } from "../config/watch.ts";
 import { createLog } from "../telemetry/log.ts";
 import { greeting } from "./greeting.ts";
@@ -45,7 +46,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     endingSince = performance.now();
     following.watch?.close();
     log.info({ signal, underWay: wired.underWay() }, "shutting down");
-    shutDown(wired, settings.server.shutdownDrainMs).then(
+    shutDown(wired, settings.server).then(
       (clean) => ended.resolve(clean ? 0 : 1),
       (cause: unknown) => {
         log.error({ err: cause }, "shutdown failed");
@@ -83,10 +84,14 @@ export async function serve(options: ServeOptions): Promise<number> {
   return code;
 }
 
+type Times = Pick<ListenerSettings, "shutdownDelayMs" | "shutdownDrainMs">;
+
 /** Refuse new work, let calls finish, interrupt the rest, close everything. @returns false where something did not close in time */
-async function shutDown(wired: Wired, drainMs: number): Promise<boolean> {
+async function shutDown(wired: Wired, { shutdownDelayMs, shutdownDrainMs }: Times): Promise<boolean> {
+  wired.turnAway();
+  if (shutdownDelayMs > 0) await Bun.sleep(shutdownDelayMs);
   wired.refuseNewWork();
-  const until = performance.now() + drainMs;
+  const until = performance.now() + shutdownDrainMs;
   while (wired.underWay() > 0 && performance.now() < until) await Bun.sleep(20);
   wired.interrupt();
   const grace = performance.now() + 1_000;

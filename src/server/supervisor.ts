@@ -118,15 +118,16 @@ class WorkerGroup {
     if (!this.#isEnding) {
       this.#isEnding = true;
       for (const { timer } of this.#places) clearTimeout(timer);
-      const { shutdownDrainMs } = this.#options.settings.server;
-      setTimeout(() => this.signal("SIGKILL"), shutdownDrainMs + END_MS_MAX).unref();
+      const { shutdownDelayMs, shutdownDrainMs } = this.#options.settings.server;
+      setTimeout(() => this.signal("SIGKILL"), shutdownDelayMs + shutdownDrainMs + END_MS_MAX).unref();
     }
     this.signal(signal);
     this.#endIfEmpty();
   }
 
   #start(place: Place): void {
-    const worker = { replica: this.#replica, index: place.index };
+    const isReplacement = this.#readyPlaces.has(place.index);
+    const worker = { replica: this.#replica, index: place.index, isReplacement };
     place.startedAt = performance.now();
     place.process = startWorker(worker, this.#port, {
       onReady: (ready) => this.#onReady(place, ready),

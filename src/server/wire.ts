@@ -64,6 +64,8 @@ export interface Wired {
   serverNames(): readonly string[];
   underWay(): number;
   apply(settings: Settings): void;
+  /** `/ready` says 503; requests are still taken. */
+  turnAway(): void;
   refuseNewWork(): void;
   interrupt(): void;
   close(): Promise<void>;
@@ -138,6 +140,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const endpoints = new EndpointTable(() => fleet.snapshot, permissions);
   const origins = new OriginRule(settings.server.url, settings.cors.allowedOrigins);
   let accepting = true;
+  let isWanted = true;
   let started = false;
   const door = doorLayers<Response>({
     host: {
@@ -183,7 +186,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     permissions,
     version,
     readiness: () => ({
-      ready: accepting && started,
+      ready: isWanted && started,
       details: {
         store: configuration.storeIsAway ? "away" : "ok",
         servers: fleet.upstreams.map((u) => ({ name: u.server.name, ...u.state })),
@@ -208,20 +211,21 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     receivePeer: (act, request) => access.receive(act, request),
     serveControl: (admitted) => serveControl(controlDeps, admitted),
     concurrentRequestsMax: settings.limits.concurrentRequestsMax,
-    accepting: () => accepting,
+    refusal: () => (accepting ? (started ? undefined : "starting") : "shutting_down"),
     secure: settings.server.url.startsWith("https:"),
     log,
   });
-  const { port } = listener.start(
-    {
-      host: settings.server.host,
-      port: settings.server.port,
-      shared: options.worker !== undefined,
-      tls: settings.server.tls,
-      bodyBytesMax: settings.limits.bodyBytesMax,
-    },
-    front,
-  );
+  const open = () =>
+    listener.start(
+      {
+        host: settings.server.host,
+        port: settings.server.port,
+        shared: options.worker !== undefined,
+        tls: settings.server.tls,
+        bodyBytesMax: settings.limits.bodyBytesMax,
+      },
+      front,
+    ).port;
   const duties = new Duties({
     store,
     holder: peers.id,
@@ -229,12 +233,18 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     log,
   });
   followPeers({ peers, fleet, look: () => configuration.look() });
-  await access.join({
+  const joined = access.join({
     serve: (envelope, signal) => serveForwarded({ endpoints, serveMcp }, envelope, signal),
     metrics: async () => (await ownMetrics()).text,
     keepOpen: (request) => listener.socket.keepOpen(request),
   });
+  // Behind a shared port nobody passes over a worker that is not ready yet, so it opens its own last.
+  const first = options.worker === undefined ? open() : undefined;
+  await joined;
   await configuration.start();
+  // Others serve meanwhile: clients need not see this process without its servers.
+  if (options.worker?.isReplacement === true || cluster?.hasOtherReplicas === true) await fleet.settled();
+  const port = first ?? open();
   if (settings.role !== "api") duties.start();
   const isFirst = (options.worker?.index ?? 0) === 0;
   const openCommandLine = isFirst ? openAdminSocket : () => () => {};
@@ -262,6 +272,9 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     serverNames: () => fleet.upstreams.map((upstream) => upstream.server.name),
     underWay: () => waiting.size - openListenStreams() + (cluster?.callsForwarded ?? 0),
     apply: (next) => configuration.apply(next),
+    turnAway: () => {
+      isWanted = false;
+    },
     refuseNewWork: () => {
       accepting = false;
       gateway.abandonParked();

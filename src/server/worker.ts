@@ -14,13 +14,14 @@ const COMPILED_ROOT = "/$bunfs/";
 
 /** Starts this program once more, with the same arguments, as one of several workers. */
 export function startWorker(
-  { replica, index }: WorkerPlace,
+  { replica, index, isReplacement }: WorkerPlace,
   port: number | undefined,
   on: { readonly onReady: (ready: WorkerReady) => void; readonly onExit: (code: number | null) => void },
 ): Subprocess {
   const program = Bun.main.startsWith(COMPILED_ROOT) ? [] : ["--no-install", Bun.main];
-  const place = [...(port === undefined ? [] : ["--port", String(port)]), "--worker", `${replica}:${index}`];
-  return Bun.spawn([process.execPath, ...program, ...process.argv.slice(2), ...place], {
+  const place = `${replica}:${index}${isReplacement ? ":again" : ""}`;
+  const more = [...(port === undefined ? [] : ["--port", String(port)]), "--worker", place];
+  return Bun.spawn([process.execPath, ...program, ...process.argv.slice(2), ...more], {
     stdio: ["ignore", "inherit", "inherit"],
     ipc: (message) => on.onReady(message as WorkerReady),
     onExit: (_process, code) => on.onExit(code),

@@ -28,8 +28,9 @@ export function startAlternating(origins: readonly string[]): Alternating {
       const headers = new Headers(request.headers);
       for (const name of HOP_HEADERS) headers.delete(name);
       const body = request.method === "POST" ? await request.text() : undefined;
+      const first = next++;
       for (let attempt = 0; ; attempt++) {
-        const index = next++ % targets.length;
+        const index = (first + attempt) % targets.length;
         counts[index] = (counts[index] ?? 0) + 1;
         const last = attempt + 1 >= targets.length;
         try {

@@ -36,6 +36,8 @@ export interface Gateway {
   readonly port: number;
   readonly folder: string;
   readonly child: Child;
+  /** What its process was given. */
+  readonly environment: Readonly<Record<string, string>>;
   /** The merged endpoint, or the one of `server`. */
   mcpUrl(server?: string): string;
   /** An API key; `arguments_` go to `mcp-gateway keys create`. */
@@ -94,6 +96,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port,
     folder,
     child,
+    environment,
     mcpUrl: (server) => (server === undefined ? `${origin}/mcp` : `${origin}/servers/${server}/mcp`),
     mintKey: async (...arguments_) => keyOf(await run("keys", "create", ...arguments_, "--json")),
     run,

@@ -10,6 +10,7 @@ import { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
 export interface Processes {
   readonly origin: string;
   readonly balancer: Alternating;
+  readonly databaseUrl: string;
   /** One gateway with its workers, or the replicas. */
   readonly gateways: readonly Gateway[];
   mcpUrl(server?: string): string;
@@ -98,6 +99,7 @@ async function started(database: TestDatabase, start: () => Promise<readonly Gat
   };
   return {
     origin: balancer.origin,
+    databaseUrl: database.url,
     balancer,
     gateways,
     mcpUrl: (server) =>

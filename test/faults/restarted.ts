@@ -8,10 +8,7 @@ const PROGRAM = join(import.meta.dir, "../../bin/mcp-gateway");
 export async function restart(gateway: Gateway): Promise<Child> {
   const child = startChild([PROGRAM, "serve", "--config", join(gateway.folder, "gateway.yaml")], {
     cwd: gateway.folder,
-    environment: {
-      MCP_GATEWAY_ENV: "development",
-      MCP_GATEWAY_DATA_DIR: join(gateway.folder, "data"),
-    },
+    environment: gateway.environment,
   });
   await untilReady(child, gateway.origin);
   return child;

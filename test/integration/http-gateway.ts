@@ -123,7 +123,7 @@ export class HttpGateway {
       serveControl: () => new Response("control"),
       receivePeer: () => Promise.reject(new GatewayError("unauthenticated")),
       concurrentRequestsMax: 1_000,
-      accepting: () => true,
+      refusal: () => undefined,
       secure: false,
       log,
     });
