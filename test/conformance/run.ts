@@ -3,6 +3,7 @@
 // Ends with 1 when a scored scenario that is green directly is not green through the gateway.
 import { parseArgs } from "node:util";
 import { type CellReport, cellName, cells, isKept, runBaselines, runCells } from "./cells.ts";
+import { limitsOf } from "./limits.ts";
 import { isGreen, type Revision, type Scenario } from "./suite.ts";
 
 const { values } = parseArgs({
@@ -26,16 +27,18 @@ function directLine(revision: Revision, scenarios: readonly Scenario[]): string 
 
 function cellLines(report: CellReport): string[] {
   const seconds = `${(report.durationMs / 1000).toFixed(1)} s`;
-  const binding = report.cell.isBinding ? "" : " (not binding)";
   const { comparison } = report;
-  if (comparison === undefined)
-    return [`${report.name}${binding}: DID NOT RUN, ${seconds}: ${report.failure}`];
+  if (comparison === undefined) return [`${report.name}: DID NOT RUN, ${seconds}: ${report.failure}`];
   const { greenThrough, greenDirect, broken, brokenUnscored } = comparison;
   const lost = new Set([...broken, ...brokenUnscored]);
   const shown = comparison.differences.filter(({ scenario }) => values.differences || lost.has(scenario));
   return [
-    `${report.name}${binding}: ${greenThrough} of ${greenDirect} green, ${seconds}`,
-    ...broken.map((name) => `  LOST ${name}`),
+    `${report.name}: ${greenThrough} of ${greenDirect} green, ${seconds}`,
+    ...broken.map((name) =>
+      limitsOf(report.cell).some(({ scenario }) => scenario === name)
+        ? `  not carried by the other era: ${name}`
+        : `  LOST ${name}`,
+    ),
     ...brokenUnscored.map((name) => `  lost, unscored: ${name}`),
     ...shown.map(
       ({ scenario, check, direct, through, message }) =>

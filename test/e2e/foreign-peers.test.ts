@@ -10,6 +10,7 @@ import {
   modernKinds,
   type Target,
 } from "./clients.ts";
+import { actsAt, clientsByEra, matrixServers } from "./era-matrix.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { interplay, usesServerEverything } from "./interplay.ts";
 import {
@@ -119,81 +120,21 @@ describe("directly: the old clients and the official server-everything", () => {
   }
 });
 
-// By default a legacy child is its caller's own process, while the lists are read from another one: what changes in the
-// caller's alone is not on them. Where all share one process it is, but nobody can be asked there.
-const actsByServer: Readonly<Record<string, (name: string) => boolean>> = {
-  "legacy-child": (name) => name !== "hearsListChanges",
-  "shared-child": (name) => /^(callsTools|hearsProgress|hearsListChanges|hearsResourceUpdates)$/.test(name),
-};
-
-describe("through the gateway, client and upstream of one era", () => {
-  const pairs = [
-    ...legacyKinds.flatMap((kind) =>
-      ["legacy", "legacy-child", "shared-child", "legacy-sse"].map((server) => [kind, server] as const),
-    ),
-    ...modernKinds.flatMap((kind) => ["modern", "modern-child"].map((server) => [kind, server] as const)),
-  ];
-  for (const [kind, server] of pairs) {
-    for (const [name, act] of acts.filter(([each]) => actsByServer[server]?.(each) ?? true)) {
-      test(
-        `${kind} > ${server}: ${name}`,
-        async () => {
-          await using peer = await connect(kind, (await start).mcpUrl(server));
-          await act(peer);
-        },
-        TIMEOUT_MS,
-      );
-    }
-  }
-});
-
-describe("through the gateway, client and upstream of different eras", () => {
-  const pairs = [
-    ...legacyKinds.flatMap((kind) => ["modern", "modern-child"].map((server) => [kind, server] as const)),
-    ...modernKinds.flatMap((kind) =>
-      ["legacy", "legacy-child", "legacy-sse"].map((server) => [kind, server] as const),
-    ),
-  ];
-  const crossing = ["callsTools", "readsResources", "getsPrompts", "hearsProgress", "cancels"] as const;
-  for (const [kind, server] of pairs) {
-    for (const name of crossing) {
-      test(
-        `${kind} > ${server}: ${name}`,
-        async () => {
-          await using peer = await connect(kind, (await start).mcpUrl(server));
-          await interplay[name](peer);
-        },
-        TIMEOUT_MS,
-      );
-    }
-  }
-
-  for (const kind of legacyKinds) {
-    for (const name of ["answersElicitation", "answersSampling", "answersRoots"] as const) {
-      test(
-        `${kind} > modern: ${name}`,
-        async () => {
-          await using peer = await connect(kind, (await start).mcpUrl("modern"));
-          await interplay[name](peer);
-        },
-        TIMEOUT_MS,
-      );
-    }
-  }
-
-  for (const kind of modernKinds) {
-    for (const server of ["legacy", "legacy-child", "legacy-sse"]) {
-      test(
-        `${kind} > ${server}: a question cannot be put yet, and the call says so`,
-        async () => {
-          await using peer = await connect(kind, (await start).mcpUrl(server));
-          const asked = peer.call("test_elicitation", { message: "Who are you?" });
-          const told = await asked.then(({ text }) => text, String);
-          expect(told).toContain("The server asked for elicitation, which this client");
-          expect(peer.heard.questions).toEqual([]);
-        },
-        TIMEOUT_MS,
-      );
+describe("through the gateway, every client at every server", () => {
+  for (const clients of ["legacy", "modern"] as const) {
+    for (const kind of clientsByEra[clients]) {
+      for (const server of matrixServers) {
+        for (const act of actsAt(server)) {
+          test(
+            `${kind} > ${server.name}: ${act}`,
+            async () => {
+              await using peer = await connect(kind, (await start).mcpUrl(server.name));
+              await interplay[act](peer);
+            },
+            TIMEOUT_MS,
+          );
+        }
+      }
     }
   }
 });
