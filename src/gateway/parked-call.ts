@@ -1,4 +1,5 @@
 import { GatewayError } from "../errors/gateway-error.ts";
+import { lackingCapability } from "../model/asked-capability.ts";
 import type { InputRequest, InputRequests, InputResponses, Outcome } from "../model/call.ts";
 import type { CancelReason } from "../model/cancellation.ts";
 import type { Exchange } from "../model/exchange.ts";
@@ -252,28 +253,5 @@ export class ParkedCall {
     attendance.release();
     if ("outcome" in end) attendance.resolve(end.outcome);
     else attendance.reject(end.thrown);
-  }
-}
-
-/** What the client would have had to declare for this question (2026-07-28, client features), or `undefined`. */
-function lackingCapability({ method, params }: InputRequest, declared: JsonObject): string | undefined {
-  switch (method) {
-    case "elicitation/create": {
-      const elicitation = asObject(declared.elicitation);
-      const mode = params.mode === "url" ? "url" : "form";
-      if (elicitation === undefined) return "elicitation";
-      // An empty capability means forms.
-      const knows = elicitation[mode] !== undefined || (mode === "form" && elicitation.url === undefined);
-      return knows ? undefined : `elicitation.${mode}`;
-    }
-    case "sampling/createMessage": {
-      const sampling = asObject(declared.sampling);
-      if (sampling === undefined) return "sampling";
-      return params.tools !== undefined && sampling.tools === undefined ? "sampling.tools" : undefined;
-    }
-    case "roots/list":
-      return asObject(declared.roots) === undefined ? "roots" : undefined;
-    default:
-      return method;
   }
 }

@@ -60,6 +60,31 @@ describe("event ids", () => {
     }
   });
 
+  test("of ended streams make room for calls that come after; where all are read, a call has its answer alone", async () => {
+    const gates: (() => void)[] = [];
+    let held = false;
+    await using http = answering(async (own) => {
+      own.notify(progress(1));
+      if (held) await new Promise<void>((resolve) => gates.push(resolve));
+      return said("x")(own);
+    });
+    const client = await http.legacy();
+    for (let id = 1; id <= 100; id++) {
+      const messages = await new Events(await client.request("tools/call", params, { id })).rest();
+      expect(messages).toHaveLength(2);
+    }
+    held = true;
+    const reading = Array.from({ length: 64 }, (_, n) =>
+      client.request("tools/call", params, { id: 200 + n }),
+    );
+    const streams = await Promise.all(reading);
+    const extra = client.request("tools/call", params, { id: 300 });
+    await until("all wait", () => gates.length === 65);
+    for (const open of gates) open();
+    expect((await extra).headers.get("content-type")).toBe("application/json");
+    for (const stream of streams) expect(await new Events(stream).rest()).toHaveLength(2);
+  });
+
   test("of a modern stream there are none: it cannot be resumed", async () => {
     await using http = answering(speaking);
     const events = new Events(await http.modern("tools/call", call, { meta: { progressToken: 1 } }));

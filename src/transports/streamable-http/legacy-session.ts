@@ -1,5 +1,5 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { InputRequest, InputRequests, InputResponses } from "../../model/call.ts";
+import type { InputRequests, InputResponses } from "../../model/call.ts";
 import type { Cancellation } from "../../model/cancellation.ts";
 import type { Endpoint } from "../../model/exchange.ts";
 import type { Relay, Subscriber } from "../../model/ports/relay.ts";
@@ -8,17 +8,14 @@ import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import type { JsonRpcErrorBody, RequestId } from "../../protocol/jsonrpc.ts";
 import type { LegacyRevision } from "../../protocol/revision.ts";
-import { ownedId } from "./owned-id.ts";
+import { type SendMessage, SessionQuestions } from "./session-questions.ts";
 import type { SessionRow } from "./session-row.ts";
 import { SessionStream } from "./session-stream.ts";
 import { SessionSubscriptions } from "./session-subscriptions.ts";
 
 /** How long an ended stream can still be resumed. */
 const ENDED_STREAM_LIFE_MS = 60_000;
-/** How long a person may take to answer. */
-const QUESTION_LIFE_MS = 10 * 60_000;
 const STREAMS_MAX = 64;
-const QUESTIONS_MAX = 32;
 
 /** What never changes about a session; sealed into its id. */
 export interface SessionIdentity {
@@ -30,15 +27,6 @@ export interface SessionIdentity {
   readonly capabilities: JsonObject;
   readonly info: JsonObject | undefined;
 }
-
-interface PendingQuestion {
-  readonly resolve: (result: JsonValue) => void;
-  readonly reject: (error: GatewayError) => void;
-  readonly timer: ReturnType<typeof setTimeout>;
-}
-
-/** A way to put a message on a stream the client reads; false where it has none. */
-export type SendMessage = (message: string) => boolean;
 
 /** One legacy client's session in this process: its streams, the calls under way, the questions waiting for an answer. */
 export class LegacySession {
@@ -52,14 +40,13 @@ export class LegacySession {
   readonly #subscriptions: SessionSubscriptions;
   readonly #mark: string;
   readonly #streams = new Map<number, SessionStream>();
-  readonly #questions = new Map<string, PendingQuestion>();
+  readonly #questions: SessionQuestions;
   readonly #relay: Relay;
   #standalone: SessionStream | undefined;
   #unreadAtSweep = false;
   #releases: (() => void)[] = [];
   #isAttached = false;
   #nextStream = 1;
-  #nextQuestion = 1;
 
   constructor(
     identity: SessionIdentity,
@@ -77,6 +64,7 @@ export class LegacySession {
     this.#mark = mark;
     this.row = row;
     this.lastActiveAt = now;
+    this.#questions = new SessionQuestions(mark, identity.capabilities);
     this.#subscriptions = new SessionSubscriptions(relay, this.#subscriber(), row);
   }
 
@@ -90,8 +78,9 @@ export class LegacySession {
     return this.inFlight.size > 0 || this.#standalone !== undefined;
   }
 
-  openStream(): SessionStream {
-    if (this.#streams.size >= STREAMS_MAX) throw new GatewayError("overloaded");
+  /** For one call or the session itself; `undefined` where too many are open. */
+  openStream(): SessionStream | undefined {
+    if (this.#streams.size >= STREAMS_MAX && !this.#forgetEndedStream()) return undefined;
     const id = this.#nextStream++;
     const { revision } = this.identity;
     const [numbered, primed] = [revision !== "2024-11-05", revision === "2025-11-25"];
@@ -102,6 +91,14 @@ export class LegacySession {
     return stream;
   }
 
+  /** The oldest of those kept for a client that may come back makes room for one that is read now. */
+  #forgetEndedStream(): boolean {
+    for (const [id, stream] of this.#streams) {
+      if (stream.ended) return this.#streams.delete(id);
+    }
+    return false;
+  }
+
   stream(id: number): SessionStream | undefined {
     return this.#streams.get(id);
   }
@@ -110,6 +107,7 @@ export class LegacySession {
   async openStandalone(): Promise<SessionStream> {
     const former = this.#standalone;
     const stream = this.openStream();
+    if (stream === undefined) throw new GatewayError("overloaded");
     this.#standalone = stream;
     if (former !== undefined) {
       former.close();
@@ -186,14 +184,14 @@ export class LegacySession {
    * Puts each question to the client as a request of ours on the given stream and waits for all the answers.
    * @throws GatewayError `client_cannot_answer`; `client_refused` with the client's own error as `data.error`
    */
-  async ask(requests: InputRequests, send: SendMessage): Promise<InputResponses> {
-    for (const request of Object.values(requests)) this.#requireCapability(request);
-    const answers = await Promise.all(
-      Object.entries(requests).map(
-        async ([key, request]) => [key, await this.#askOne(request, send)] as const,
-      ),
-    );
-    return Object.fromEntries(answers);
+  ask(requests: InputRequests, send: SendMessage, call?: Cancellation): Promise<InputResponses> {
+    return this.#questions.ask(requests, send, call);
+  }
+
+  /** A call has ended: whatever of it the client was asked is withdrawn. */
+  ended(requestId: string, call: Cancellation): void {
+    this.inFlight.delete(requestId);
+    if (this.#questions.size > 0) this.#questions.end(call);
   }
 
   /** False where no request of that id (its text) is under way here. */
@@ -205,12 +203,7 @@ export class LegacySession {
 
   /** An answer of the client to a question of ours; unknown ids are ignored, they may be late. */
   answer(id: RequestId, result: JsonValue | undefined, error: JsonRpcErrorBody | undefined): void {
-    const question = this.#questions.get(String(id));
-    if (question === undefined) return;
-    this.#questions.delete(String(id));
-    clearTimeout(question.timer);
-    if (error === undefined) question.resolve(result ?? {});
-    else question.reject(new GatewayError("client_refused", {}, { data: { error } }));
+    this.#questions.answer(id, result, error);
   }
 
   /**
@@ -232,12 +225,8 @@ export class LegacySession {
   close(reason: "client_cancelled" | "shutdown"): void {
     this.#releaseStandalone();
     this.#subscriptions.release();
+    this.#questions.close();
     for (const cancellation of this.inFlight.values()) cancellation.cancel(reason);
-    for (const question of this.#questions.values()) {
-      clearTimeout(question.timer);
-      question.reject(new GatewayError("call_interrupted"));
-    }
-    this.#questions.clear();
     for (const stream of this.#streams.values()) stream.close();
     this.#streams.clear();
   }
@@ -247,31 +236,5 @@ export class LegacySession {
     this.#releases = [];
     this.#isAttached = false;
     this.#standalone = undefined;
-  }
-
-  #requireCapability(request: InputRequest): void {
-    const name = request.method.split("/")[0] ?? "";
-    const declared = this.identity.capabilities[name];
-    if (declared === undefined || declared === null || typeof declared !== "object") {
-      throw new GatewayError("client_cannot_answer", { capability: name });
-    }
-  }
-
-  #askOne(request: InputRequest, send: SendMessage): Promise<JsonValue> {
-    if (this.#questions.size >= QUESTIONS_MAX) throw new GatewayError("overloaded");
-    const id = ownedId(this.#mark, `ask-${this.#nextQuestion++}`);
-    const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
-    const timer = setTimeout(() => {
-      this.#questions.delete(id);
-      reject(new GatewayError("deadline_exceeded", { seconds: QUESTION_LIFE_MS / 1000 }));
-    }, QUESTION_LIFE_MS);
-    this.#questions.set(id, { resolve, reject, timer });
-    const message = { jsonrpc: "2.0", id, method: request.method, params: request.params };
-    if (!send(stringifyExact(message as unknown as JsonValue))) {
-      this.#questions.delete(id);
-      clearTimeout(timer);
-      throw new GatewayError("client_cannot_answer", { capability: request.method });
-    }
-    return promise;
   }
 }

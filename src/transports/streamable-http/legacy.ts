@@ -137,7 +137,7 @@ function callInSession(
   });
   session.inFlight.set(idText(id), cancellation);
   const exchange = sessionExchange(request, session, method, params, exact, cancellation, reply);
-  answerInSession(deps, session, exchange, id, reply)
+  answerInSession(deps, session, exchange, id)
     .catch((thrown: unknown): Answer => {
       const error = GatewayError.from(thrown);
       if (error.code === "internal")
@@ -145,7 +145,7 @@ function callInSession(
       return { status: statusInSession(error), text: failureText(id, error, exchange.id, "legacy") };
     })
     .then((answer) => {
-      session.inFlight.delete(idText(id));
+      session.ended(idText(id), cancellation);
       reply.finish(answer.status, answer.text);
     });
   return reply.response;
@@ -184,7 +184,7 @@ function sessionExchange(
     cancellation,
     startedAt: reply.startedAt,
     notify: (notification) => forward(session, reply, progressToken, notification),
-    ask: (requests) => session.ask(requests, (message) => reply.send(message, false)),
+    ask: (requests) => session.ask(requests, (message) => reply.send(message, false), cancellation),
   });
 }
 
@@ -210,11 +210,10 @@ async function answerInSession(
   session: LegacySession,
   exchange: Exchange,
   id: RequestId,
-  reply: PostReply,
 ): Promise<Answer> {
   const own = await answerOwn(session, exchange);
   if (own !== undefined) return legacyAnswer(id, { kind: "result", result: own, exact: false });
-  return legacyAnswer(id, await relayWithQuestions(deps, session, exchange, reply));
+  return legacyAnswer(id, await relayWithQuestions(deps, exchange));
 }
 
 /** What a session answers itself: these never reach a server as they are. */
@@ -247,25 +246,20 @@ async function answerOwn(session: LegacySession, exchange: Exchange): Promise<Js
  * A modern server ends a round with `input_required`; to a legacy client each of its questions is a request on the call's
  * own stream, and the call goes on with the answers.
  */
-async function relayWithQuestions(
-  deps: LegacyEdgeDeps,
-  session: LegacySession,
-  exchange: Exchange,
-  reply: PostReply,
-): Promise<Outcome> {
+async function relayWithQuestions(deps: LegacyEdgeDeps, exchange: Exchange): Promise<Outcome> {
   let current = exchange;
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const outcome = await deps.relay.handle(current);
     if (outcome.kind !== "result" || outcome.result.resultType !== "input_required") return outcome;
     const requests = (asObject(outcome.result.inputRequests) ?? {}) as unknown as InputRequests;
-    const inputResponses = await session.ask(requests, (message) => reply.send(message, false));
+    const inputResponses = await exchange.ask(requests);
     const { inputResponses: _old, requestState: _state, ...params } = exchange.params;
     const { requestState } = outcome.result;
     current = newExchange({
       ...exchange,
       params: {
         ...params,
-        inputResponses: inputResponses as JsonObject,
+        ...(Object.keys(requests).length > 0 && { inputResponses: inputResponses as JsonObject }),
         ...(requestState !== undefined && { requestState }),
       },
     });

@@ -22,8 +22,8 @@ export interface PostReplyInit {
   /** The client takes `text/event-stream`. */
   readonly streams: boolean;
   readonly headers: Readonly<Record<string, string>>;
-  /** Opens the stream when the answer has to become one; `onGone` is called when its reader leaves. */
-  readonly openStream: (onGone: () => void) => ReplyStream;
+  /** Opens the stream when the answer has to become one, where there is room; `onGone` is called when its reader leaves. */
+  readonly openStream: (onGone: () => void) => ReplyStream | undefined;
   readonly onGone: () => void;
   readonly onInterrupt: () => void;
 }
@@ -50,12 +50,13 @@ export class PostReply implements Waiter {
     init.waiting.enter(this);
   }
 
-  /** Something before the end; dropped where the client takes no stream. */
+  /** Something before the end; false, and dropped, where there is no stream for it. */
   send(message: string, droppable: boolean): boolean {
     if (this.#done || !this.#init.streams) return false;
     this.lastSignOfLifeAt = performance.now();
-    this.#upgrade().write(message, { droppable });
-    return true;
+    const stream = this.#upgrade();
+    stream?.write(message, { droppable });
+    return stream !== undefined;
   }
 
   /** The end: `body` is the whole JSON-RPC answer. */
@@ -80,22 +81,21 @@ export class PostReply implements Waiter {
   }
 
   keepAlive(): void {
-    if (this.#init.streams) this.#upgrade().keepAlive();
+    if (this.#init.streams) this.#upgrade()?.keepAlive();
   }
 
   interrupt(): void {
     this.#init.onInterrupt();
   }
 
-  #upgrade(): ReplyStream {
-    if (this.#stream === undefined) {
-      this.#init.socket.keepOpen(this.#init.request);
-      this.#stream = this.#init.openStream(() => this.#gone());
-      this.#resolve(
-        new Response(this.#stream.body, { headers: { ...EVENT_STREAM_HEADERS, ...this.#init.headers } }),
-      );
-    }
-    return this.#stream;
+  #upgrade(): ReplyStream | undefined {
+    if (this.#stream !== undefined) return this.#stream;
+    const stream = this.#init.openStream(() => this.#gone());
+    if (stream === undefined) return undefined;
+    this.#stream = stream;
+    this.#init.socket.keepOpen(this.#init.request);
+    this.#resolve(new Response(stream.body, { headers: { ...EVENT_STREAM_HEADERS, ...this.#init.headers } }));
+    return stream;
   }
 
   #gone(): void {

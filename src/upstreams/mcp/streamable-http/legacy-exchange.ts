@@ -176,6 +176,8 @@ export class LegacyExchange {
     if (value.id !== undefined) link.answer(value, (requests) => call.ask(requests));
     else if (value.method === "notifications/progress") this.#progress(message, bytes);
     else if (value.method === "notifications/message") this.log(value);
+    // Ours to relay: what an answered URL led to. A modern client learns that by its retry.
+    else if (value.method === "notifications/elicitation/complete") call.notify(notificationOf(value));
     else link.other(message, bytes);
     return false;
   }

@@ -115,6 +115,27 @@ describe("a session", () => {
     expect(call.heard.length).toBe(1);
   });
 
+  test("that an elicitation is complete, said on a call's own stream, is for that call; a cancelled question is nobody's", async () => {
+    const complete = {
+      jsonrpc: "2.0",
+      method: "notifications/elicitation/complete",
+      params: { elicitationId: "e1" },
+    };
+    const { upstream } = await legacy(({ method, id }) =>
+      method === "tools/call"
+        ? Response.json([
+            complete,
+            { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } },
+            { jsonrpc: "2.0", id, result: text("done") },
+          ])
+        : undefined,
+    );
+    const call = toolCall("x");
+    expect(textOf(await upstream.call(call))).toBe("done");
+    expect(call.heard).toEqual([complete] as never);
+    expect(upstream.counters.droppedMessages).toBe(1);
+  });
+
   test("-32002 becomes -32602; -32042 becomes a URL elicitation that the retry answers", async () => {
     const elicitations = [{ mode: "url", elicitationId: "e1", url: "https://x.test/", message: "please" }];
     const { peer, upstream } = await legacy(({ method, id, params }) => {

@@ -207,6 +207,9 @@ export class LegacySession implements Connection, SessionLink {
       const exchange = this.#pending.get(params?.progressToken as number);
       if (exchange && params) exchange.progress(params);
       else this.dropped();
+    } else if (value.method === "notifications/cancelled") {
+      // It names a request by this hop's id, which means nothing, or something else, to a client.
+      this.dropped();
     } else if (typeof value.method === "string") {
       this.#events.onNotification(notificationOf(value));
     }
