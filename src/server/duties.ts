@@ -1,17 +1,20 @@
 import type { Log } from "../model/ports/log.ts";
 import type { Lease, Store } from "../model/ports/store.ts";
+import { expireRecords } from "./retention.ts";
 
 const ROUND_MS = 30_000;
 /** A holder that died is followed after this. */
 const LEASE_MS = 90_000;
 const LEASE_NAME = "duties";
 const MAINTAIN_MS = 3_600_000;
+const EXPIRE_MS = 3_600_000;
 /** Uses of sessions reach the store up to a minute late. */
 const IDLE_MARGIN_MS = 120_000;
 const EXPIRED_MAX = 1_000;
 
 /**
- * What one process does for all: partitions of the coming days, sessions nobody uses any more. Of several processes the
+ * What one process does for all: partitions of the coming days, sessions nobody uses any more, records past their
+ * organisation's retention. Of several processes the
  * one that holds the lease does it; with an embedded store there is no other.
  */
 export class Duties {
@@ -21,6 +24,8 @@ export class Duties {
   readonly #log: Log;
   #lease: Lease | undefined;
   #maintainedAt = Date.now();
+  #expiredAt = 0;
+  #isStopping = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -58,6 +63,7 @@ export class Duties {
   /** Hands the duties to whoever asks next. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#isStopping = true;
     await this.#running;
     if (this.#lease !== undefined) await this.#store.leases.release(this.#lease).catch(() => {});
   }
@@ -79,7 +85,11 @@ export class Duties {
     const idleSince = now - this.#sessionIdleMs - IDLE_MARGIN_MS;
     for (;;) {
       const ids = await this.#store.acrossTenants.expireSessions(idleSince, now, EXPIRED_MAX);
-      if (ids.length < EXPIRED_MAX) return;
+      if (ids.length < EXPIRED_MAX) break;
     }
+    if (now - this.#expiredAt < EXPIRE_MS) return;
+    const emptied = await expireRecords(this.#store, now, () => !this.#isStopping);
+    if (emptied > 0) this.#log.info({ records: emptied }, "records past their retention were emptied");
+    this.#expiredAt = now;
   }
 }

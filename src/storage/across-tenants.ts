@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { AcrossTenants, Use } from "../model/ports/store.ts";
 import { instant } from "./instant.ts";
 import { pageOf } from "./page.ts";
@@ -30,6 +30,13 @@ export function acrossTenants(db: Kysely<Schema>): AcrossTenants {
         .where("configVersion", ">", configVersion)
         .execute();
       return rows.map(({ id }) => id);
+    },
+    // Nobody is left to ask for the deletion of what they had recorded.
+    organizationsRemoved: async () => {
+      const ids = new Set([...(await tenantsOf(db, "request_logs")), ...(await tenantsOf(db, "audit_logs"))]);
+      const there = await db.selectFrom("organizations").select("id").execute();
+      for (const { id } of there) ids.delete(id);
+      return [...ids];
     },
     // Only the key itself says which organisation its bearer belongs to.
     apiKeyByHash: async (hash) => {
@@ -101,6 +108,18 @@ export function acrossTenants(db: Kysely<Schema>): AcrossTenants {
       return rows.map(({ id }) => id);
     },
   };
+}
+
+/** From one tenant to the next by the index: the cost grows with the tenants, not with their records. */
+async function tenantsOf(db: Kysely<Schema>, table: "request_logs" | "audit_logs"): Promise<string[]> {
+  const next = (bound: ReturnType<typeof sql>) =>
+    sql`(select organization_id from ${sql.table(table)} where ${bound} order by organization_id limit 1)`;
+  const { rows } = await sql<{ id: string }>`with recursive tenants (id) as (
+      select * from ${next(sql`organization_id is not null`)} as first
+      union all
+      select ${next(sql`organization_id > tenants.id`)} from tenants where tenants.id is not null
+    ) select id from tenants where id is not null`.execute(db);
+  return rows.map(({ id }) => id);
 }
 
 /** In order of id, so that two processes never wait for each other's rows. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import type { RecordSink } from "../../src/model/ports/record-sink.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
+import { expireRecords } from "../../src/server/retention.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
 import { openRecordSink, openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
@@ -342,6 +343,27 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
       expect(second).toEqual({ link: { ...oldEnd.link, salt: undefined }, content: undefined });
       const entries = await store.records.requests(t.organizationId, { from: Date.now() - 86_400_000 });
       expect(entries.map((entry) => entry.id)).toEqual([recent.id]);
+    });
+
+    test("each organisation's records are kept as long as it says, and a removed one's not for ever", async () => {
+      const DAY_MS = 86_400_000;
+      const [long, short, gone] = [await tenant(store), await tenant(store), await tenant(store)];
+      await store.organizations.update(long.organizationId, { logRetentionDays: 30 });
+      await store.organizations.update(short.organizationId, { logRetentionDays: 2 });
+      const chain = new Chain();
+      const days = [1, 3, 10, 40].map((days) => Date.now() - days * DAY_MS);
+      const calls = [long, short, gone].flatMap((t) => days.map((at) => chain.call(t, at)));
+      await sink.write(calls);
+      await store.organizations.remove(gone.organizationId);
+      expect(await store.acrossTenants.organizationsRemoved()).toEqual([gone.organizationId]);
+      expect(await expireRecords(store, Date.now(), () => false)).toBe(0);
+      await expireRecords(store, Date.now(), () => true);
+      const kept = async ({ organizationId }: { organizationId: string }) =>
+        (await store.records.requests(organizationId)).map(({ call }) => call !== undefined);
+      expect(await kept(long)).toEqual([true, true, true, false]);
+      expect(await kept(short)).toEqual([true, false, false, false]);
+      expect(await kept(gone)).toEqual([true, true, false, false]);
+      expect(await expireRecords(store, Date.now(), () => true)).toBe(0);
     });
 
     test("records of days without a partition are taken too", async () => {

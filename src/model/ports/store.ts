@@ -203,6 +203,8 @@ export interface AcrossTenants {
   organizations(page?: Omit<PageRequest, "namespaceId">): Promise<Organization[]>;
   /** Organisations changed after a configuration version; those removed are seen by their absence from `organizations`. */
   organizationsChangedSince(configVersion: number): Promise<string[]>;
+  /** Ids of organisations that are gone and have log records still. */
+  organizationsRemoved(): Promise<string[]>;
   /** The credential says which tenant it is. */
   apiKeyByHash(hash: string): Promise<ApiKeyIdentity | undefined>;
   /** One batch of all tenants' uses. Never moves a time backwards. */
