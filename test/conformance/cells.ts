@@ -1,16 +1,11 @@
+import type { JsonObject } from "../../src/protocol/json-value.ts";
 import type { ServerEntry } from "../e2e/gateway.ts";
 import { startGateway } from "../e2e/gateway.ts";
-import { type Era, fixtureEntry, fixtureStdioEntry, startFixture, type Upstream } from "../e2e/upstreams.ts";
+import { fixtureEntry, fixtureStdioEntry, startFixture, type Upstream } from "../e2e/upstreams.ts";
+import type { Cell } from "./cell.ts";
 import { type Comparison, compare } from "./comparison.ts";
-import { limitsOf } from "./limits.ts";
+import { limitsOf, probe } from "./limits.ts";
 import { type Revision, runSuite, type Scenario } from "./suite.ts";
-
-/** One way through the gateway: which client, which upstream, over what. */
-export interface Cell {
-  readonly client: Revision;
-  readonly upstream: Era;
-  readonly transport: "http" | "stdio" | "sse";
-}
 
 const REVISIONS = ["2025-11-25", "2026-07-28"] as const satisfies readonly Revision[];
 const UPSTREAMS: readonly Pick<Cell, "upstream" | "transport">[] = [
@@ -38,16 +33,27 @@ export interface CellReport {
   readonly name: string;
   readonly durationMs: number;
   readonly comparison?: Comparison;
+  /** What a client gets where the other era cannot carry an assertion, in the order of the cell's limits. */
+  readonly answers?: readonly JsonObject[];
   readonly failure?: string;
 }
 
-/** Nothing scored was lost but what the other era cannot carry. */
+/** The assertions that were lost, as `scenario check`, beside those the other era cannot carry: equal, or the cell fails. */
+export function lostAndExpected({ cell, comparison }: CellReport): { lost: string[]; expected: string[] } {
+  const broken = new Set(comparison?.broken);
+  const differing = (comparison?.differences ?? []).filter(({ scenario }) => broken.has(scenario));
+  return {
+    lost: differing.map(({ scenario, check }) => `${scenario} ${check}`).sort(),
+    expected: limitsOf(cell)
+      .flatMap(({ scenario, checks }) => checks.map((check) => `${scenario} ${check}`))
+      .sort(),
+  };
+}
+
+/** Nothing scored was lost but what the other era cannot carry, and that was lost indeed. */
 export function isKept(report: CellReport): boolean {
-  const limits = new Set(limitsOf(report.cell).map(({ scenario }) => scenario));
-  return (
-    report.failure === undefined &&
-    report.comparison?.broken.every((scenario) => limits.has(scenario)) === true
-  );
+  const { lost, expected } = lostAndExpected(report);
+  return report.comparison !== undefined && Bun.deepEquals(lost, expected);
 }
 
 /** What the fixture does without a gateway, on the wire of `revision`: what the cells of that client are held to. */
@@ -65,13 +71,16 @@ export async function runCell(cell: Cell, direct: readonly Scenario[]): Promise<
   const begun = performance.now();
   const report = { cell, name: cellName(cell) };
   try {
-    const through = await withUpstream(cell, async (entry) => {
+    return await withUpstream(cell, async (entry) => {
       await using gateway = await startGateway({ servers: [entry] });
-      const scenarios = await runSuite(gateway.mcpUrl(entry.name), cell.client);
+      const url = gateway.mcpUrl(entry.name);
+      const comparison = compare(direct, await runSuite(url, cell.client));
+      // One after the other: over one channel a question cannot tell which of two calls it belongs to.
+      const answers: JsonObject[] = [];
+      for (const limit of limitsOf(cell)) answers.push(await probe(limit, url));
       if (!gateway.child.isRunning()) throw new Error(`the gateway ended during the run: ${gateway.logs()}`);
-      return scenarios;
+      return { ...report, durationMs: performance.now() - begun, comparison, answers };
     });
-    return { ...report, durationMs: performance.now() - begun, comparison: compare(direct, through) };
   } catch (error) {
     return { ...report, durationMs: performance.now() - begun, failure: String(error) };
   }
@@ -89,20 +98,26 @@ async function withUpstream<T>(cell: Cell, use: (entry: ServerEntry) => Promise<
   }
 }
 
-/** All of `chosen`, two at a time: each has processes of its own, and the machines that run this have two cores. */
-export async function runCells(
+/**
+ * Begins all of `chosen`, two at a time: each has processes of its own, and the machines that run this have two cores.
+ * One promise for each, none of which rejects.
+ */
+export function beginCells(
   chosen: readonly Cell[],
-  directByRevision: ReadonlyMap<Revision, readonly Scenario[]>,
-): Promise<readonly CellReport[]> {
-  const reports = new Map<Cell, CellReport>();
-  const waiting = [...chosen];
+  direct: (revision: Revision) => Promise<readonly Scenario[]>,
+): ReadonlyMap<Cell, Promise<CellReport>> {
+  const reports = new Map(chosen.map((cell) => [cell, Promise.withResolvers<CellReport>()]));
+  const waiting = [...reports];
   async function work(): Promise<void> {
-    for (let cell = waiting.shift(); cell !== undefined; cell = waiting.shift()) {
-      reports.set(cell, await runCell(cell, directByRevision.get(cell.client) ?? []));
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [cell, report] = next;
+      const baseline = await direct(cell.client).catch(() => []);
+      report.resolve(await runCell(cell, baseline));
     }
   }
-  await Promise.all([work(), work()]);
-  return chosen.flatMap((cell) => reports.get(cell) ?? []);
+  void work();
+  void work();
+  return new Map([...reports].map(([cell, { promise }]) => [cell, promise]));
 }
 
 /** The direct results the chosen cells are compared with. */

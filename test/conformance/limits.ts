@@ -1,4 +1,6 @@
-import type { Cell } from "./cells.ts";
+import type { JsonObject } from "../../src/protocol/json-value.ts";
+import { headersFor } from "../faults/load.ts";
+import type { Cell } from "./cell.ts";
 
 /** An assertion of the suite that a server of the other era cannot meet, whatever stands in between. */
 export interface EraLimit {
@@ -6,16 +8,29 @@ export interface EraLimit {
   readonly checks: readonly string[];
   /** In words for a user. */
   readonly what: string;
-  /** The sentence that says so, and where it stands. */
+  /** The sentence that says so, and the page it stands on. */
   readonly sentence: string;
   readonly source: string;
-  /** What the client gets instead. */
+  /** What the client gets instead, in words for a user. */
   readonly answer: string;
+  /** The call the assertion is about, and what it gets at least: sent in each cell of the entry. */
+  readonly probe: {
+    readonly params: JsonObject;
+    readonly capabilities: JsonObject;
+    readonly gets: JsonObject;
+  };
 }
 
-const KEYS = {
-  sentence: "Keys are server-assigned identifiers; values are the request objects.",
-  source: "2026-07-28, schema, InputRequests",
+const SPECIFICATION = "https://modelcontextprotocol.io/specification";
+const MRTR = `${SPECIFICATION}/2026-07-28/basic/patterns/mrtr`;
+
+const asksForName: JsonObject = {
+  result: {
+    resultType: "input_required",
+    inputRequests: {
+      "question-1": { method: "elicitation/create", params: { message: "What is your name?" } },
+    },
+  },
 };
 
 /** 2026-07-28 clients at servers that speak older revisions alone. The other direction loses nothing. */
@@ -27,17 +42,33 @@ const modernAtLegacy: readonly EraLimit[] = [
       "sep-2322-elicitation-complete/InputRequiredResultElicitationComplete",
     ],
     what: "The key of a question is the gateway's own; the suite expects the one its example server chose.",
-    ...KEYS,
+    sentence:
+      "`inputRequests` keys are server assigned identifiers and **MUST** be unique within the scope of the request.",
+    source: `${MRTR}#server-requirements-basic-workflow`,
     answer: "`input_required` with the question under a key of the gateway",
+    probe: {
+      params: { name: "test_input_required_result_elicitation", arguments: {} },
+      capabilities: { elicitation: {} },
+      gets: asksForName,
+    },
   },
   {
     scenario: "input-required-result-ignore-extra-params",
     checks: ["sep-2322-ignore-unexpected-params/IgnoreUnexpectedParams"],
     what: "An answer given before its question was asked is not used: an older server asks first.",
     sentence:
-      "A map of client responses to server-initiated requests. Keys correspond to the keys in the InputRequests map; values are the client's result for each request.",
-    source: "2026-07-28, schema, InputResponses",
+      "If the client fails to send all the information requested in a previous `InputRequests`, and the missing information is necessary for the server to process the request, the server **SHOULD** respond with a new `InputRequiredResult` requesting the missing information again, rather than returning an error.",
+    source: `${MRTR}#error-handling`,
     answer: "`input_required`, so that the question is answered in the next request",
+    probe: {
+      params: {
+        name: "test_input_required_result_elicitation",
+        arguments: {},
+        inputResponses: { user_name: { action: "accept", content: { name: "Ada" } }, other: { value: 1 } },
+      },
+      capabilities: { elicitation: {} },
+      gets: asksForName,
+    },
   },
   {
     scenario: "server-stateless",
@@ -46,10 +77,14 @@ const modernAtLegacy: readonly EraLimit[] = [
       "sep-2575-missing-capability-http-400/MissingCapabilityHttp400",
     ],
     what: "An older server that misses a capability of the client says so in its own words: its revision has no error for it.",
-    sentence:
-      "Returned when processing a request requires a capability the client did not declare in clientCapabilities. For HTTP, the response status code MUST be 400 Bad Request.",
-    source: "2026-07-28, schema, MissingRequiredClientCapabilityError; no older schema has it",
-    answer: "the server's own answer, here a tool result with `isError: true`",
+    sentence: "Both parties **MUST**: [...] Only use capabilities that were successfully negotiated",
+    source: `${SPECIFICATION}/2025-11-25/basic/lifecycle#operation`,
+    answer: "the server's own answer, here a tool result with `isError: true`; nobody is asked",
+    probe: {
+      params: { name: "test_missing_capability", arguments: {} },
+      capabilities: {},
+      gets: { result: { resultType: "complete", isError: true } },
+    },
   },
 ];
 
@@ -61,9 +96,15 @@ const listsOfOneProcess: EraLimit = {
     "sep-2575-server-sends-prompts-list-changed-on-subscription/ServerSendsPromptsListChangedOnSubscription",
   ],
   what: "A call that changes the lists of its caller's own process changes nobody's lists at the gateway (`sharing: shared` has one process for all).",
-  sentence: "MUST NOT vary per-connection or as a side effect of other requests on the connection.",
-  source: "2026-07-28, server/tools, of the set of tools",
+  sentence:
+    "This set [...] **MUST NOT** vary per-connection or as a side effect of other requests on the connection.",
+  source: `${SPECIFICATION}/2026-07-28/server/tools#listing-tools`,
   answer: "the lists all callers share, unchanged",
+  probe: {
+    params: { name: "test_trigger_tool_change", arguments: {} },
+    capabilities: {},
+    gets: { result: { resultType: "complete", content: [{ type: "text" }] } },
+  },
 };
 
 export function limitsOf({ client, upstream, transport }: Cell): readonly EraLimit[] {
@@ -72,3 +113,19 @@ export function limitsOf({ client, upstream, transport }: Cell): readonly EraLim
 }
 
 export const eraLimits: readonly EraLimit[] = [...modernAtLegacy, listsOfOneProcess];
+
+/** Sends an entry's call to `url` as a client of 2026-07-28, and gives the answer. */
+export async function probe({ probe: { params, capabilities } }: EraLimit, url: string): Promise<JsonObject> {
+  const _meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": capabilities,
+  };
+  const response = await fetch(url, {
+    method: "POST",
+    headers: headersFor("tools/call", String(params.name)),
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { ...params, _meta } }),
+  });
+  const text = await response.text();
+  const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+  return JSON.parse(isStream ? (text.match(/^data: (.*)$/m)?.[1] ?? "") : text);
+}

@@ -1,5 +1,5 @@
 import { type ClientKind, legacyKinds, modernKinds } from "./clients.ts";
-import { interplay } from "./interplay.ts";
+import type { interplay } from "./interplay.ts";
 
 type Act = keyof typeof interplay;
 

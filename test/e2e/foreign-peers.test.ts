@@ -1,15 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type ClientKind,
-  clientKinds,
-  connect,
-  inspect,
-  legacyKinds,
-  modernKinds,
-  type Target,
-} from "./clients.ts";
+import { type ClientKind, clientKinds, connect, inspect, legacyKinds, type Target } from "./clients.ts";
 import { actsAt, clientsByEra, matrixServers } from "./era-matrix.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { interplay, usesServerEverything } from "./interplay.ts";

@@ -53,13 +53,13 @@ export function protocolVersionsPage(): string {
     "",
     "## What an older server cannot do for a 2026-07-28 client",
     "The official conformance suite passes through the gateway in every combination, in both requirement sets, but for these assertions.",
-    "Servers that speak both eras are asked in the client's own, so nothing is lost there; older clients lose nothing anywhere.",
+    "A server that speaks both eras is asked in 2026-07-28, so nothing is lost there; older clients lose nothing anywhere.",
     "",
     "| what | why | what the client gets | scenario |",
     "|---|---|---|---|",
     ...eraLimits.map(
       ({ what, sentence, source, answer, scenario }) =>
-        `| ${what} | “${sentence}” (${source}) | ${answer} | \`${scenario}\` |`,
+        `| ${what} | “${sentence}” ([specification](${source})) | ${answer} | \`${scenario}\` |`,
     ),
     "",
     "## Set at the server, where the default does not fit",
