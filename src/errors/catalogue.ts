@@ -125,6 +125,17 @@ export const catalogue = {
   store_unavailable: { http: 503, rpc: 1071, text: "The store cannot be reached. Try again shortly." },
   already_exists: { http: 409, rpc: 1072, text: "{what} exists already." },
   reference_missing: { http: 422, rpc: 1073, text: "The request names something that does not exist." },
+  // Administration, requests sent again.
+  idempotency_key_unanswered: {
+    http: 409,
+    rpc: 1110,
+    text: "The first request with this Idempotency-Key is under way, or ended without an answer.",
+  },
+  idempotency_key_reused: {
+    http: 422,
+    rpc: 1111,
+    text: "This Idempotency-Key belongs to another request.",
+  },
   internal: { http: 500, rpc: -32603, text: "Internal error." },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -10,6 +10,7 @@ const MAINTAIN_MS = 3_600_000;
 const EXPIRE_MS = 3_600_000;
 /** Uses of sessions reach the store up to a minute late. */
 const IDLE_MARGIN_MS = 120_000;
+const DAY_MS = 86_400_000;
 const EXPIRED_MAX = 1_000;
 
 /**
@@ -88,6 +89,7 @@ export class Duties {
       if (ids.length < EXPIRED_MAX) break;
     }
     if (now - this.#expiredAt < EXPIRE_MS) return;
+    while ((await this.#store.idempotencyKeys.forget(now - DAY_MS, EXPIRED_MAX)) === EXPIRED_MAX);
     const emptied = await expireRecords(this.#store, now, () => !this.#isStopping);
     if (emptied > 0) this.#log.info({ records: emptied }, "records past their retention were emptied");
     this.#expiredAt = now;

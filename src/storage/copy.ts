@@ -16,8 +16,8 @@ interface Table {
 
 const stamps = ["created_at", "updated_at"];
 /**
- * In the order of their references. Leases and peers are not copied: nobody holds anything in the new store. `test/contract`
- * compares this list with the tables the migrations make.
+ * In the order of their references. Leases and peers are not copied: nobody holds anything in the new store; nor are
+ * idempotency keys, which concern requests to this one. `test/contract` compares this list with the tables the migrations make.
  */
 export const copiedTables: readonly Table[] = [
   { name: "config_state", key: ["id"], times: [] },

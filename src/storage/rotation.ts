@@ -9,6 +9,7 @@ const sealedColumns = [
   { table: "mcp_servers", key: "id", column: "headers" },
   { table: "mcp_servers", key: "id", column: "auth" },
   { table: "virtual_servers", key: "id", column: "auth" },
+  { table: "idempotency_keys", key: "id", column: "answer" },
   { table: "settings", key: "name", column: "value" },
 ] as const;
 

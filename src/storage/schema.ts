@@ -12,6 +12,7 @@ export interface Schema {
   settings: SettingTable;
   leases: LeaseTable;
   peers: PeerTable;
+  idempotencyKeys: IdempotencyKeyTable;
   organizations: OrganizationTable;
   namespaces: NamespaceTable;
   apiKeys: ApiKeyTable;
@@ -56,6 +57,16 @@ interface PeerTable {
   address: Fixed<string | null>;
   socketPath: Fixed<string | null>;
   seenAt: Time;
+}
+interface IdempotencyKeyTable {
+  id: Fixed<string>;
+  organizationId: Fixed<string>;
+  principalId: Fixed<string>;
+  name: Fixed<string>;
+  digest: Fixed<string>;
+  /** Sealed; null until there is one. */
+  answer: string | null;
+  createdAt: Time;
 }
 interface OrganizationTable extends Stamped {
   id: Fixed<string>;

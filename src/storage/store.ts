@@ -5,6 +5,7 @@ import { acrossTenants } from "./across-tenants.ts";
 import { apiKeyRow, apiKeyStore } from "./api-keys.ts";
 import { configWrite, countCredentialWrite } from "./config-version.ts";
 import type { Engine } from "./engine.ts";
+import { idempotencyKeyStore } from "./idempotency-keys.ts";
 import { leaseStore } from "./leases.ts";
 import { namespaceRow, namespaceStore } from "./namespaces.ts";
 import { organizationRow, organizationStore } from "./organizations.ts";
@@ -25,6 +26,7 @@ export function createStore(engine: Engine, sealer: RotatingSealer): Store {
     servers: serverStore(db, sealer),
     sessions: sessionStore(db, engine.kind),
     records: recordStore(db),
+    idempotencyKeys: idempotencyKeyStore(db, sealer),
     leases: leaseStore(db, engine.fromNow),
     peers: peerStore(db, engine.fromNow),
     settings: settingStore(db, sealer),

@@ -52,7 +52,13 @@ function upAndDown(locate: () => string): void {
     const states = await other.migrations();
     expect(states.every(({ appliedAt }) => Math.abs((appliedAt ?? 0) - Date.now()) < 60_000)).toBe(true);
     const full = await tablesOf(url);
-    const known = [...copiedTables.map(({ name }) => name), "leases", "peers", "schema_migrations"].sort();
+    const known = [
+      ...copiedTables.map(({ name }) => name),
+      "idempotency_keys",
+      "leases",
+      "peers",
+      "schema_migrations",
+    ].sort();
     expect(full).toEqual(known);
     for (const { name } of migrations.toReversed()) expect(await store.migrateDown()).toBe(name);
     expect(await store.migrateDown()).toBeUndefined();

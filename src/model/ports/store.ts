@@ -19,6 +19,7 @@ export interface Store {
   readonly servers: Servers;
   readonly sessions: Sessions;
   readonly records: Records;
+  readonly idempotencyKeys: IdempotencyKeys;
   readonly leases: Leases;
   readonly peers: PeerRows;
   readonly settings: Settings;
@@ -152,6 +153,33 @@ export interface Records {
   heads(): Promise<ChainHead[]>;
   /** Records of a chain after a sequence, in order, for verification; at most `limit`. */
   chain(chainId: string, after: number, limit: number): Promise<StoredRecord[]>;
+}
+
+export interface IdempotencyClaim {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly principalId: string;
+  /** As the client named it. */
+  readonly name: string;
+  /** Of the whole request. */
+  readonly digest: string;
+  readonly at: number;
+}
+/** Requests that shall have their effect once. A name belongs to one principal of one organisation. */
+export interface IdempotencyKeys {
+  /** Of many claims of one name exactly one is `claimed`. */
+  claim(
+    claim: IdempotencyClaim,
+  ): Promise<
+    | { readonly state: "claimed" | "unanswered" | "other_request" }
+    | { readonly state: "answered"; readonly answer: string }
+  >;
+  /** Kept sealed. */
+  answer(id: string, answer: string): Promise<void>;
+  /** Frees a name that has no answer. */
+  release(id: string): Promise<void>;
+  /** Of all organisations, as one duty. Returns how many. */
+  forget(before: number, limit: number): Promise<number>;
 }
 
 /** A right held until it runs out, by the store's clock. */

@@ -3,8 +3,17 @@ import { servers } from "./0002-servers.ts";
 import { rules } from "./0003-rules.ts";
 import { sessions } from "./0004-sessions.ts";
 import { records } from "./0005-records.ts";
+import { administration } from "./0006-administration.ts";
 import { peers } from "./0010-peers.ts";
 import type { Migration } from "./migration.ts";
 
 /** In order of application. */
-export const migrations: readonly Migration[] = [tenancy, servers, rules, sessions, records, peers];
+export const migrations: readonly Migration[] = [
+  tenancy,
+  servers,
+  rules,
+  sessions,
+  records,
+  administration,
+  peers,
+];

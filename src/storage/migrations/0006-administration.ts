@@ -1,0 +1,23 @@
+import { sql } from "kysely";
+import type { Migration } from "./migration.ts";
+
+/** Requests that shall have their effect once however often they are sent. Nothing of it outlives a day. */
+export const administration: Migration = {
+  name: "0006-administration",
+  async up(db, { uuid, text, time, tableEnd }) {
+    await sql`create table idempotency_keys (
+      id ${uuid} primary key,
+      organization_id ${uuid} not null references organizations (id) on delete cascade,
+      principal_id ${text} not null,
+      name ${text} not null,
+      digest ${text} not null,
+      answer ${text},
+      created_at ${time} not null,
+      unique (organization_id, principal_id, name)
+    ) ${tableEnd}`.execute(db);
+    await sql`create index idempotency_keys_by_age on idempotency_keys (created_at)`.execute(db);
+  },
+  async down(db) {
+    await db.schema.dropTable("idempotency_keys").execute();
+  },
+};
