@@ -40,8 +40,14 @@ export class Listener {
     return { port: this.#server.port ?? settings.port };
   }
 
-  /** Stops taking connections; those open end with their answers, or at once. */
-  async stop(atOnce: boolean): Promise<void> {
-    await this.#server?.stop(atOnce);
+  /**
+   * Takes no more connections. Requests that arrived on open ones are still answered; after `graceMs`, or when all have
+   * ended, what is left is closed.
+   */
+  async stop(graceMs: number): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    if (graceMs > 0) await Promise.race([server.stop(false), Bun.sleep(graceMs)]);
+    await server.stop(true);
   }
 }

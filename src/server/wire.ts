@@ -53,6 +53,8 @@ import { peerAccess } from "./peers.ts";
 import { readings } from "./readings.ts";
 import { StoreSessionLedger } from "./session-ledger.ts";
 
+/** At the end, for requests that were on their way when new connections were refused. */
+const CONNECTIONS_MS_MAX = 300;
 /** Longest wait of a scrape for the metrics of the other workers. */
 const METRICS_MS_MAX = 2_000;
 
@@ -287,7 +289,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     close: async () => {
       configuration.stop();
       adminSocket();
-      await listener.stop(true);
+      await listener.stop(CONNECTIONS_MS_MAX);
       await fleet.close();
       await childHost.close();
       http.close();

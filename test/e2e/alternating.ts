@@ -1,13 +1,19 @@
 /** Headers that belong to one connection. */
 const HOP_HEADERS = ["connection", "keep-alive", "transfer-encoding", "content-length", "host"];
 
+const PROBE_MS = 50;
+
+async function isReady(origin: string): Promise<boolean> {
+  const answer = await fetch(`${origin}/ready`, { keepalive: false }).catch(() => undefined);
+  await answer?.body?.cancel();
+  return answer?.ok === true;
+}
+
 /** A balancer that sticks to nothing: each request goes to the next target, over a connection of its own. */
 export interface Alternating {
   readonly origin: string;
-  /** Requests each target got. */
-  readonly counts: readonly number[];
-  /** Requests go to these from now on. */
-  aim(targets: readonly string[]): void;
+  /** From now on only those get requests whose `/ready` says so, asked every 50 ms. */
+  watch(): void;
   stop(): Promise<void>;
 }
 
@@ -18,7 +24,7 @@ export interface Alternating {
 export function startAlternating(origins: readonly string[]): Alternating {
   let targets = origins;
   let next = 0;
-  const counts: number[] = [];
+  let watching: ReturnType<typeof setInterval> | undefined;
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -31,7 +37,6 @@ export function startAlternating(origins: readonly string[]): Alternating {
       const first = next++;
       for (let attempt = 0; ; attempt++) {
         const index = (first + attempt) % targets.length;
-        counts[index] = (counts[index] ?? 0) + 1;
         const last = attempt + 1 >= targets.length;
         try {
           const answer = await fetch(`${targets[index]}${pathname}${search}`, {
@@ -56,10 +61,16 @@ export function startAlternating(origins: readonly string[]): Alternating {
   });
   return {
     origin: `http://127.0.0.1:${server.port}`,
-    counts,
-    aim: (origins_) => {
-      targets = origins_;
+    watch: () => {
+      watching = setInterval(async () => {
+        const ready = await Promise.all(origins.map(isReady));
+        const living = origins.filter((_, index) => ready[index]);
+        if (living.length > 0) targets = living;
+      }, PROBE_MS);
     },
-    stop: () => server.stop(true),
+    stop: async () => {
+      clearInterval(watching);
+      await server.stop(true);
+    },
   };
 }

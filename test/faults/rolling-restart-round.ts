@@ -19,7 +19,10 @@ export type Balance = (processes: Processes) => Promise<{ readonly url: string; 
  */
 export async function restartUnderLoad(callsMin: number, balance: Balance): Promise<number | undefined> {
   const echo = await startEcho("modern");
-  const processes = await startReplicas({ servers: [fixtureEntry("echo", echo, "streamable-http")] });
+  const processes = await startReplicas({
+    servers: [fixtureEntry("echo", echo, "streamable-http")],
+    settings: { server: { shutdown: { delay: "300ms" } } },
+  });
   if (processes === undefined) {
     await echo.stop();
     return undefined;
@@ -80,6 +83,8 @@ export async function restartUnderLoad(callsMin: number, balance: Balance): Prom
   }
 }
 
-/** The tests' own balancer. */
-export const alternating: Balance = (processes) =>
-  Promise.resolve({ url: processes.mcpUrl("echo"), stop: () => Promise.resolve() });
+/** The tests' own balancer, which looks at `/ready`. */
+export const alternating: Balance = (processes) => {
+  processes.balancer.watch();
+  return Promise.resolve({ url: processes.mcpUrl("echo"), stop: () => Promise.resolve() });
+};

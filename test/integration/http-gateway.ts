@@ -198,7 +198,7 @@ export class HttpGateway {
   async [Symbol.asyncDispose](): Promise<void> {
     this.sessions.close();
     this.waiting.interrupt();
-    await this.listener.stop(true);
+    await this.listener.stop(0);
     await this.inner[Symbol.asyncDispose]();
   }
 }
