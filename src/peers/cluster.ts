@@ -67,7 +67,9 @@ export class Cluster implements Peers {
     return peerId === this.id || this.directory.find(peerId) !== undefined;
   }
 
-  get hasOtherReplicas(): boolean {
+  /** Asks the store; false where it is away. */
+  async hasOtherReplicas(): Promise<boolean> {
+    await this.directory.read();
     return this.directory.others.some(({ replica }) => replica !== this.#options.replica);
   }
 

@@ -17,6 +17,8 @@ const STABLE_MS = 30_000;
 interface Place {
   readonly index: number;
   process: Subprocess | undefined;
+  /** The process takes requests. */
+  isReady: boolean;
   startedAt: number;
   failures: number;
   timer: ReturnType<typeof setTimeout> | undefined;
@@ -94,6 +96,7 @@ class WorkerGroup {
     this.#places = Array.from({ length: options.settings.workers }, (_, index) => ({
       index,
       process: undefined,
+      isReady: false,
       startedAt: 0,
       failures: 0,
       timer: undefined,
@@ -129,6 +132,7 @@ class WorkerGroup {
     const isReplacement = this.#readyPlaces.has(place.index);
     const worker = { replica: this.#replica, index: place.index, isReplacement };
     place.startedAt = performance.now();
+    place.isReady = false;
     place.process = startWorker(worker, this.#port, {
       onReady: (ready) => this.#onReady(place, ready),
       onExit: (code) => this.#onExit(place, code),
@@ -136,6 +140,7 @@ class WorkerGroup {
   }
 
   #onReady(place: Place, ready: WorkerReady): void {
+    place.isReady = true;
     this.#readyPlaces.add(place.index);
     if (this.#readyPlaces.size < this.#places.length) return;
     this.#isStarted = true;
@@ -146,7 +151,8 @@ class WorkerGroup {
     const { index, process: worker } = place;
     place.process = undefined;
     if (this.#isEnding) {
-      if (code !== 0) this.#code = 1;
+      // One that was still starting knows no signals yet, and had nothing to end in order.
+      if (code !== 0 && place.isReady) this.#code = 1;
       this.#endIfEmpty();
       return;
     }

@@ -217,17 +217,13 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     secure: settings.server.url.startsWith("https:"),
     log,
   });
-  const open = () =>
-    listener.start(
-      {
-        host: settings.server.host,
-        port: settings.server.port,
-        shared: options.worker !== undefined,
-        tls: settings.server.tls,
-        bodyBytesMax: settings.limits.bodyBytesMax,
-      },
-      front,
-    ).port;
+  const listening = {
+    host: settings.server.host,
+    port: settings.server.port,
+    shared: options.worker !== undefined,
+    tls: settings.server.tls,
+    bodyBytesMax: settings.limits.bodyBytesMax,
+  };
   const duties = new Duties({
     store,
     holder: peers.id,
@@ -235,18 +231,22 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     log,
   });
   followPeers({ peers, fleet, look: () => configuration.look() });
-  const joined = access.join({
-    serve: (envelope, signal) => serveForwarded({ endpoints, serveMcp }, envelope, signal),
-    metrics: async () => (await ownMetrics()).text,
-    keepOpen: (request) => listener.socket.keepOpen(request),
-  });
+  const open = async () => {
+    const { port } = listener.start(listening, front);
+    await access.join({
+      serve: (envelope, signal) => serveForwarded({ endpoints, serveMcp }, envelope, signal),
+      metrics: async () => (await ownMetrics()).text,
+      keepOpen: (request) => listener.socket.keepOpen(request),
+    });
+    return port;
+  };
   // Behind a shared port nobody passes over a worker that is not ready yet, so it opens its own last.
-  const first = options.worker === undefined ? open() : undefined;
-  await joined;
+  const first = options.worker === undefined ? await open() : undefined;
   await configuration.start();
   // Others serve meanwhile: clients need not see this process without its servers.
-  if (options.worker?.isReplacement === true || cluster?.hasOtherReplicas === true) await fleet.settled();
-  const port = first ?? open();
+  const othersServe = options.worker?.isReplacement === true || (await cluster?.hasOtherReplicas()) === true;
+  if (othersServe) await fleet.settled();
+  const port = first ?? (await open());
   if (settings.role !== "api") duties.start();
   const isFirst = (options.worker?.index ?? 0) === 0;
   const openCommandLine = isFirst ? openAdminSocket : () => () => {};

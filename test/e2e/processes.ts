@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { postgresDatabase, type TestDatabase } from "../servers/postgres.ts";
 import { type Alternating, startAlternating } from "./alternating.ts";
+import { eventually } from "./child.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
 
 /**
@@ -37,7 +38,7 @@ export async function startWorkers({
 }: ProcessOptions): Promise<Processes | undefined> {
   const database = await postgresDatabase();
   if (database === undefined) return undefined;
-  return started(database, async () => [
+  return started(database, count, async () => [
     await startGateway({
       ...options,
       environment: { ...environmentOf(database), MCP_GATEWAY_WORKERS: String(count), ...options.environment },
@@ -53,7 +54,7 @@ export async function startReplicas({
   const database = await postgresDatabase();
   if (database === undefined) return undefined;
   const master = randomBytes(32).toString("base64");
-  return started(database, async () => {
+  return started(database, count, async () => {
     const gateways: Gateway[] = [];
     // The first brings the schema up to date.
     for (let index = 0; index < count; index++)
@@ -83,7 +84,11 @@ function environmentOf({ url }: { readonly url: string }): Record<string, string
   return { DATABASE_URL: url, MCP_GATEWAY_MIGRATE: "auto", MCP_GATEWAY_OPERATOR_TOKEN: OPERATOR_TOKEN };
 }
 
-async function started(database: TestDatabase, start: () => Promise<readonly Gateway[]>): Promise<Processes> {
+async function started(
+  database: TestDatabase,
+  count: number,
+  start: () => Promise<readonly Gateway[]>,
+): Promise<Processes> {
   let gateways: readonly Gateway[];
   try {
     gateways = await start();
@@ -97,7 +102,7 @@ async function started(database: TestDatabase, start: () => Promise<readonly Gat
     await Promise.all(gateways.map((gateway) => gateway.stop()));
     await database.drop();
   };
-  return {
+  const processes: Processes = {
     origin: balancer.origin,
     databaseUrl: database.url,
     balancer,
@@ -120,4 +125,16 @@ async function started(database: TestDatabase, start: () => Promise<readonly Gat
     stop,
     [Symbol.asyncDispose]: stop,
   };
+  try {
+    await eventually(
+      "all processes know each other",
+      async () => ((await processes.metric("mcp_gateway_peers")) === count * (count - 1) ? true : undefined),
+      { timeoutMs: 15_000 },
+    );
+    return processes;
+  } catch (failure) {
+    const said = processes.logs();
+    await stop();
+    throw new Error(`${String(failure)}\n${said}`);
+  }
 }

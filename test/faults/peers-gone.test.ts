@@ -40,9 +40,12 @@ describe("a worker killed in the middle of its calls", () => {
       return nonces.every((nonce) => seen.has(nonce)) ? true : undefined;
     });
     process.kill(workers[0] as number, "SIGKILL");
+    await eventually("it is gone", () =>
+      processes?.logs().includes("a worker died and is started again") ? true : undefined,
+    );
     // The other one serves on, from the next connection on.
     for (let index = 0; index < 10; index++) {
-      expect((await call(processes.mcpUrl("echo"), crypto.randomUUID())).end).toBe("ok");
+      expect(await call(processes.mcpUrl("echo"), crypto.randomUUID())).toMatchObject({ end: "ok" });
     }
     const ends = await Promise.all(calls);
     const broken = ends.filter(({ end }) => end !== "ok");
