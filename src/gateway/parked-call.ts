@@ -4,14 +4,16 @@ import type { InputRequest, InputRequests, InputResponses, Outcome } from "../mo
 import type { CancelReason } from "../model/cancellation.ts";
 import type { Exchange } from "../model/exchange.ts";
 import { stringify } from "../protocol/json.ts";
+import { stringifyExact } from "../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../protocol/json-value.ts";
 import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
 import { asObject } from "../protocol/modern/codec.ts";
 
 /** Questions that arrive within this time of the first go out together. */
 const GATHER_MS = 20;
-/** Notifications kept for the retry; more are dropped, the newest first. */
+/** Notifications kept for the retry; more, or more text, are dropped, the newest first. */
 const NOTIFICATIONS_MAX = 100;
+const NOTIFICATION_CHARS_MAX = 65_536;
 
 interface Question {
   readonly request: InputRequest;
@@ -59,6 +61,7 @@ export class ParkedCall {
   readonly #events: ParkedCallEvents;
   readonly #questions = new Map<string, Question>();
   readonly #notifications: JsonRpcNotification[] = [];
+  #notificationChars = 0;
   /** The last retry: the same one again gets the same outcome. */
   #retry: { readonly round: number; readonly digest: string; readonly outcome: Promise<Outcome> } | undefined;
   #attendance: Attendance | undefined;
@@ -180,6 +183,7 @@ export class ParkedCall {
         : exchange.cancellation.onCancel((reason) => this.exchange.cancellation.cancel(reason));
     this.#attendance = { exchange, resolve, reject, release };
     this.#forward = by.notify;
+    this.#notificationChars = 0;
     for (const notification of this.#notifications.splice(0)) by.notify(notification);
     return promise;
   }
@@ -187,8 +191,15 @@ export class ParkedCall {
   #forward: (notification: JsonRpcNotification) => void = () => {};
 
   #notify(notification: JsonRpcNotification): void {
-    if (this.#attendance !== undefined) this.#forward(notification);
-    else if (this.#notifications.length < NOTIFICATIONS_MAX) this.#notifications.push(notification);
+    if (this.#attendance !== undefined) {
+      this.#forward(notification);
+      return;
+    }
+    if (this.#notifications.length >= NOTIFICATIONS_MAX) return;
+    const chars = stringifyExact(notification as unknown as JsonValue).length;
+    if (this.#notificationChars + chars > NOTIFICATION_CHARS_MAX) return;
+    this.#notificationChars += chars;
+    this.#notifications.push(notification);
   }
 
   async #ask(requests: InputRequests): Promise<InputResponses> {

@@ -10,6 +10,8 @@ import type { RequestStates } from "./request-state.ts";
 const REPLAY_MS = 60_000;
 /** Ended calls remembered for that; past it the oldest is forgotten. */
 const ENDED_MAX = 1_000;
+/** Results of ended calls kept together, as their servers sent them; past it the oldest is forgotten. */
+const ENDED_BYTES_MAX = 32 * 1024 * 1024;
 /** A larger result is not kept for a repeated retry. */
 const REPLAY_BYTES_MAX = 64 * 1024;
 
@@ -29,11 +31,17 @@ export interface ParkedCallDeps {
   readonly limits: ParkedCallLimits;
 }
 
+interface EndedCall {
+  readonly timer: ReturnType<typeof setTimeout>;
+  readonly bytes: number;
+}
+
 /** The calls of this process whose servers have asked their clients something, from the first question to the end. */
 export class ParkedCalls {
   readonly #deps: ParkedCallDeps;
   readonly #calls = new Map<string, ParkedCall>();
-  readonly #ended = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #ended = new Map<string, EndedCall>();
+  #endedBytes = 0;
   readonly #expiries = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #perPrincipal = new Map<string, number>();
   readonly #events: ParkedCallEvents = {
@@ -143,14 +151,20 @@ export class ParkedCalls {
     const keptMs = call.unfetched ? this.#deps.limits.lifeMs : REPLAY_MS;
     const timer = setTimeout(() => this.#forget(call.id), keptMs);
     timer.unref();
-    this.#ended.set(call.id, timer);
-    const oldest = this.#ended.size > ENDED_MAX ? this.#ended.keys().next().value : undefined;
-    if (oldest !== undefined) this.#forget(oldest);
+    this.#ended.set(call.id, { timer, bytes: call.resultBytes });
+    this.#endedBytes += call.resultBytes;
+    for (const oldest of this.#ended.keys()) {
+      if (this.#ended.size <= ENDED_MAX && this.#endedBytes <= ENDED_BYTES_MAX) break;
+      this.#forget(oldest);
+    }
   }
 
   #forget(id: string): void {
-    clearTimeout(this.#ended.get(id));
-    this.#ended.delete(id);
+    const ended = this.#ended.get(id);
     this.#calls.delete(id);
+    if (ended === undefined) return;
+    clearTimeout(ended.timer);
+    this.#endedBytes -= ended.bytes;
+    this.#ended.delete(id);
   }
 }

@@ -54,7 +54,10 @@ export interface Exchange extends BackChannel {
   /** Milliseconds since the epoch; moves on while the client is being asked. */
   deadline: number;
   target: Target | undefined;
-  /** The call this request goes on with, where it brought a state of ours: no new call, so it costs no quota. */
+  /**
+   * The call this request goes on with, where it brought a state of ours. A `parked` one runs already: its retry costs no
+   * quota. A `server`'s own state may be presented any number of times, and each time the server runs.
+   */
   continuation: Continuation | undefined;
   /** Set when the intent stands in the journal. */
   intent: CallIntent | undefined;

@@ -154,6 +154,47 @@ describe("a legacy server asks a modern client in the middle of a call", () => {
     expect(after).toEqual(Array.from({ length: 100 }, (_, n) => ({ progress: n + 1 })));
   });
 
+  test("of long notifications fewer are kept", async () => {
+    let call: UpstreamCall | undefined;
+    await using gateway = legacy(async (given) => {
+      call = given;
+      return done((await given.ask({ who: FORM })) as JsonObject);
+    });
+    const asked = await asks(gateway);
+    for (let n = 0; n < 20; n++)
+      call?.notify({
+        jsonrpc: "2.0",
+        method: "notifications/message",
+        params: { n, data: "x".repeat(10_000) },
+      });
+    const heard: unknown[] = [];
+    await retry(gateway, asked, acceptAll(asked), {
+      notify: ({ params: said }) => heard.push(said?.n),
+    });
+    expect(heard).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  test("results nobody has fetched are kept up to a bound, the oldest goes first", async () => {
+    let end: () => void = () => {};
+    await using gateway = legacy(async (call) => {
+      call.ask({ who: FORM }).catch(() => {});
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      return { ...done(null), bytes: 20 * 1024 * 1024 } as Outcome;
+    });
+    const unfetched: JsonObject[] = [];
+    for (let n = 0; n < 2; n++) {
+      unfetched.push(await asks(gateway));
+      end();
+      await until(() => gateway.gateway.parked === 0);
+    }
+    const [first, second] = unfetched as [JsonObject, JsonObject];
+    await expect(retry(gateway, first, acceptAll(first))).rejects.toMatchObject({ code: "call_lost" });
+    expect(await retry(gateway, second, acceptAll(second))).toMatchObject({ structuredContent: null });
+    expect(gateway.upstream("s").calls).toHaveLength(2);
+  });
+
   test("a state belongs to its caller, its tool and its arguments", async () => {
     await using gateway = legacy(askOne);
     const asked = await asks(gateway);

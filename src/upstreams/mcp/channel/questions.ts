@@ -39,7 +39,7 @@ export class Questions {
       this.#peer.refuse(id, { code: RpcCode.methodNotFound, message: `Method not found: ${method}` });
       return;
     }
-    if (this.#open.size >= this.#openMax) {
+    if (this.#open.size >= this.#openMax * Math.max(1, this.#calls())) {
       this.#peer.refuse(id, { code: RpcCode.internalError, message: "Too many questions are open" });
       return;
     }
@@ -71,6 +71,12 @@ export class Questions {
 
   #ask(owner: PendingRequest | undefined, requests: InputRequests): Promise<InputResponses> {
     return owner?.call === undefined ? this.#request.events.onQuestion(requests) : owner.call.ask(requests);
+  }
+
+  #calls(): number {
+    let calls = 0;
+    for (const { call } of this.#peer.pending()) if (call !== undefined) calls++;
+    return calls;
   }
 
   #owner(capability: string): PendingRequest | undefined {

@@ -20,7 +20,7 @@ export interface ChannelSettings {
   readonly malformedMax: number;
   /** The same before the first good message: package runners and banners print to stdout. */
   readonly malformedMaxAtStart: number;
-  /** Questions of the server open at once; one more is refused to it. */
+  /** Questions of the server open at once, for each call under way; one more is refused to it. */
   readonly questionsMax: number;
 }
 

@@ -20,6 +20,14 @@ import { SILENCE_MAX_MS } from "./modern-request.ts";
 
 /** Delay before a resume where the server named none. */
 const RESUME_DELAY_MS = 500;
+/** It doubles up to this while attempts fail. */
+const RESUME_DELAY_CAP_MS = 4_000;
+
+/** Whose stream a question came on. */
+export interface Asker {
+  /** Questions not answered yet. */
+  openQuestions: number;
+}
 
 /** What an exchange needs of its session. */
 export interface SessionLink {
@@ -29,7 +37,7 @@ export interface SessionLink {
   readonly postHeaders: string;
   readonly streamHeaders: string;
   /** Answers a question of the server with what `ask` yields. */
-  answer(question: JsonObject, ask: UpstreamCall["ask"]): void;
+  answer(question: JsonObject, ask: UpstreamCall["ask"], asker: Asker): void;
   /** A message on this call's stream that is not this call's. */
   other(message: IncomingMessage, bytes: number): void;
   /** Posts a notification; failures are nobody's. */
@@ -44,7 +52,7 @@ export interface SessionLink {
  * One request of a legacy session and everything that belongs to it: its POST, the stream it may be answered on,
  * questions and notifications there, and the resumption of that stream (2025-11-25, basic/transports, "Resumability").
  */
-export class LegacyExchange {
+export class LegacyExchange implements Asker {
   readonly call: UpstreamCall;
   readonly id: number;
   readonly #link: SessionLink;
@@ -53,6 +61,7 @@ export class LegacyExchange {
   /** Of the first response. */
   status = 0;
   sessionId: string | undefined;
+  openQuestions = 0;
 
   constructor(call: UpstreamCall, id: number, link: SessionLink) {
     this.call = call;
@@ -116,6 +125,8 @@ export class LegacyExchange {
     let response: HttpResponse | undefined = first;
     let eventId: string | undefined;
     let retryMs: number | undefined;
+    let failures = 0;
+    let readAt = 0;
     for (;;) {
       if (response !== undefined) {
         const end: StreamEnd = await readStream(
@@ -130,8 +141,16 @@ export class LegacyExchange {
         eventId = end.lastEventId ?? eventId;
         retryMs = end.retryMs ?? retryMs;
         if (eventId === undefined) throw end.thrown ?? new UpstreamFailure("upstream_lost", { server });
+        failures = 0;
+        readAt = performance.now();
+      } else {
+        failures++;
+        // The deadline stands still while its client is asked, but not for a server that is gone.
+        const isGone = this.openQuestions > 0 && performance.now() - readAt > limits.connectTimeoutMs;
+        if (isGone) throw new UpstreamFailure("upstream_lost", { server });
       }
-      await this.#sleep(retryMs ?? RESUME_DELAY_MS);
+      const delayMs = failures === 0 ? 0 : Math.min(RESUME_DELAY_MS * 2 ** failures, RESUME_DELAY_CAP_MS);
+      await this.#sleep(Math.max(retryMs ?? RESUME_DELAY_MS, delayMs));
       if (this.#answer !== undefined) return this.#answer;
       if (this.#hop.cancelled) throw this.#cut();
       response = await this.#resume(eventId as string);
@@ -173,7 +192,7 @@ export class LegacyExchange {
       }
       return true;
     }
-    if (value.id !== undefined) link.answer(value, (requests) => call.ask(requests));
+    if (value.id !== undefined) link.answer(value, (requests) => call.ask(requests), this);
     else if (value.method === "notifications/progress") this.#progress(message, bytes);
     else if (value.method === "notifications/message") this.log(value);
     // Ours to relay: what an answered URL led to. A modern client learns that by its retry.

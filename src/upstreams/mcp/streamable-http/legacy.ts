@@ -12,17 +12,17 @@ import { cancelled, UpstreamFailure } from "../failure.ts";
 import { type IncomingMessage, isObject, notificationOf } from "../message.ts";
 import { systemCall } from "../system-call.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
-import { LegacyExchange, type SessionLink } from "./legacy-exchange.ts";
+import { type Asker, LegacyExchange, type SessionLink } from "./legacy-exchange.ts";
 import { StandaloneStream } from "./standalone-stream.ts";
 
 /** Notifications, answers and the end of a session are given this long. */
 const TELL_TIMEOUT_MS = 3000;
-/** Questions of the server open at once; one more is refused to it. */
+/** Questions open at once for one call, or for the session outside its calls; one more is refused to the server. */
 const QUESTIONS_MAX = 64;
 const SESSION_ID = /^[\x21-\x7e]{1,4096}$/;
 
 /** A session with a 2025-03-26 … 2025-11-25 server over streamable HTTP. */
-export class LegacySession implements Connection, SessionLink {
+export class LegacySession implements Connection, SessionLink, Asker {
   readonly era = "legacy";
   readonly endpoint: HttpEndpoint;
   revision: string = LATEST_LEGACY_REVISION;
@@ -40,7 +40,7 @@ export class LegacySession implements Connection, SessionLink {
   readonly #telling = new Set<Promise<unknown>>();
   #stream: StandaloneStream | undefined;
   #lastId = 0;
-  #questions = 0;
+  openQuestions = 0;
   #ended = false;
   #level: number = LOG_LEVELS.length;
   #settingLevel: Promise<unknown> | undefined;
@@ -202,7 +202,7 @@ export class LegacySession implements Connection, SessionLink {
       if (exchange) exchange.settle(message, bytes);
       else this.dropped();
     } else if (value.id !== undefined) {
-      this.answer(value, (requests) => this.#events.onQuestion(requests));
+      this.answer(value, (requests) => this.#events.onQuestion(requests), this);
     } else if (value.method === "notifications/progress") {
       const exchange = this.#pending.get(params?.progressToken as number);
       if (exchange && params) exchange.progress(params);
@@ -215,16 +215,16 @@ export class LegacySession implements Connection, SessionLink {
     }
   }
 
-  answer(question: JsonObject, ask: UpstreamCall["ask"]): void {
-    this.#questions++;
-    void this.#reply(question, ask).finally(() => this.#questions--);
+  answer(question: JsonObject, ask: UpstreamCall["ask"], asker: Asker): void {
+    asker.openQuestions++;
+    void this.#reply(question, ask, asker).finally(() => asker.openQuestions--);
   }
 
-  async #reply(question: JsonObject, ask: UpstreamCall["ask"]): Promise<void> {
+  async #reply(question: JsonObject, ask: UpstreamCall["ask"], asker: Asker): Promise<void> {
     const { id, method } = question;
     const reply: JsonObject = { jsonrpc: "2.0", id };
     try {
-      if (this.#questions > QUESTIONS_MAX)
+      if (asker.openQuestions > QUESTIONS_MAX)
         throw new GatewayError("client_cannot_answer", { capability: "more questions" });
       reply.result = await answerTo(method, question.params, ask);
     } catch (thrown) {
