@@ -14,8 +14,11 @@ export const features: Readonly<Record<Act, string>> = {
   cancels: "Cancellation, down to the server",
   hearsListChanges: "List changes: tools, prompts, resources",
   hearsResourceUpdates: "Updates of subscribed resources",
-  answersElicitation: "Elicitation in the middle of a call",
+  answersElicitation: "Elicitation in the middle of a call, by a form",
+  answersUrlElicitation: "Elicitation in the middle of a call, by a URL",
+  visitsRequiredUrl: "A URL to be visited before the call works (`-32042`)",
   answersSampling: "Sampling in the middle of a call",
+  answersSamplingWithTools: "Sampling with tools",
   answersRoots: "Roots in the middle of a call",
   answersManyQuestions: "Several questions at once, and in rounds, from tools and prompts",
 };
@@ -35,7 +38,9 @@ const needsOwner: readonly Act[] = [
   "hearsLogs",
   "filtersLogs",
   "answersElicitation",
+  "answersUrlElicitation",
   "answersSampling",
+  "answersSamplingWithTools",
   "answersRoots",
   "answersManyQuestions",
 ];

@@ -79,8 +79,9 @@ export async function filtersLogs(peer: Peer): Promise<void> {
 export async function cancels(peer: Peer): Promise<void> {
   const nonce = crypto.randomUUID();
   const abort = new AbortController();
-  const call = peer.call("test_slow", { ms: 10_000, nonce }, { signal: abort.signal });
-  setTimeout(() => abort.abort(), 200);
+  // Progress says that the server has begun.
+  const onProgress = () => abort.abort();
+  const call = peer.call("test_slow", { ms: 10_000, nonce }, { signal: abort.signal, onProgress });
   await expect(call).rejects.toThrow();
   await eventually("the server saw the cancellation", async () => {
     const { text } = await peer.call("test_was_cancelled", { nonce });
@@ -131,6 +132,31 @@ export async function answersRoots(peer: Peer): Promise<void> {
   expect(peer.heard.questions).toEqual(["roots"]);
 }
 
+/** The user is sent to a URL in the middle of a call. */
+export async function answersUrlElicitation(peer: Peer): Promise<void> {
+  expect((await peer.call("test_elicitation_url", {})).text).toContain("Visit: action=accept");
+  expect(peer.heard.urls).toEqual(["https://signin.example/start"]);
+}
+
+/** The user has to have been at a URL before the call works: `-32042` where both sides know it, a question elsewhere. */
+export async function visitsRequiredUrl(peer: Peer): Promise<void> {
+  const nonce = crypto.randomUUID();
+  const call = () => peer.call("test_url_required", { nonce });
+  const answer = await call().catch((thrown: unknown) => {
+    if (!peer.visited(thrown)) throw thrown;
+    return call();
+  });
+  expect(answer.text).toBe(`signed in: ${nonce}`);
+  expect(peer.heard.urls).toEqual([`https://signin.example/${nonce}`]);
+}
+
+/** The model is given a tool and uses it. */
+export async function answersSamplingWithTools(peer: Peer): Promise<void> {
+  const { text } = await peer.call("test_sampling_with_tools", {});
+  expect(JSON.parse(text.replace("Model: ", ""))).toMatchObject([answers.toolUse]);
+  expect(peer.heard.questions).toEqual(["sampling"]);
+}
+
 /** Three kinds of question at once, two rounds one after the other, and questions on a prompt and a resource. */
 export async function answersManyQuestions(peer: Peer): Promise<void> {
   expect((await peer.call("test_input_required_result_multiple_inputs", {})).text).toBe(
@@ -173,7 +199,10 @@ export const interplay = {
   hearsListChanges,
   hearsResourceUpdates,
   answersElicitation,
+  answersUrlElicitation,
+  visitsRequiredUrl,
   answersSampling,
+  answersSamplingWithTools,
   answersRoots,
   answersManyQuestions,
 } as const;

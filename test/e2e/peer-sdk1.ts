@@ -16,7 +16,6 @@ import {
 import { childEnvironment } from "./child.ts";
 import {
   answerOf,
-  answers,
   type ConnectOptions,
   capabilities,
   clientInfo,
@@ -24,12 +23,21 @@ import {
   type Heard,
   type Peer,
   promptTextOf,
+  respond,
   type Target,
+  visitRequired,
+  watchingStreams,
 } from "./peer.ts";
 
-function transportTo(target: Target, headers: Readonly<Record<string, string>>): Transport {
+function transportTo(
+  target: Target,
+  headers: Readonly<Record<string, string>>,
+  watched: typeof fetch,
+): Transport {
   const requestInit = { headers: { ...headers } };
-  if (typeof target === "string") return new StreamableHTTPClientTransport(new URL(target), { requestInit });
+  if (typeof target === "string") {
+    return new StreamableHTTPClientTransport(new URL(target), { requestInit, fetch: watched });
+  }
   if ("sse" in target) return new SSEClientTransport(new URL(target.sse), { requestInit });
   const { command, args } = target;
   return new StdioClientTransport({ command, args: [...args], env: childEnvironment(), stderr: "ignore" });
@@ -37,21 +45,13 @@ function transportTo(target: Target, headers: Readonly<Record<string, string>>):
 
 /** A peer of the old SDK (1.x). */
 export async function connectSdk1(target: Target, options: ConnectOptions): Promise<Peer> {
-  const heard: Heard = { logs: [], changes: [], questions: [] };
+  const heard: Heard = { logs: [], changes: [], questions: [], urls: [] };
   const client = new Client(clientInfo, { capabilities: options.isMute ? {} : capabilities });
   if (!options.isMute) {
-    client.setRequestHandler(ElicitRequestSchema, () => {
-      heard.questions.push("elicitation");
-      return { action: "accept", content: answers.elicited };
-    });
-    client.setRequestHandler(CreateMessageRequestSchema, () => {
-      heard.questions.push("sampling");
-      return { model: "none", role: "assistant", content: { type: "text", text: answers.sampled } };
-    });
-    client.setRequestHandler(ListRootsRequestSchema, () => {
-      heard.questions.push("roots");
-      return { roots: [{ uri: answers.root, name: "root" }] };
-    });
+    const user = respond(heard);
+    client.setRequestHandler(ElicitRequestSchema, ({ params }) => user.elicitation(params));
+    client.setRequestHandler(CreateMessageRequestSchema, ({ params }) => user.sampling(params));
+    client.setRequestHandler(ListRootsRequestSchema, () => user.roots());
   }
   client.setNotificationHandler(
     LoggingMessageNotificationSchema,
@@ -70,7 +70,8 @@ export async function connectSdk1(target: Target, options: ConnectOptions): Prom
     ResourceUpdatedNotificationSchema,
     ({ params }) => void heard.changes.push(params.uri),
   );
-  const transport = transportTo(target, options.headers ?? {});
+  const streams = watchingStreams();
+  const transport = transportTo(target, options.headers ?? {}, streams.fetch);
   await client.connect(transport);
   const close = async (): Promise<void> => {
     if (transport instanceof StreamableHTTPClientTransport)
@@ -82,6 +83,7 @@ export async function connectSdk1(target: Target, options: ConnectOptions): Prom
     era: "legacy",
     heard,
     tools: async () => (await client.listTools()).tools.map((tool) => tool.name),
+    visited: (thrown) => visitRequired(thrown, heard),
     call: async (name, args, call = {}) =>
       answerOf(
         await client.callTool({ name, arguments: { ...args } }, undefined, {
@@ -102,8 +104,8 @@ export async function connectSdk1(target: Target, options: ConnectOptions): Prom
     setLogLevel: async (level) => void (await client.setLoggingLevel(level)),
     subscribe: async (uris) => {
       for (const uri of uris) await client.subscribeResource({ uri });
-      // List changes come on the GET stream, whose opening no message of this era confirms.
-      await Bun.sleep(200);
+      // List changes come on the GET stream, which the SDK opens when it likes.
+      if (typeof target === "string") await streams.opened;
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -9,7 +9,6 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { childEnvironment } from "./child.ts";
 import {
   answerOf,
-  answers,
   type ClientKind,
   type ConnectOptions,
   capabilities,
@@ -18,12 +17,21 @@ import {
   type Heard,
   type Peer,
   promptTextOf,
+  respond,
   type Target,
+  visitRequired,
+  watchingStreams,
 } from "./peer.ts";
 
-function transportTo(target: Target, headers: Readonly<Record<string, string>>): Transport {
+function transportTo(
+  target: Target,
+  headers: Readonly<Record<string, string>>,
+  watched: typeof fetch,
+): Transport {
   const requestInit = { headers: { ...headers } };
-  if (typeof target === "string") return new StreamableHTTPClientTransport(new URL(target), { requestInit });
+  if (typeof target === "string") {
+    return new StreamableHTTPClientTransport(new URL(target), { requestInit, fetch: watched });
+  }
   if ("sse" in target) return new SSEClientTransport(new URL(target.sse), { requestInit });
   const { command, args } = target;
   return new StdioClientTransport({ command, args: [...args], env: childEnvironment(), stderr: "ignore" });
@@ -35,7 +43,7 @@ export async function connectSdk2(
   target: Target,
   options: ConnectOptions,
 ): Promise<Peer> {
-  const heard: Heard = { logs: [], changes: [], questions: [] };
+  const heard: Heard = { logs: [], changes: [], questions: [], urls: [] };
   const mode = {
     "sdk2-legacy": "legacy",
     "sdk2-auto": "auto",
@@ -46,18 +54,10 @@ export async function connectSdk2(
     versionNegotiation: { mode: mode[kind] },
   });
   if (!options.isMute) {
-    client.setRequestHandler("elicitation/create", () => {
-      heard.questions.push("elicitation");
-      return { action: "accept", content: answers.elicited };
-    });
-    client.setRequestHandler("sampling/createMessage", () => {
-      heard.questions.push("sampling");
-      return { model: "none", role: "assistant", content: { type: "text", text: answers.sampled } };
-    });
-    client.setRequestHandler("roots/list", () => {
-      heard.questions.push("roots");
-      return { roots: [{ uri: answers.root, name: "root" }] };
-    });
+    const user = respond(heard);
+    client.setRequestHandler("elicitation/create", ({ params }) => user.elicitation(params));
+    client.setRequestHandler("sampling/createMessage", ({ params }) => user.sampling(params));
+    client.setRequestHandler("roots/list", () => user.roots());
   }
   client.setNotificationHandler("notifications/message", ({ params }) => void heard.logs.push(params.data));
   client.setNotificationHandler("notifications/tools/list_changed", () => void heard.changes.push("tools"));
@@ -73,7 +73,8 @@ export async function connectSdk2(
     "notifications/resources/updated",
     ({ params }) => void heard.changes.push(params.uri),
   );
-  const transport = transportTo(target, options.headers ?? {});
+  const streams = watchingStreams();
+  const transport = transportTo(target, options.headers ?? {}, streams.fetch);
   await client.connect(transport);
   const era = client.getProtocolEra() === "modern" ? "modern" : "legacy";
   const close = async (): Promise<void> => {
@@ -87,6 +88,7 @@ export async function connectSdk2(
     heard,
     // A test asks in order to hear the server, not the client's memory.
     tools: async () => (await client.listTools({}, { cacheMode: "refresh" })).tools.map((tool) => tool.name),
+    visited: (thrown) => visitRequired(thrown, heard),
     call: async (name, args, call = {}) => {
       const logLevel = era === "modern" ? call.logLevel : undefined;
       return answerOf(
@@ -129,8 +131,8 @@ export async function connectSdk2(
         return;
       }
       for (const uri of uris) await client.subscribeResource({ uri });
-      // List changes come on the GET stream, whose opening no message of this era confirms.
-      await Bun.sleep(200);
+      // List changes come on the GET stream, which the SDK opens when it likes.
+      if (typeof target === "string") await streams.opened;
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -28,6 +28,8 @@ export interface Heard {
   readonly changes: string[];
   /** `elicitation`, `sampling` or `roots`, in the order they were asked. */
   readonly questions: string[];
+  /** URLs the user was sent to, by a question or by the error `-32042`. */
+  readonly urls: string[];
 }
 
 /** One connected client, the same to a test whichever SDK it is made of. */
@@ -37,6 +39,8 @@ export interface Peer {
   readonly heard: Heard;
   tools(): Promise<string[]>;
   call(name: string, args: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<ToolAnswer>;
+  /** Whether what a call threw asks for a visit to URLs first; if so, the user has been there. */
+  visited(thrown: unknown): boolean;
   resources(): Promise<string[]>;
   /** The text of a resource, or the base64 of a binary one. */
   read(uri: string): Promise<string>;
@@ -53,8 +57,8 @@ export interface Peer {
 
 export const clientInfo = { name: "foreign-peer", version: "1.0.0" };
 export const capabilities: ClientCapabilities = {
-  elicitation: { form: {} },
-  sampling: {},
+  elicitation: { form: {}, url: {} },
+  sampling: { tools: {} },
   roots: { listChanged: true },
 };
 
@@ -69,6 +73,7 @@ export const answers = {
     context: "tests",
   },
   sampled: "sampled by the client",
+  toolUse: { type: "tool_use", id: "use-1", name: "weather", input: { city: "Paris" } },
   root: "file:///peer/root",
 } as const;
 
@@ -104,4 +109,47 @@ export function contentsOf(result: { contents: readonly object[] }): string {
 
 export function promptTextOf(result: { messages: readonly { content: unknown }[] }): string {
   return result.messages.map((message) => (message.content as Block).text ?? "").join("\n");
+}
+
+/** What a user and a model do who are asked, the same in every SDK. */
+export function respond(heard: Heard) {
+  return {
+    elicitation: (params: { readonly mode?: string; readonly url?: unknown }) => {
+      heard.questions.push("elicitation");
+      if (params.mode !== "url") return { action: "accept" as const, content: { ...answers.elicited } };
+      heard.urls.push(String(params.url));
+      return { action: "accept" as const };
+    },
+    sampling: (params: { readonly tools?: readonly unknown[] | undefined }) => {
+      heard.questions.push("sampling");
+      const message = { model: "none", role: "assistant" as const };
+      if (params.tools === undefined)
+        return { ...message, content: { type: "text" as const, text: answers.sampled } };
+      return { ...message, stopReason: "toolUse", content: [structuredClone(answers.toolUse)] };
+    },
+    roots: () => {
+      heard.questions.push("roots");
+      return { roots: [{ uri: answers.root, name: "root" }] };
+    },
+  };
+}
+
+/** The URLs of an error `-32042`; a user has been there when this returns. */
+export function visitRequired(thrown: unknown, heard: Heard): boolean {
+  if (typeof thrown !== "object" || thrown === null) return false;
+  if (!("code" in thrown) || thrown.code !== -32042 || !("data" in thrown)) return false;
+  const { elicitations } = thrown.data as { elicitations: { url: string }[] };
+  heard.urls.push(...elicitations.map(({ url }) => url));
+  return elicitations.length > 0;
+}
+
+/** `fetch`, and a promise of the first GET stream that is open. */
+export function watchingStreams(): { readonly fetch: typeof fetch; readonly opened: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const watching = async (url: string | URL | Request, init?: RequestInit): Promise<Response> => {
+    const response = await fetch(url, init);
+    if (init?.method === "GET" && response.ok) resolve();
+    return response;
+  };
+  return { fetch: Object.assign(watching, { preconnect: fetch.preconnect }), opened: promise };
 }
