@@ -182,6 +182,17 @@ export function storedEntry(
   return { problems: problems.map((problem) => ({ ...problem, source: { kind: "store", id: row.id } })) };
 }
 
+/** A stored server as it would be served; without a snapshot, for a dry connection. */
+export function serverDefinitionOf(
+  row: ServerRecord,
+  settings: Pick<Settings, "dataDir">,
+): { readonly server: ServerDefinition } | { readonly problem: string } {
+  const parsed = storedEntry(row);
+  if ("problems" in parsed) return { problem: parsed.problems.map(formatProblem).join(" ") };
+  const entry = serverEntry(parsed.entry, (path) => resolve(settings.dataDir, path));
+  return { server: definition(entry, row.id, row.organizationId, row.namespaceId, "store") };
+}
+
 function definition(
   entry: ServerEntry,
   id: string,

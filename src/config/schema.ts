@@ -238,6 +238,7 @@ export const fileSchema = section("", {
       restart: true,
       defaultText: "true in development without a configuration file",
     }),
+    documentation: field(boolean, true, "`/docs` and `/openapi.json`, open to everybody.", restart),
     metrics: field(boolean, true, "Serve `/metrics`."),
   }),
 });

@@ -43,7 +43,11 @@ export interface Settings {
     readonly operatorToken: string | undefined;
     readonly seriesMax: number;
   };
-  readonly features: { readonly demo: boolean; readonly metrics: boolean };
+  readonly features: {
+    readonly demo: boolean;
+    readonly documentation: boolean;
+    readonly metrics: boolean;
+  };
 }
 
 export interface SecretSettings {

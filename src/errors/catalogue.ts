@@ -136,6 +136,24 @@ export const catalogue = {
     rpc: 1111,
     text: "This Idempotency-Key belongs to another request.",
   },
+  // Administration.
+  conflict: { http: 409, rpc: 1100, text: "Not in this state: {detail}." },
+  managed_by_file: {
+    http: 409,
+    rpc: 1101,
+    text: "{what} comes from the configuration file. Change it there.",
+  },
+  quota_exceeded: {
+    http: 409,
+    rpc: 1102,
+    text: "The organisation has its maximum of {max} {what}. Raise it, or remove one.",
+  },
+  exceeds_creator: { http: 403, rpc: 1104, text: "A key never exceeds who makes it: {detail}." },
+  precondition_failed: {
+    http: 412,
+    rpc: 1103,
+    text: "It was changed in the meantime. Read it again, and name its new ETag in If-Match.",
+  },
   internal: { http: 500, rpc: -32603, text: "Internal error." },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -1,12 +1,15 @@
 import type { Arrival } from "../model/arrival.ts";
 import type { Outcome } from "../model/call.ts";
 import type { Exchange } from "../model/exchange.ts";
+import type { Operation } from "../model/operation.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Log } from "../model/ports/log.ts";
 import { auditPolicy, type ExchangeObserver } from "../policy/audit/audit.ts";
+import { auditOperationPolicy } from "../policy/audit/audit-operation.ts";
 import { type AuthenticateDeps, authenticatePolicy } from "../policy/authenticate/authenticate.ts";
 import { clientAddressPolicy } from "../policy/authenticate/client-address.ts";
 import { authorizePolicy } from "../policy/authorize/authorize.ts";
+import { authorizeOperationPolicy } from "../policy/authorize/authorize-operation.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { bodySizePolicy } from "../policy/body-size/body-size.ts";
 import { deadlinePolicy } from "../policy/deadline/deadline.ts";
@@ -120,6 +123,22 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
       name: "record",
       reason: "innermost: intent before the server sees the call, outcome before the client sees the answer",
       policy: recordPolicy(deps.journal),
+    },
+  ];
+}
+
+/** Every administrative operation, once its request was read and checked. */
+export function operationLayers<R>(journal: Journal): readonly Layer<Operation, R>[] {
+  return [
+    {
+      name: "audit",
+      reason: "outermost, because a refusal is a record too",
+      policy: auditOperationPolicy(journal),
+    },
+    {
+      name: "authorize",
+      reason: "before the handler looks at anything the caller named",
+      policy: authorizeOperationPolicy(),
     },
   ];
 }

@@ -29,7 +29,9 @@ export interface FrontDeps {
   readonly endpoints: EndpointTable;
   /** Serves an MCP endpoint; see `transports/streamable-http/endpoint.ts`. */
   readonly serveMcp: (request: EdgeRequest) => Promise<Response>;
-  /** Serves everything else. */
+  /** Serves the control plane. */
+  readonly serveAdmin: (admitted: Admitted) => Response | Promise<Response>;
+  /** Serves what the process says of itself. */
   readonly serveControl: (admitted: Admitted) => Response | Promise<Response>;
   /** Serves other processes of the installation; checks their signature. */
   readonly receivePeer: (act: string, request: Request) => Promise<Response>;
@@ -119,6 +121,7 @@ export class Front {
     if (match === undefined) throw new GatewayError("not_found");
     if (request.method === "OPTIONS") return this.#preflight(visit);
     if (!match.route.methods.includes(request.method)) throw new GatewayError("method_not_allowed");
+    if (match.route.serves === "admin") return this.#deps.serveAdmin({ arrival: visit, match, headers });
     if (match.route.serves !== "mcp") return this.#deps.serveControl({ arrival: visit, match, headers });
     const principal = visit.principal as Principal;
     const { namespace, server } = match.params;

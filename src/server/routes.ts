@@ -1,11 +1,14 @@
-/** Who answers: an MCP endpoint, or the control plane. */
-export type Served = "mcp" | "control";
+import { adminRoutes } from "../admin/routes.ts";
+
+/** Who answers: an MCP endpoint, the process of itself, or the control plane. */
+export type Served = "mcp" | "control" | "admin";
 /**
  * What a caller needs: nothing, any valid credential, an operator's (platform administrator or operator token), or the
  * signature of another process of the installation.
  */
 export type Access = "open" | "caller" | "operator" | "peer";
 
+/** Data: what is served where. */
 export interface Route {
   readonly id: string;
   /** `{x}` stands for one path segment. */
@@ -18,8 +21,8 @@ export interface Route {
 
 const MCP_METHODS = ["POST", "GET", "DELETE"];
 
-/** Every route of the gateway. What is open is said here and nowhere else; tests derive the 401 check from this table. */
-export const routes = [
+/** The data plane, and what the process says of itself. */
+const ownRoutes = [
   {
     id: "live",
     path: "/live",
@@ -126,10 +129,28 @@ export const routes = [
   },
 ] as const satisfies readonly Route[];
 
-export type RouteId = (typeof routes)[number]["id"];
+/** Rows of the control plane: one a path, made of the routes that share it. */
+function administrationRoutes(): Route[] {
+  const byPath = new Map<string, Route & { methods: string[] }>();
+  for (const { id, method, path, access, summary } of adminRoutes) {
+    const known = byPath.get(path);
+    if (known === undefined) {
+      const methods: string[] = method === "GET" ? ["GET", "HEAD"] : [method];
+      byPath.set(path, { id, path, methods, serves: "admin", access, description: summary });
+    } else if (known.access !== access) throw new Error(`${path} is ${known.access} and ${access}`);
+    else known.methods.push(method);
+  }
+  return [...byPath.values()];
+}
+
+/**
+ * Every route of the gateway. What is open is said here and in the routes of the control plane, and nowhere else; tests
+ * derive the 401 check and the role table from this table. Paths without places go before those with.
+ */
+export const routes: readonly Route[] = [...ownRoutes, ...administrationRoutes()];
 
 export interface Match {
-  readonly route: Route & { readonly id: RouteId };
+  readonly route: Route;
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -170,7 +191,7 @@ function matchSegments(
     const segment = segments[i] as string;
     if (!expected.startsWith("{")) {
       if (expected !== segment) return undefined;
-    } else if (/^[A-Za-z0-9-]{1,64}$/.test(segment)) params[expected.slice(1, -1)] = segment;
+    } else if (/^[A-Za-z0-9.-]{1,64}$/.test(segment)) params[expected.slice(1, -1)] = segment;
     else return undefined;
   }
   return params;

@@ -38,7 +38,9 @@ import { WaitingRoom } from "../transports/streamable-http/waiting.ts";
 import { createMcpUpstreams } from "../upstreams/mcp/mcp-upstreams.ts";
 import { LocalChildHost } from "../upstreams/mcp/stdio/local-child-host.ts";
 import { openAdminSocket } from "./admin-socket.ts";
+import { createAdministration } from "./administration.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { anonymousPrincipal, withOperatorToken } from "./builtin-principals.ts";
 import { Configuration } from "./configuration.ts";
 import { serveControl } from "./control.ts";
 import { openDataDir } from "./data-dir.ts";
@@ -212,6 +214,23 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     serveMcp: serves ? serveMcp : () => Promise.reject(new GatewayError("not_found")),
     receivePeer: (act, request) => access.receive(act, request),
     serveControl: (admitted) => serveControl(controlDeps, admitted),
+    serveAdmin: createAdministration({
+      store,
+      journal,
+      log,
+      fleet,
+      peers,
+      settings,
+      createUpstream,
+      mint: () => mint(),
+      look: () => configuration.look(),
+      invalidate: (keyId) => apiKeys.invalidate(keyId),
+      statistics: async () => ({
+        requests_under_way: front.underWay,
+        sessions: sessions.size,
+        parked_calls: gateway.parked,
+      }),
+    }),
     concurrentRequestsMax: settings.limits.concurrentRequestsMax,
     refusal: () => (accepting ? (started ? undefined : "starting") : "shutting_down"),
     secure: settings.server.url.startsWith("https:"),
@@ -319,47 +338,6 @@ function openJournal(settings: Settings, masterKeys: readonly Uint8Array[], log:
     undrainedBytesMax: audit.journalBytesMax,
     keepDrainedMs: audit.journalRetainMs,
   });
-}
-
-/** Anonymous mode, already checked by the configuration's rules: loopback bind, no trusted proxies. */
-function anonymousPrincipal(settings: Settings): Principal | undefined {
-  const { anonymous } = settings.auth;
-  if (anonymous === undefined) return undefined;
-  return {
-    id: "anonymous",
-    kind: "anonymous",
-    name: "anonymous",
-    organizationId: DEFAULT_ORGANIZATION_ID,
-    namespaceId: namespaceIdOf(DEFAULT_SLUG, anonymous.namespace),
-    namespaceBound: false,
-    role: anonymous.role,
-    platformAdmin: false,
-    permissions: ["*:*"],
-    permissionKey: `anonymous|${anonymous.role}`,
-  };
-}
-
-/** The operator token opens metrics and readiness details; it belongs to no organisation and reaches no server. */
-function withOperatorToken(apiKeys: Authenticator, token: string | undefined): Authenticator {
-  if (token === undefined) return apiKeys;
-  const operator: Principal = {
-    id: "operator",
-    kind: "system",
-    name: "operator token",
-    organizationId: "",
-    namespaceId: "",
-    namespaceBound: true,
-    role: "viewer",
-    platformAdmin: true,
-    permissions: [],
-    permissionKey: "operator",
-  };
-  const expected = Bun.SHA256.hash(token, "hex");
-  return {
-    // Comparing digests tells nothing of the token by its time.
-    authenticate: (credential) =>
-      Bun.SHA256.hash(credential, "hex") === expected ? operator : apiKeys.authenticate(credential),
-  };
 }
 
 function bearer(request: Request): string {

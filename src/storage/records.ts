@@ -15,7 +15,7 @@ import type { Schema } from "./schema.ts";
 
 export function recordStore(db: Kysely<Schema>): Records {
   return {
-    requests: async (organizationId, page = {}) => {
+    requests: async (organizationId, page = {}, filter = {}) => {
       let query = db
         .selectFrom("requestLogs")
         .selectAll()
@@ -26,9 +26,23 @@ export function recordStore(db: Kysely<Schema>): Records {
       if (page.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
       if (page.from !== undefined) query = query.where("startedAt", ">=", instant(page.from));
       if (page.before !== undefined) query = query.where("startedAt", "<", instant(page.before));
+      const { server, ...columns } = filter;
+      for (const [column, value] of Object.entries({ ...columns, serverName: server })) {
+        if (value !== undefined)
+          query = query.where(column as keyof typeof columns | "serverName", "=", value);
+      }
+      const { after } = page;
+      if (after !== undefined) {
+        query = query.where(({ eb, and, or }) =>
+          or([
+            eb("startedAt", "<", instant(after.at)),
+            and([eb("startedAt", "=", instant(after.at)), eb("id", "<", after.id)]),
+          ]),
+        );
+      }
       return (await query.execute()).map(requestEntry);
     },
-    audits: async (organizationId, page = {}) => {
+    audits: async (organizationId, page = {}, filter = {}) => {
       let query = db
         .selectFrom("auditLogs")
         .selectAll()
@@ -40,7 +54,42 @@ export function recordStore(db: Kysely<Schema>): Records {
       if (page.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
       if (page.from !== undefined) query = query.where("loggedAt", ">=", instant(page.from));
       if (page.before !== undefined) query = query.where("loggedAt", "<", instant(page.before));
+      for (const [column, value] of Object.entries(filter)) {
+        if (value !== undefined) query = query.where(column as keyof typeof filter, "=", value);
+      }
+      const { after } = page;
+      if (after !== undefined) {
+        const at = instant(after.at);
+        query = query.where(({ eb, and, or }) =>
+          or([
+            eb("loggedAt", "<", at),
+            and([eb("loggedAt", "=", at), eb("chainId", "<", after.id)]),
+            and([eb("loggedAt", "=", at), eb("chainId", "=", after.id), eb("chainSeq", "<", after.sequence)]),
+          ]),
+        );
+      }
       return (await query.execute()).map(auditEntry);
+    },
+    tallies: async (organizationId, from, before) => {
+      const rows = await db
+        .selectFrom("requestLogs")
+        .select(["serverName", "target", "method", "status"])
+        .select(({ fn }) => [
+          fn.countAll<number>().as("calls"),
+          fn.avg<number | null>("durationMs").as("durationMsMean"),
+        ])
+        .where("organizationId", "=", organizationId)
+        .where("startedAt", ">=", instant(from))
+        .where("startedAt", "<", instant(before))
+        .groupBy(["serverName", "target", "method", "status"])
+        .orderBy("calls", "desc")
+        .limit(1_000)
+        .execute();
+      return rows.map((row) => ({
+        ...row,
+        calls: Number(row.calls),
+        durationMsMean: row.durationMsMean === null ? null : Number(row.durationMsMean),
+      }));
     },
     expirePayloads: async (organizationId, before, limit) =>
       (await expireRequests(db, organizationId, before, limit)) +

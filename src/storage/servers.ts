@@ -1,4 +1,12 @@
-import type { Insertable, Kysely, Selectable, Updateable } from "kysely";
+import {
+  type Insertable,
+  type Kysely,
+  type Selectable,
+  sql,
+  type Transaction,
+  type Updateable,
+} from "kysely";
+import { GatewayError } from "../errors/gateway-error.ts";
 import type { RotatingSealer } from "../model/ports/sealer.ts";
 import type { NewServer, ServerChange, Servers } from "../model/ports/store.ts";
 import type { ServerRecord, ServerSecrets } from "../model/server-record.ts";
@@ -24,9 +32,10 @@ export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers
     return row && recordOf(row, sealer);
   };
   return {
-    create: async (server) => {
+    create: async (server, max) => {
       const row = rowOf(server, sealer);
       await configWrite(db, server.organizationId, async (transaction) => {
+        if (max !== undefined) await checkRoom(transaction, server.organizationId, max);
         await transaction.insertInto("mcpServers").values(row).execute();
         return true;
       });
@@ -73,6 +82,25 @@ export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers
         return numDeletedRows > 0n;
       }),
   };
+}
+
+/** Creates side by side queue at the organisation's row, so that the last free place is taken once. */
+async function checkRoom(
+  transaction: Transaction<Schema>,
+  organizationId: string,
+  max: number,
+): Promise<void> {
+  await transaction
+    .updateTable("organizations")
+    .set({ configVersion: sql<number>`config_version` })
+    .where("id", "=", organizationId)
+    .execute();
+  const { rowCount } = await transaction
+    .selectFrom("mcpServers")
+    .select(({ fn }) => fn.countAll<number>().as("rowCount"))
+    .where("organizationId", "=", organizationId)
+    .executeTakeFirstOrThrow();
+  if (Number(rowCount) >= max) throw new GatewayError("quota_exceeded", { what: "servers", max });
 }
 
 function rowOf(server: NewServer, sealer: RotatingSealer): Insertable<Schema["mcpServers"]> {

@@ -121,6 +121,7 @@ export class HttpGateway {
       endpoints: new EndpointTable(() => fleet.snapshot, permissions),
       serveMcp: (request) => serveEndpoint(deps, request),
       serveControl: () => new Response("control"),
+      serveAdmin: () => new Response("admin"),
       receivePeer: () => Promise.reject(new GatewayError("unauthenticated")),
       concurrentRequestsMax: 1_000,
       refusal: () => undefined,

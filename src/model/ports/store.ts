@@ -117,7 +117,8 @@ export interface ApiKeys {
   revoke(organizationId: string, id: string, at: number): Promise<boolean>;
 }
 export interface Servers {
-  create(server: NewServer): Promise<ServerRecord>;
+  /** @throws GatewayError `quota_exceeded` where the organisation has `max` servers already, however many are created at once. */
+  create(server: NewServer, max?: number): Promise<ServerRecord>;
   find(organizationId: string, id: string): Promise<ServerRecord | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<ServerRecord[]>;
   count(organizationId: string): Promise<number>;
@@ -142,12 +143,47 @@ export interface LogPageRequest {
   readonly from?: number;
   readonly before?: number;
   readonly limit?: number;
+  /** The last record of the page before. */
+  readonly after?: LogPlace;
+}
+/** Where a record stands among the newest-first: its time, then its id (calls) or its place in its chain (events). */
+export interface LogPlace {
+  readonly at: number;
+  readonly id: string;
+  readonly sequence: number;
+}
+export interface CallFilter {
+  readonly principalId?: string;
+  readonly method?: string;
+  readonly server?: string;
+  /** The server's own name of a tool, prompt or resource. */
+  readonly target?: string;
+  readonly status?: string;
+  readonly errorCode?: string;
+  readonly correlationId?: string;
+}
+export interface EventFilter {
+  readonly actor?: string;
+  readonly action?: string;
+  readonly target?: string;
+  readonly correlationId?: string;
+}
+/** Calls of one target that ended alike. */
+export interface CallTally {
+  readonly serverName: string | null;
+  readonly target: string | null;
+  readonly method: string | null;
+  readonly status: string | null;
+  readonly calls: number;
+  readonly durationMsMean: number | null;
 }
 /** What the journal drained (see `record-sink.ts`, through which it is written). */
 export interface Records {
   /** Newest first. */
-  requests(organizationId: string, page?: LogPageRequest): Promise<RequestLogEntry[]>;
-  audits(organizationId: string, page?: LogPageRequest): Promise<AuditLogEntry[]>;
+  requests(organizationId: string, page?: LogPageRequest, filter?: CallFilter): Promise<RequestLogEntry[]>;
+  audits(organizationId: string, page?: LogPageRequest, filter?: EventFilter): Promise<AuditLogEntry[]>;
+  /** The calls begun in a time, by target and end; the most frequent first, at most 1,000 rows. */
+  tallies(organizationId: string, from: number, before: number): Promise<CallTally[]>;
   /** Empties payloads and salts of records before `before`, at most `limit` of each table; the links stay. Returns how many. */
   expirePayloads(organizationId: string, before: number, limit: number): Promise<number>;
   heads(): Promise<ChainHead[]>;

@@ -1,0 +1,165 @@
+import type { z } from "zod";
+import { GatewayError } from "../errors/gateway-error.ts";
+import { operationLayers } from "../gateway/pipeline.ts";
+import type { Operation } from "../model/operation.ts";
+import type { Journal } from "../model/ports/journal.ts";
+import type { Principal } from "../model/principal.ts";
+import { compose } from "../policy/compose.ts";
+import { type JsonLimits, parseGuarded } from "../protocol/json.ts";
+import type { AdminParts } from "./parts.ts";
+import type { AdminAnswer, AdminRoute } from "./route.ts";
+
+/** One HTTP request of the control plane, past the door. */
+export interface AdminCall {
+  readonly path: string;
+  readonly request: Request;
+  readonly params: Readonly<Record<string, string>>;
+  /** Undefined on open routes. */
+  readonly principal: Principal | undefined;
+  readonly correlationId: string;
+  readonly clientAddress: string;
+  /** Of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Who acts on an open route, until its handler knows better. */
+const NOBODY: Principal = {
+  id: "nobody",
+  kind: "anonymous",
+  name: "nobody",
+  organizationId: "",
+  namespaceId: "",
+  namespaceBound: true,
+  role: "viewer",
+  platformAdmin: false,
+  permissions: [],
+  permissionKey: "nobody",
+};
+
+interface Prepared {
+  readonly route: AdminRoute;
+  readonly run: (operation: Operation) => AdminAnswer | Promise<AdminAnswer>;
+}
+
+/**
+ * Serves the routes of the control plane: reads and checks the request by the route's schemas, runs it as an `Operation`
+ * through its layers, and lets nothing out that the route does not declare.
+ */
+export class Administration {
+  readonly #parts: AdminParts;
+  readonly #journal: Journal;
+  readonly #jsonLimits: JsonLimits;
+  readonly #byKey: ReadonlyMap<string, AdminRoute>;
+
+  constructor(deps: {
+    readonly parts: AdminParts;
+    readonly journal: Journal;
+    readonly jsonLimits: JsonLimits;
+    readonly routes: readonly AdminRoute[];
+  }) {
+    this.#parts = deps.parts;
+    this.#journal = deps.journal;
+    this.#jsonLimits = deps.jsonLimits;
+    this.#byKey = new Map(deps.routes.map((route) => [`${route.method} ${route.path}`, route]));
+  }
+
+  /** @param path as the manifest spells it, `{x}` included @throws GatewayError */
+  async serve(path: string, call: AdminCall): Promise<Response> {
+    const { request } = call;
+    const route = this.#byKey.get(`${request.method === "HEAD" ? "GET" : request.method} ${path}`);
+    if (route === undefined) throw new GatewayError("method_not_allowed");
+    const answer = await this.#run(route, call);
+    const headers: Record<string, string> = {
+      ...call.headers,
+      "cache-control": "no-store",
+      ...answer.headers,
+    };
+    if (answer.raw !== undefined) {
+      return new Response(answer.raw.body, {
+        headers: { ...headers, "content-type": answer.raw.contentType },
+      });
+    }
+    if (route.response === undefined || answer.body === undefined) {
+      return new Response(null, { status: 204, headers });
+    }
+    const shown = route.response.safeParse(answer.body);
+    if (!shown.success) throw new GatewayError("internal", {}, { cause: shown.error });
+    return new Response(JSON.stringify(shown.data), {
+      status: route.status,
+      headers: { ...headers, "content-type": "application/json" },
+    });
+  }
+
+  async #run(route: AdminRoute, call: AdminCall): Promise<AdminAnswer> {
+    const principal = call.principal ?? NOBODY;
+    const operation: Operation = {
+      id: call.correlationId,
+      action: route.action,
+      principal,
+      organizationId: principal.organizationId,
+      clientAddress: call.clientAddress,
+      roles: route.access === "open" ? [principal.role] : route.roles,
+      changes: !route.reads,
+      target: undefined,
+      namespaceId: undefined,
+      before: undefined,
+      after: undefined,
+    };
+    return this.#through({ route, run: (inner) => this.#handle(route, inner, call) }, operation);
+  }
+
+  async #through({ run }: Prepared, operation: Operation): Promise<AdminAnswer> {
+    return compose<Operation, AdminAnswer>(operationLayers(this.#journal), run).run(operation);
+  }
+
+  async #handle(route: AdminRoute, operation: Operation, call: AdminCall): Promise<AdminAnswer> {
+    const query = readQuery(route.query, call.request.url);
+    const body = route.body === undefined ? undefined : await this.#readBody(route.body, call.request);
+    return route.handle({
+      operation,
+      parts: this.#parts,
+      params: call.params,
+      query: query as never,
+      body: body as never,
+      headers: call.request.headers,
+    });
+  }
+
+  async #readBody(schema: z.ZodType, request: Request): Promise<unknown> {
+    const contentType = request.headers.get("content-type") ?? "";
+    if (!/^application\/json\s*(;|$)/i.test(contentType)) throw new GatewayError("unsupported_media_type");
+    return checked(schema, parseGuarded(await request.text(), this.#jsonLimits).value, "the body");
+  }
+}
+
+function readQuery(schema: z.ZodObject | undefined, url: string): unknown {
+  const given: Record<string, string> = {};
+  for (const [name, value] of new URL(url).searchParams) {
+    if (name in given) throw new GatewayError("invalid_request", { detail: `${name} is given twice` });
+    given[name] = value;
+  }
+  if (schema === undefined) {
+    const [name] = Object.keys(given);
+    if (name !== undefined)
+      throw new GatewayError("invalid_request", { detail: `unknown parameter ${name}` });
+    return {};
+  }
+  return checked(schema, given, "the query");
+}
+
+/** Parses, or says where and why not: the first reason as text, all of them as data. */
+export function checked<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.slice(0, 20).map(({ path, message }) => ({
+    path: path.map(String).join("."),
+    message,
+  }));
+  const [first] = errors;
+  const place = first === undefined || first.path === "" ? what : first.path;
+  throw new GatewayError(
+    "invalid_request",
+    { detail: `${place}: ${first?.message ?? "not valid"}` },
+    { data: { errors } },
+  );
+}

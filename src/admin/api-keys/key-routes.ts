@@ -1,0 +1,265 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { ApiKey } from "../../model/api-key.ts";
+import type { Operation } from "../../model/operation.ts";
+import type { Role } from "../../model/principal.ts";
+import { covers } from "../../policy/authorize/covers.ts";
+import {
+  found,
+  idOf,
+  label,
+  optionalTime,
+  pageAnswer,
+  pageOf,
+  pageQuery,
+  pageRequest,
+  permission,
+  role,
+  slug,
+  time,
+  timeOf,
+  uuid,
+} from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
+import { defineRoute } from "../route.ts";
+
+const shown = {
+  id: uuid,
+  name: label,
+  prefix: z.string(),
+  type: z.enum(["user", "a2a"]),
+  role,
+  platform_admin: z.boolean(),
+  permissions: z.array(z.string()),
+  namespace_id: uuid.nullable(),
+  user_id: uuid.nullable(),
+  status: z.enum(["active", "inactive", "revoked", "expired"]),
+  created_by: z.string().nullable(),
+  created_at: time,
+  expires_at: time.nullable(),
+  last_used_at: time.nullable(),
+};
+const apiKey = z.object(shown).meta({ id: "ApiKey" });
+const issuedKey = z
+  .object({ ...shown, key: z.string().describe("The credential: shown this once, stored nowhere.") })
+  .meta({ id: "IssuedApiKey" });
+const newKey = z.strictObject({
+  name: label,
+  type: z.enum(["user", "a2a"]).default("user"),
+  role: role.optional().describe("The caller's own where it is not given."),
+  permissions: z.array(permission).max(1_000).default([]),
+  namespace: slug.optional().describe("Binds the key to one namespace."),
+  expires_at: time.optional(),
+  platform_admin: z.boolean().default(false),
+});
+
+function keyView(key: ApiKey, now: number): z.input<typeof apiKey> {
+  const expired = key.expiresAt !== null && key.expiresAt <= now;
+  return {
+    id: key.id,
+    name: key.name,
+    prefix: key.prefix,
+    type: key.type,
+    role: key.role,
+    platform_admin: key.platformAdmin,
+    permissions: [...key.permissions],
+    namespace_id: key.namespaceId,
+    user_id: key.userId,
+    status: key.revokedAt !== null ? "revoked" : expired ? "expired" : key.isActive ? "active" : "inactive",
+    created_by: key.createdBy,
+    created_at: timeOf(key.createdAt),
+    expires_at: optionalTime(key.expiresAt),
+    last_used_at: optionalTime(key.lastUsedAt),
+  };
+}
+
+/** Roles a holder of the first may give to a key. */
+const GIVES: Readonly<Record<Role, readonly Role[]>> = {
+  admin: ["admin", "user", "viewer", "api_user"],
+  user: ["user", "viewer", "api_user"],
+  viewer: ["viewer"],
+  api_user: [],
+};
+
+/** A key never exceeds who makes it. @throws GatewayError `exceeds_creator` */
+function checkWithinCreator(
+  operation: Operation,
+  body: z.output<typeof newKey>,
+  namespaceId: string | null,
+): void {
+  const { principal } = operation;
+  if (principal.platformAdmin) return;
+  const exceeds = (detail: string) => new GatewayError("exceeds_creator", { detail });
+  if (body.platform_admin) throw exceeds("platform_admin");
+  if (body.role !== undefined && !GIVES[principal.role].includes(body.role))
+    throw exceeds(`role ${body.role}`);
+  if (principal.namespaceBound && namespaceId !== principal.namespaceId) throw exceeds("another namespace");
+  if (body.expires_at === undefined && principal.kind === "api_key" && principal.expiresAt !== undefined) {
+    throw exceeds("no expiry");
+  }
+  if (body.expires_at !== undefined && principal.kind === "api_key" && principal.expiresAt !== undefined) {
+    if (Date.parse(body.expires_at) > principal.expiresAt) throw exceeds("a later expiry");
+  }
+  if (principal.role === "admin") return;
+  if (body.type === "a2a") throw exceeds("type a2a");
+  const beyond = body.permissions.find((wanted) => !covers(principal.permissions, wanted));
+  if (beyond !== undefined) throw exceeds(`permission ${beyond}`);
+}
+
+const isOwn = (operation: Operation, key: ApiKey): boolean =>
+  key.createdBy === operation.principal.id ||
+  (operation.principal.userId !== undefined && key.userId === operation.principal.userId);
+
+async function revoke(operation: Operation, parts: AdminParts, key: ApiKey) {
+  operation.target = `api_key:${key.id}`;
+  operation.namespaceId = key.namespaceId ?? undefined;
+  operation.before = keyView(key, parts.clock.now());
+  if (!(await parts.store.apiKeys.revoke(operation.organizationId, key.id, parts.clock.now()))) {
+    throw new GatewayError("conflict", { detail: "the key is revoked already" });
+  }
+  parts.credentialsChanged(key.id);
+  return {};
+}
+
+const holders = ["admin", "user", "viewer"] as const;
+
+export const keyRoutes = [
+  defineRoute({
+    id: "own-keys-list",
+    method: "GET",
+    path: "/auth/api-keys",
+    roles: holders,
+    action: "api_key.list",
+    summary: "The caller's own keys.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(apiKey),
+    handle: async ({ operation, parts, query }) => {
+      const rows = await parts.store.apiKeys.list(operation.organizationId, pageRequest(query));
+      const page = pageAnswer(rows, query.limit, (key) => key);
+      const own = page.items.filter((key) => isOwn(operation, key));
+      return { body: { ...page, items: own.map((key) => keyView(key, parts.clock.now())) } };
+    },
+  }),
+  defineRoute({
+    id: "own-keys-create",
+    method: "POST",
+    path: "/auth/api-keys",
+    roles: holders,
+    action: "api_key.create",
+    summary: "A new key, never wider than the caller; `key` in the answer is shown this once.",
+    body: newKey,
+    status: 201,
+    response: issuedKey,
+    handle: async ({ operation, parts, body }) => {
+      const { organizationId, principal } = operation;
+      const bound = principal.namespaceBound ? principal.namespaceId : null;
+      const namespace =
+        body.namespace === undefined
+          ? undefined
+          : await parts.store.namespaces.findBySlug(organizationId, body.namespace);
+      if (body.namespace !== undefined && namespace === undefined) {
+        throw new GatewayError("invalid_request", {
+          detail: `namespace: there is no namespace ${body.namespace}`,
+        });
+      }
+      const namespaceId = namespace?.id ?? bound;
+      checkWithinCreator(operation, body, namespaceId);
+      if (body.expires_at !== undefined && Date.parse(body.expires_at) <= parts.clock.now()) {
+        throw new GatewayError("invalid_request", { detail: "expires_at: must be in the future" });
+      }
+      const { key: credential, prefix, hash } = parts.mintKey();
+      const key = await parts.store.apiKeys.create({
+        id: Bun.randomUUIDv7(),
+        organizationId,
+        namespaceId,
+        userId: body.type === "user" ? (principal.userId ?? null) : null,
+        name: body.name,
+        type: body.type,
+        role: body.role ?? principal.role,
+        platformAdmin: body.platform_admin,
+        permissions: body.permissions,
+        prefix,
+        hash,
+        expiresAt: body.expires_at === undefined ? null : Date.parse(body.expires_at),
+        createdBy: principal.id,
+      });
+      operation.target = `api_key:${key.id}`;
+      operation.namespaceId = key.namespaceId ?? undefined;
+      const view = keyView(key, parts.clock.now());
+      operation.after = view;
+      return { body: { ...view, key: credential } };
+    },
+  }),
+  defineRoute({
+    id: "own-keys-get",
+    method: "GET",
+    path: "/auth/api-keys/{id}",
+    roles: holders,
+    action: "api_key.get",
+    summary: "One of the caller's own keys.",
+    response: apiKey,
+    handle: async ({ operation, parts, params }) => {
+      const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
+      return { body: keyView(found(isOwn(operation, key) ? key : undefined), parts.clock.now()) };
+    },
+  }),
+  defineRoute({
+    id: "own-keys-revoke",
+    method: "DELETE",
+    path: "/auth/api-keys/{id}",
+    roles: holders,
+    action: "api_key.revoke",
+    summary: "Revokes one of the caller's own keys.",
+    status: 204,
+    handle: async ({ operation, parts, params }) => {
+      const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
+      return revoke(operation, parts, found(isOwn(operation, key) ? key : undefined));
+    },
+  }),
+  defineRoute({
+    id: "keys-list",
+    method: "GET",
+    path: "/api/admin/api-keys",
+    roles: ["admin"],
+    action: "api_key.list",
+    summary: "All keys of the organisation.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(apiKey),
+    handle: async ({ operation, parts, query }) => ({
+      body: pageAnswer(
+        await parts.store.apiKeys.list(operation.organizationId, pageRequest(query)),
+        query.limit,
+        (key) => keyView(key, parts.clock.now()),
+      ),
+    }),
+  }),
+  defineRoute({
+    id: "keys-get",
+    method: "GET",
+    path: "/api/admin/api-keys/{id}",
+    roles: ["admin"],
+    action: "api_key.get",
+    summary: "One key of the organisation.",
+    response: apiKey,
+    handle: async ({ operation, parts, params }) => ({
+      body: keyView(
+        found(await parts.store.apiKeys.find(operation.organizationId, idOf(params))),
+        parts.clock.now(),
+      ),
+    }),
+  }),
+  defineRoute({
+    id: "keys-revoke",
+    method: "DELETE",
+    path: "/api/admin/api-keys/{id}",
+    roles: ["admin"],
+    action: "api_key.revoke",
+    summary: "Revokes a key: within a second here, within five seconds elsewhere.",
+    status: 204,
+    handle: async ({ operation, parts, params }) => {
+      const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
+      if (key.platformAdmin && !operation.principal.platformAdmin) throw new GatewayError("forbidden");
+      return revoke(operation, parts, key);
+    },
+  }),
+];

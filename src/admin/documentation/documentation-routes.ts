@@ -1,0 +1,85 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import { defineRoute } from "../route.ts";
+
+const FILES: Readonly<Record<string, string>> = {
+  "swagger-ui.css": "text/css; charset=utf-8",
+  "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+};
+const START = `window.ui = SwaggerUIBundle({ url: "/openapi.json", dom_id: "#ui", deepLinking: true });`;
+const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>MCP Gateway: administration API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+`;
+/** Everything from here: no other host, no inline script; the viewer sets styles and embeds images itself. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+export const documentationRoutes = [
+  defineRoute({
+    id: "openapi",
+    method: "GET",
+    path: "/openapi.json",
+    access: "open",
+    action: "documentation.get",
+    summary: "This API as OpenAPI 3.1.",
+    response: z.record(z.string(), z.unknown()),
+    handle: async ({ parts }) => {
+      const document = parts.openApi();
+      if (document === undefined) throw new GatewayError("not_found");
+      return { body: document };
+    },
+  }),
+  defineRoute({
+    id: "docs",
+    method: "GET",
+    path: "/docs",
+    access: "open",
+    action: "documentation.get",
+    summary: "This API, interactive.",
+    handle: async ({ parts }) => {
+      if (parts.openApi() === undefined) throw new GatewayError("not_found");
+      return {
+        raw: { body: PAGE, contentType: "text/html; charset=utf-8" },
+        headers: {
+          "content-security-policy": POLICY,
+          "x-frame-options": "DENY",
+          "referrer-policy": "no-referrer",
+        },
+      };
+    },
+  }),
+  defineRoute({
+    id: "docs-file",
+    method: "GET",
+    path: "/docs/{file}",
+    access: "open",
+    action: "documentation.get",
+    summary: "The files of the interactive page.",
+    handle: async ({ parts, params }) => {
+      const name = params.file ?? "";
+      if (parts.openApi() === undefined) throw new GatewayError("not_found");
+      if (name === "start.js") return { raw: { body: START, contentType: "text/javascript; charset=utf-8" } };
+      const contentType = FILES[name];
+      if (contentType === undefined) throw new GatewayError("not_found");
+      const folder = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
+      return {
+        raw: { body: readFileSync(join(folder, name), "utf8"), contentType },
+        headers: { "cache-control": "public, max-age=3600" },
+      };
+    },
+  }),
+];

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { GatewayError } from "../errors/gateway-error.ts";
+import { entityTag } from "./route.ts";
+
+/** Kinds of values the API takes and shows; durations are `*_seconds`, times RFC 3339, names snake case. */
+export const slug = z.string().regex(/^[a-z0-9-]{1,32}$/, "must be 1 to 32 of a-z, 0-9 and -");
+export const label = z.string().min(1).max(200);
+export const note = z.string().max(2_000);
+export const time = z.iso.datetime();
+export const uuid = z.uuid();
+export const metadata = z.record(z.string().max(200), z.unknown());
+export const role = z.enum(["admin", "user", "viewer", "api_user"]);
+export const permission = z
+  .string()
+  .max(512)
+  .regex(/^([a-z0-9-]{1,32}\/)?(\*|[a-z0-9*?-]{1,32}:\S+)$/, "must be a pattern such as server:tool");
+
+export const timeOf = (at: number): string => new Date(at).toISOString();
+export const optionalTime = (at: number | null): string | null => (at === null ? null : timeOf(at));
+
+/** Every list of the API: pages in order of id, with an opaque cursor. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(1_000).default(100).describe("Items on one page."),
+  cursor: z.string().max(512).optional().describe("`next_cursor` of the page before."),
+};
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), next_cursor: z.string().nullable() });
+}
+/** Reads one item more than a page holds, to know whether there is another. */
+export function pageRequest(query: { readonly limit: number; readonly cursor?: string | undefined }) {
+  const after =
+    query.cursor === undefined ? undefined : Buffer.from(query.cursor, "base64url").toString("utf8");
+  if (after !== undefined && !uuid.safeParse(after).success) throw new GatewayError("cursor_invalid");
+  return { limit: Math.min(query.limit + 1, 1_000), ...(after !== undefined && { after }) };
+}
+export function pageAnswer<T extends { readonly id: string }, V>(
+  rows: readonly T[],
+  limit: number,
+  view: (row: T) => V,
+): { readonly items: readonly V[]; readonly next_cursor: string | null } {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  const more = rows.length > limit || (limit === 1_000 && rows.length === 1_000);
+  const cursor = more && last !== undefined ? Buffer.from(last.id).toString("base64url") : null;
+  return { items: items.map(view), next_cursor: cursor };
+}
+
+/** `If-Match` names the version the caller saw; without it the last writer wins. */
+export function checkIfMatch(headers: Headers, updatedAt: number): void {
+  const wanted = headers.get("if-match");
+  if (wanted === null || wanted.trim() === "*") return;
+  const current = entityTag(timeOf(updatedAt));
+  if (!wanted.split(",").some((tag) => tag.trim() === current)) throw new GatewayError("precondition_failed");
+}
+
+/** An object that is not there and one of another tenant are answered alike. */
+export function found<T>(object: T | undefined): T {
+  if (object === undefined) throw new GatewayError("not_found");
+  return object;
+}
+export function idOf(params: Readonly<Record<string, string>>): string {
+  const id = params.id ?? "";
+  if (!uuid.safeParse(id).success) throw new GatewayError("not_found");
+  return id.toLowerCase();
+}

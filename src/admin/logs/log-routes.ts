@@ -1,0 +1,290 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { AuditLogEntry, RequestLogEntry } from "../../model/log-entry.ts";
+import type { LogPlace } from "../../model/ports/store.ts";
+import { pageOf, time, timeOf, uuid } from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
+import { defineRoute } from "../route.ts";
+
+/** An export ends after this many records, and says so by `next_cursor` in its last line's place. */
+const EXPORT_MAX = 100_000;
+const EXPORT_PAGE = 1_000;
+
+const logEntry = z
+  .object({
+    kind: z.enum(["call", "event"]),
+    id: z.string(),
+    at: time,
+    actor: z.string().nullable(),
+    actor_name: z.string().nullable(),
+    namespace_id: uuid.nullable(),
+    action: z.string().nullable().describe("The MCP method of a call, or what was done."),
+    server: z.string().nullable(),
+    target: z.string().nullable(),
+    status: z.string().nullable(),
+    error_code: z.string().nullable(),
+    duration_ms: z.number().nullable(),
+    result_bytes: z.number().nullable(),
+    arguments_digest: z.string().nullable(),
+    client_address: z.string().nullable(),
+    client: z.string().nullable(),
+    correlation_id: z.string().nullable(),
+    trace_id: z.string().nullable(),
+    detail: z.unknown(),
+    chain_id: z.string(),
+    chain_sequence: z.number(),
+    expired: z.boolean().describe("Its content was deleted by the retention; the chain still covers it."),
+  })
+  .meta({ id: "LogEntry" });
+type LogEntry = z.input<typeof logEntry>;
+const COLUMNS = Object.keys(logEntry.shape) as (keyof LogEntry)[];
+
+function callEntry({ id, startedAt, link, call, end }: RequestLogEntry): LogEntry {
+  return {
+    kind: "call",
+    id,
+    at: timeOf(startedAt),
+    actor: call?.principalId ?? null,
+    actor_name: call?.principalName ?? null,
+    namespace_id: call?.namespaceId ?? null,
+    action: call?.method ?? null,
+    server: call?.serverName ?? null,
+    target: call?.target ?? null,
+    status: call === undefined ? null : (end?.status ?? "running"),
+    error_code: end?.errorCode ?? null,
+    duration_ms: end?.durationMs ?? null,
+    result_bytes: end?.resultBytes ?? null,
+    arguments_digest: call?.argumentsDigest ?? null,
+    client_address: call?.clientAddress ?? null,
+    client: call?.clientName ?? null,
+    correlation_id: call?.correlationId ?? null,
+    trace_id: call?.traceId ?? null,
+    detail: null,
+    chain_id: link.chainId,
+    chain_sequence: link.sequence,
+    expired: call === undefined,
+  };
+}
+
+function eventEntry({ link, audit }: AuditLogEntry): LogEntry {
+  const detail: unknown = audit === undefined ? null : JSON.parse(audit.detailJson);
+  const outcome = (detail as { outcome?: unknown } | null)?.outcome;
+  return {
+    kind: "event",
+    id: `${link.chainId}:${link.sequence}`,
+    at: timeOf(link.time),
+    actor: audit?.actor ?? null,
+    actor_name: null,
+    namespace_id: audit?.namespaceId ?? null,
+    action: audit?.action ?? null,
+    server: null,
+    target: audit?.target ?? null,
+    status: typeof outcome === "string" ? outcome : null,
+    error_code: null,
+    duration_ms: null,
+    result_bytes: null,
+    arguments_digest: null,
+    client_address: audit?.clientAddress ?? null,
+    client: null,
+    correlation_id: audit?.correlationId ?? null,
+    trace_id: null,
+    detail,
+    chain_id: link.chainId,
+    chain_sequence: link.sequence,
+    expired: audit === undefined,
+  };
+}
+
+const filter = z.string().min(1).max(512).optional();
+const logQuery = z.strictObject({
+  kind: z.enum(["call", "event"]).default("call").describe("Calls, or administrative and security events."),
+  from: time.optional().describe("Inclusive."),
+  to: time.optional().describe("Exclusive."),
+  namespace_id: uuid.optional(),
+  actor: filter.describe("The principal's id."),
+  action: filter.describe("The method of a call, or what was done."),
+  server: filter,
+  target: filter.describe("Tool, prompt or resource of a call; what an event was about."),
+  status: filter,
+  error_code: filter,
+  correlation_id: filter,
+  format: z.enum(["json", "jsonl", "csv"]).default("json"),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  cursor: z.string().max(512).optional(),
+});
+type LogQuery = z.output<typeof logQuery>;
+
+interface Page {
+  readonly items: readonly LogEntry[];
+  readonly last: LogPlace | undefined;
+}
+
+async function read(
+  parts: AdminParts,
+  organizationId: string,
+  query: LogQuery,
+  after: LogPlace | undefined,
+  limit: number,
+): Promise<Page> {
+  const { from, to, namespace_id: namespaceId, correlation_id: correlationId } = query;
+  const page = {
+    limit,
+    ...(from !== undefined && { from: Date.parse(from) }),
+    ...(to !== undefined && { before: Date.parse(to) }),
+    ...(namespaceId !== undefined && { namespaceId }),
+    ...(after !== undefined && { after }),
+  };
+  const { records } = parts.store;
+  if (query.kind === "event") {
+    const { actor, action, target } = query;
+    const rows = await records.audits(organizationId, page, given({ actor, action, target, correlationId }));
+    const end = rows.at(-1)?.link;
+    const last = end && { at: end.time, id: end.chainId, sequence: end.sequence };
+    return { items: rows.map(eventEntry), last: rows.length < limit ? undefined : last };
+  }
+  const { actor: principalId, action: method, server, target, status, error_code: errorCode } = query;
+  const columns = given({ principalId, method, server, target, status, errorCode, correlationId });
+  const rows = await records.requests(organizationId, page, columns);
+  const end = rows.at(-1);
+  const last = end && { at: end.startedAt, id: end.id, sequence: 0 };
+  return { items: rows.map(callEntry), last: rows.length < limit ? undefined : last };
+}
+
+function given<T extends Record<string, string | undefined>>(filters: T): { [K in keyof T]?: string } {
+  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: string;
+  };
+}
+
+const place = z.tuple([z.number(), z.string().max(64), z.number()]);
+function cursorOf(last: LogPlace | undefined): string | null {
+  return last === undefined
+    ? null
+    : Buffer.from(JSON.stringify([last.at, last.id, last.sequence])).toString("base64url");
+}
+function placeOf(cursor: string | undefined): LogPlace | undefined {
+  if (cursor === undefined) return undefined;
+  try {
+    const [at, id, sequence] = place.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")));
+    return { at, id, sequence };
+  } catch (cause) {
+    throw new GatewayError("cursor_invalid", {}, { cause });
+  }
+}
+
+function csvLine(values: readonly unknown[]): string {
+  const cell = (value: unknown): string => {
+    const text = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+    // A cell that begins like a formula is one to a spreadsheet; the quote keeps it text.
+    const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+  return `${values.map(cell).join(",")}\r\n`;
+}
+
+/** Page after page, as the reader takes them. */
+function exported(parts: AdminParts, organizationId: string, query: LogQuery): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const isCsv = query.format === "csv";
+  let after = placeOf(query.cursor);
+  let sent = 0;
+  let begun = false;
+  return new ReadableStream({
+    async pull(controller) {
+      if (!begun && isCsv) controller.enqueue(encoder.encode(csvLine(COLUMNS)));
+      begun = true;
+      const page = await read(parts, organizationId, query, after, EXPORT_PAGE);
+      const lines = page.items.map((item) =>
+        isCsv ? csvLine(COLUMNS.map((column) => item[column])) : `${JSON.stringify(item)}\n`,
+      );
+      if (lines.length > 0) controller.enqueue(encoder.encode(lines.join("")));
+      sent += lines.length;
+      after = page.last;
+      if (after === undefined || sent >= EXPORT_MAX) controller.close();
+    },
+  });
+}
+
+const tally = z.object({
+  server: z.string().nullable(),
+  target: z.string().nullable(),
+  method: z.string().nullable(),
+  status: z.string().nullable(),
+  calls: z.number(),
+  duration_ms_mean: z.number().nullable(),
+});
+
+export const logRoutes = [
+  defineRoute({
+    id: "logs",
+    method: "GET",
+    path: "/admin/logs",
+    roles: ["admin"],
+    action: "log.list",
+    summary: `Calls and events, newest first; \`format=jsonl|csv\` exports up to ${EXPORT_MAX} of them.`,
+    query: logQuery,
+    response: pageOf(logEntry),
+    handle: async ({ operation, parts, query }) => {
+      const { organizationId } = operation;
+      if (query.format !== "json") {
+        const contentType = query.format === "csv" ? "text/csv; charset=utf-8" : "application/jsonl";
+        return { raw: { body: exported(parts, organizationId, query), contentType } };
+      }
+      const page = await read(parts, organizationId, query, placeOf(query.cursor), query.limit);
+      return { body: { items: page.items, next_cursor: cursorOf(page.last) } };
+    },
+  }),
+  defineRoute({
+    id: "stats",
+    method: "GET",
+    path: "/admin/stats",
+    roles: ["admin"],
+    action: "log.stats",
+    summary: "Calls of a time by target and end (the last day unless said otherwise), and what runs now.",
+    query: z.strictObject({ from: time.optional(), to: time.optional() }),
+    response: z.object({
+      from: time,
+      to: time,
+      calls: z.number(),
+      by_status: z.record(z.string(), z.number()),
+      targets: z.array(tally),
+      servers: z.record(z.string(), z.number()),
+      process: z.record(z.string(), z.number()),
+    }),
+    handle: async ({ operation, parts, query }) => {
+      const { organizationId } = operation;
+      const to = query.to === undefined ? parts.clock.now() : Date.parse(query.to);
+      const from = query.from === undefined ? to - 86_400_000 : Date.parse(query.from);
+      const rows = await parts.store.records.tallies(organizationId, from, to);
+      const byStatus: Record<string, number> = {};
+      for (const { status, calls } of rows)
+        byStatus[status ?? "running"] = (byStatus[status ?? "running"] ?? 0) + calls;
+      const servers: Record<string, number> = {};
+      for (const namespace of parts.organization(organizationId)?.namespacesById.values() ?? []) {
+        for (const { id } of namespace.servers) {
+          const status = parts.running(id)?.state.status ?? "inactive";
+          servers[status] = (servers[status] ?? 0) + 1;
+        }
+      }
+      return {
+        body: {
+          from: timeOf(from),
+          to: timeOf(to),
+          calls: rows.reduce((sum, { calls }) => sum + calls, 0),
+          by_status: byStatus,
+          targets: rows.map(({ serverName, target, method, status, calls, durationMsMean }) => ({
+            server: serverName,
+            target,
+            method,
+            status,
+            calls,
+            duration_ms_mean: durationMsMean,
+          })),
+          servers,
+          // Of the whole process, which tenants share: the operator's.
+          process: operation.principal.platformAdmin ? await parts.statistics() : {},
+        },
+      };
+    },
+  }),
+];

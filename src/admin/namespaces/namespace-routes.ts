@@ -1,0 +1,202 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Namespace } from "../../model/tenancy.ts";
+import {
+  checkIfMatch,
+  found,
+  idOf,
+  label,
+  metadata,
+  note,
+  pageAnswer,
+  pageOf,
+  pageQuery,
+  pageRequest,
+  slug,
+  time,
+  timeOf,
+  uuid,
+} from "../fields.ts";
+import { defineRoute, tagged } from "../route.ts";
+import { server, storedView } from "../servers/server-view.ts";
+import { session, sessionView } from "../sessions/session-routes.ts";
+
+const separator = z.string().regex(/^[A-Za-z0-9_.-]{1,4}$/, "must be 1 to 4 of A-Z, a-z, 0-9, _, . and -");
+export const namespace = z
+  .object({
+    id: uuid,
+    slug,
+    name: label,
+    description: note,
+    separator,
+    metadata,
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: "Namespace" });
+const newNamespace = z.strictObject({
+  slug,
+  name: label.optional(),
+  description: note.default(""),
+  separator: separator.default("__"),
+  metadata: metadata.default({}),
+});
+const change = z.strictObject({ name: label, description: note, separator, metadata }).partial();
+
+export function namespaceView(row: Namespace): z.input<typeof namespace> {
+  return {
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    description: row.description,
+    separator: row.separator,
+    metadata: { ...row.metadata },
+    created_at: timeOf(row.createdAt),
+    updated_at: timeOf(row.updatedAt),
+  };
+}
+
+const readers = ["admin", "user", "viewer"] as const;
+
+export const namespaceRoutes = [
+  defineRoute({
+    id: "namespaces-list",
+    method: "GET",
+    path: "/api/admin/namespaces",
+    roles: readers,
+    action: "namespace.list",
+    summary: "The organisation's namespaces.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(namespace),
+    handle: async ({ operation, parts, query }) => ({
+      body: pageAnswer(
+        await parts.store.namespaces.list(operation.organizationId, pageRequest(query)),
+        query.limit,
+        namespaceView,
+      ),
+    }),
+  }),
+  defineRoute({
+    id: "namespaces-create",
+    method: "POST",
+    path: "/api/admin/namespaces",
+    roles: ["admin"],
+    action: "namespace.create",
+    summary: "A new namespace.",
+    body: newNamespace,
+    status: 201,
+    response: namespace,
+    handle: async ({ operation, parts, body }) => {
+      const row = await parts.store.namespaces.create({
+        id: Bun.randomUUIDv7(),
+        organizationId: operation.organizationId,
+        slug: body.slug,
+        name: body.name ?? body.slug,
+        description: body.description,
+        separator: body.separator,
+        metadata: body.metadata,
+      });
+      operation.target = `namespace:${row.id}`;
+      operation.namespaceId = row.id;
+      const view = namespaceView(row);
+      operation.after = view;
+      await parts.refresh();
+      return tagged(view);
+    },
+  }),
+  defineRoute({
+    id: "namespaces-get",
+    method: "GET",
+    path: "/api/admin/namespaces/{id}",
+    roles: readers,
+    action: "namespace.get",
+    summary: "One namespace.",
+    response: namespace,
+    handle: async ({ operation, parts, params }) =>
+      tagged(namespaceView(found(await parts.store.namespaces.find(operation.organizationId, idOf(params))))),
+  }),
+  defineRoute({
+    id: "namespaces-update",
+    method: "PUT",
+    path: "/api/admin/namespaces/{id}",
+    roles: ["admin"],
+    action: "namespace.update",
+    summary: "Changes what is given.",
+    body: change,
+    response: namespace,
+    handle: async ({ operation, parts, params, body, headers }) => {
+      const { organizationId } = operation;
+      const id = idOf(params);
+      const before = found(await parts.store.namespaces.find(organizationId, id));
+      operation.target = `namespace:${id}`;
+      operation.namespaceId = id;
+      checkIfMatch(headers, before.updatedAt);
+      operation.before = namespaceView(before);
+      const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
+      const view = namespaceView(found(await parts.store.namespaces.update(organizationId, id, given)));
+      operation.after = view;
+      await parts.refresh();
+      return tagged(view);
+    },
+  }),
+  defineRoute({
+    id: "namespaces-delete",
+    method: "DELETE",
+    path: "/api/admin/namespaces/{id}",
+    roles: ["admin"],
+    action: "namespace.delete",
+    summary: "Deletes it with its servers, sessions and keys. `default` stays.",
+    status: 204,
+    handle: async ({ operation, parts, params }) => {
+      const { organizationId } = operation;
+      const id = idOf(params);
+      const before = found(await parts.store.namespaces.find(organizationId, id));
+      operation.target = `namespace:${id}`;
+      operation.namespaceId = id;
+      operation.before = namespaceView(before);
+      if (before.slug === "default") {
+        throw new GatewayError("conflict", { detail: "an organisation keeps its namespace default" });
+      }
+      await parts.store.namespaces.remove(organizationId, id);
+      parts.credentialsChanged("all");
+      await parts.refresh();
+      return {};
+    },
+  }),
+  defineRoute({
+    id: "namespaces-servers",
+    method: "GET",
+    path: "/api/admin/namespaces/{id}/servers",
+    roles: readers,
+    action: "server.list",
+    summary: "The stored servers of a namespace.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(server),
+    handle: async ({ operation, parts, params, query }) => {
+      const { organizationId } = operation;
+      const { id: namespaceId, slug: namespaceSlug } = found(
+        await parts.store.namespaces.find(organizationId, idOf(params)),
+      );
+      const rows = await parts.store.servers.list(organizationId, { ...pageRequest(query), namespaceId });
+      return {
+        body: pageAnswer(rows, query.limit, (row) => storedView(row, namespaceSlug, parts.running(row.id))),
+      };
+    },
+  }),
+  defineRoute({
+    id: "namespaces-sessions",
+    method: "GET",
+    path: "/api/admin/namespaces/{id}/sessions",
+    roles: ["admin"],
+    action: "session.list",
+    summary: "Sessions of older clients in a namespace.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(session),
+    handle: async ({ operation, parts, params, query }) => {
+      const { organizationId } = operation;
+      const { id: namespaceId } = found(await parts.store.namespaces.find(organizationId, idOf(params)));
+      const rows = await parts.store.sessions.list(organizationId, { ...pageRequest(query), namespaceId });
+      return { body: pageAnswer(rows, query.limit, sessionView) };
+    },
+  }),
+];

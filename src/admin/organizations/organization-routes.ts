@@ -1,0 +1,168 @@
+import { z } from "zod";
+import type { Organization } from "../../model/tenancy.ts";
+import {
+  checkIfMatch,
+  found,
+  idOf,
+  label,
+  pageAnswer,
+  pageOf,
+  pageQuery,
+  pageRequest,
+  slug,
+  time,
+  timeOf,
+  uuid,
+} from "../fields.ts";
+import { defineRoute, tagged } from "../route.ts";
+
+const limits = {
+  plan: z.string().min(1).max(64),
+  max_servers: z.int().min(0).max(100_000),
+  max_sessions: z.int().min(0).max(1_000_000),
+  log_retention_days: z.int().min(1).max(3_650),
+};
+export const organization = z
+  .object({ id: uuid, slug, name: label, ...limits, active: z.boolean(), created_at: time, updated_at: time })
+  .meta({ id: "Organization" });
+const newOrganization = z.strictObject({
+  slug,
+  name: label,
+  plan: limits.plan.default("free"),
+  max_servers: limits.max_servers.default(10),
+  max_sessions: limits.max_sessions.default(100),
+  log_retention_days: limits.log_retention_days.default(7),
+});
+const change = z.strictObject({ name: label, ...limits, active: z.boolean() }).partial();
+
+export function organizationView(row: Organization): z.input<typeof organization> {
+  return {
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    plan: row.plan,
+    max_servers: row.maxServers,
+    max_sessions: row.maxSessions,
+    log_retention_days: row.logRetentionDays,
+    active: row.isActive,
+    created_at: timeOf(row.createdAt),
+    updated_at: timeOf(row.updatedAt),
+  };
+}
+
+/** Organisations are the platform administrator's. */
+export const organizationRoutes = [
+  defineRoute({
+    id: "organizations-list",
+    method: "GET",
+    path: "/api/admin/organizations",
+    access: "operator",
+    action: "organization.list",
+    summary: "All organisations.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(organization),
+    handle: async ({ parts, query }) => ({
+      body: pageAnswer(
+        await parts.store.acrossTenants.organizations(pageRequest(query)),
+        query.limit,
+        organizationView,
+      ),
+    }),
+  }),
+  defineRoute({
+    id: "organizations-create",
+    method: "POST",
+    path: "/api/admin/organizations",
+    access: "operator",
+    action: "organization.create",
+    summary: "A new organisation, with a namespace `default`.",
+    body: newOrganization,
+    status: 201,
+    response: organization,
+    handle: async ({ operation, parts, body }) => {
+      const { store } = parts;
+      const row = await store.organizations.create({
+        id: Bun.randomUUIDv7(),
+        slug: body.slug,
+        name: body.name,
+        plan: body.plan,
+        maxServers: body.max_servers,
+        maxSessions: body.max_sessions,
+        logRetentionDays: body.log_retention_days,
+      });
+      operation.target = `organization:${row.id}`;
+      await store.namespaces.create({
+        id: Bun.randomUUIDv7(),
+        organizationId: row.id,
+        slug: "default",
+        name: "Default",
+      });
+      const view = organizationView(row);
+      operation.after = view;
+      await parts.refresh();
+      return tagged(view);
+    },
+  }),
+  defineRoute({
+    id: "organizations-get",
+    method: "GET",
+    path: "/api/admin/organizations/{id}",
+    access: "operator",
+    action: "organization.get",
+    summary: "One organisation.",
+    response: organization,
+    handle: async ({ parts, params }) =>
+      tagged(organizationView(found(await parts.store.organizations.find(idOf(params))))),
+  }),
+  defineRoute({
+    id: "organizations-update",
+    method: "PUT",
+    path: "/api/admin/organizations/{id}",
+    access: "operator",
+    action: "organization.update",
+    summary: "Changes what is given; `active: false` ends its service at once.",
+    body: change,
+    response: organization,
+    handle: async ({ operation, parts, params, body, headers }) => {
+      const id = idOf(params);
+      operation.target = `organization:${id}`;
+      const before = found(await parts.store.organizations.find(id));
+      checkIfMatch(headers, before.updatedAt);
+      operation.before = organizationView(before);
+      const row = found(
+        await parts.store.organizations.update(id, {
+          ...(body.name !== undefined && { name: body.name }),
+          ...(body.plan !== undefined && { plan: body.plan }),
+          ...(body.max_servers !== undefined && { maxServers: body.max_servers }),
+          ...(body.max_sessions !== undefined && { maxSessions: body.max_sessions }),
+          ...(body.log_retention_days !== undefined && { logRetentionDays: body.log_retention_days }),
+          ...(body.active !== undefined && { isActive: body.active }),
+        }),
+      );
+      if (body.active !== undefined) parts.credentialsChanged("all");
+      const view = organizationView(row);
+      operation.after = view;
+      await parts.refresh();
+      return tagged(view);
+    },
+  }),
+  defineRoute({
+    id: "organizations-delete",
+    method: "DELETE",
+    path: "/api/admin/organizations/{id}",
+    access: "operator",
+    action: "organization.delete",
+    summary:
+      "Deletes it with its namespaces, users, keys and servers; its log records stay until they expire.",
+    status: 204,
+    handle: async ({ operation, parts, params }) => {
+      const id = idOf(params);
+      operation.target = `organization:${id}`;
+      operation.before = organizationView(found(await parts.store.organizations.find(id)));
+      await parts.store.organizations.remove(id);
+      parts.credentialsChanged("all");
+      await parts.refresh();
+      return {};
+    },
+  }),
+];

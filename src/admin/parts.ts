@@ -1,0 +1,47 @@
+import type { CatalogPart } from "../gateway/catalog-part.ts";
+import type { Clock } from "../model/ports/clock.ts";
+import type { Log } from "../model/ports/log.ts";
+import type { Store } from "../model/ports/store.ts";
+import type { UpstreamState } from "../model/ports/upstream.ts";
+import type { ServerDefinition } from "../model/server.ts";
+import type { ServerRecord } from "../model/server-record.ts";
+import type { OrganizationSnapshot } from "../model/snapshot.ts";
+
+/** A server as it runs: what it is defined as, how it is, and what it offers. */
+export interface RunningServer {
+  readonly server: ServerDefinition;
+  readonly state: UpstreamState;
+  readonly part: CatalogPart | undefined;
+}
+
+/** One step of a dry connection. */
+export interface ConnectionStep {
+  readonly step: "settings" | "connect" | "lists";
+  readonly ok: boolean;
+  /** In words for the operator; holds no secret. */
+  readonly detail: string;
+  readonly durationMs: number;
+}
+
+/** What the handlers of the control plane work with. */
+export interface AdminParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The organisation as compiled; `undefined` where it is not active or does not exist. */
+  organization(id: string): OrganizationSnapshot | undefined;
+  running(serverId: string): RunningServer | undefined;
+  /** Takes a change of the store on at once; other processes follow within 2 s. */
+  refresh(): Promise<void>;
+  /** Credentials changed: of one key, or of anybody's. */
+  credentialsChanged(keyId: string | "all"): void;
+  /** Connects to a server that is not served, reads its lists, and lets go. */
+  testServer(record: ServerRecord): Promise<readonly ConnectionStep[]>;
+  /** Ends a legacy client's session here and everywhere. */
+  endSession(organizationId: string, id: string): Promise<boolean>;
+  /** A new API key's credential, and what of it is stored. */
+  mintKey(): { readonly key: string; readonly prefix: string; readonly hash: string };
+  /** Of the whole API; `undefined` where its documentation is switched off. */
+  openApi(): object | undefined;
+  statistics(): Promise<Readonly<Record<string, number>>>;
+}

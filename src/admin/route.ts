@@ -1,0 +1,91 @@
+import type { z } from "zod";
+import type { Operation } from "../model/operation.ts";
+import type { Role } from "../model/principal.ts";
+import type { AdminParts } from "./parts.ts";
+
+/** Who may call: anybody, or callers whose role the route names (`operator`: platform administrators alone). */
+export type AdminAccess = "open" | "caller" | "operator";
+export type AdminMethod = "GET" | "POST" | "PUT" | "DELETE";
+
+/** What a handler is given: the request, read and checked by the route's schemas. */
+export interface AdminRequest<Q, B> {
+  readonly operation: Operation;
+  readonly parts: AdminParts;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Q;
+  readonly body: B;
+  /** Request headers. */
+  readonly headers: Headers;
+}
+
+export interface AdminAnswer {
+  /** Parsed through the route's schema, so that nothing undeclared leaves; `undefined` for 204. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Instead of a JSON body: a stream or text of another kind. */
+  readonly raw?: { readonly body: ReadableStream<Uint8Array> | string; readonly contentType: string };
+}
+
+/** A route of the control plane as data: the manifest, the role table, the OpenAPI document and the client derive from it. */
+export interface AdminRoute {
+  readonly id: string;
+  readonly method: AdminMethod;
+  /** `{x}` stands for one path segment. */
+  readonly path: string;
+  readonly access: AdminAccess;
+  readonly roles: readonly Role[];
+  /** Noun and verb, for the record. */
+  readonly action: string;
+  readonly tag: string;
+  readonly summary: string;
+  /** Query parameters; unknown ones are errors. */
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** Status of success. */
+  readonly status: 200 | 201 | 204;
+  readonly response?: z.ZodType;
+  /** Reads only, whatever its method says. */
+  readonly reads: boolean;
+  readonly handle: (request: AdminRequest<never, never>) => Promise<AdminAnswer>;
+}
+
+interface RouteInit<Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodType> {
+  readonly id: string;
+  readonly method: AdminMethod;
+  readonly path: string;
+  readonly access?: AdminAccess;
+  readonly roles?: readonly Role[];
+  readonly action: string;
+  readonly summary: string;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly status?: 200 | 201 | 204;
+  readonly response?: R;
+  readonly reads?: boolean;
+  readonly handle: (request: AdminRequest<z.output<Q>, z.output<B>>) => Promise<AdminAnswer>;
+}
+
+/** @param init roles default to none, which leaves platform administrators; the noun of `action` is the tag */
+export function defineRoute<
+  Q extends z.ZodObject = z.ZodObject<Record<never, never>>,
+  B extends z.ZodType = z.ZodUndefined,
+  R extends z.ZodType = z.ZodUndefined,
+>(init: RouteInit<Q, B, R>): AdminRoute {
+  const { action, method } = init;
+  return {
+    access: "caller",
+    roles: [],
+    status: 200,
+    tag: action.slice(0, action.indexOf(".")),
+    reads: method === "GET",
+    ...init,
+  } as AdminRoute;
+}
+
+/** The answer with the entity tag later updates may name in `If-Match`. */
+export function tagged(body: { readonly updated_at: string }): AdminAnswer {
+  return { body, headers: { etag: entityTag(body.updated_at) } };
+}
+export function entityTag(updatedAt: string): string {
+  return `"${Date.parse(updatedAt).toString(36)}"`;
+}

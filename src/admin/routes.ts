@@ -1,0 +1,19 @@
+import { keyRoutes } from "./api-keys/key-routes.ts";
+import { documentationRoutes } from "./documentation/documentation-routes.ts";
+import { logRoutes } from "./logs/log-routes.ts";
+import { namespaceRoutes } from "./namespaces/namespace-routes.ts";
+import { organizationRoutes } from "./organizations/organization-routes.ts";
+import type { AdminRoute } from "./route.ts";
+import { serverRoutes } from "./servers/server-routes.ts";
+import { sessionRoutes } from "./sessions/session-routes.ts";
+
+/** Every route of the control plane; the manifest (`server/routes.ts`) and the OpenAPI document are made of it. */
+export const adminRoutes: readonly AdminRoute[] = [
+  ...serverRoutes,
+  ...keyRoutes,
+  ...namespaceRoutes,
+  ...organizationRoutes,
+  ...sessionRoutes,
+  ...logRoutes,
+  ...documentationRoutes,
+];

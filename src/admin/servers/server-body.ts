@@ -1,0 +1,158 @@
+import { z } from "zod";
+import { storedEntry } from "../../config/compile.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { NewServer, ServerChange } from "../../model/ports/store.ts";
+import type { ServerRecord } from "../../model/server-record.ts";
+import { metadata, note, slug } from "../fields.ts";
+
+const texts = z.array(z.string().max(4_096)).max(256);
+const textMap = z.record(z.string().min(1).max(256), z.string().max(16_384));
+
+const fields = {
+  description: note,
+  type: z.enum(["streamable-http", "sse", "stdio"]),
+  url: z.url().max(2_048).nullable(),
+  headers: textMap.describe("Fixed request headers; kept encrypted, never shown."),
+  auth: z
+    .strictObject({
+      type: z.enum(["none", "header", "bearer"]),
+      header: z.string().min(1).max(256).optional(),
+      value: z.string().min(1).max(16_384).optional(),
+      token: z.string().min(1).max(16_384).optional(),
+    })
+    .describe("The credential shown to the server; kept encrypted, never shown."),
+  command: z.string().min(1).max(4_096).nullable().describe("`stdio`: never through a shell."),
+  args: texts,
+  environment: textMap.describe("`stdio`: kept encrypted, never shown."),
+  working_dir: z.string().min(1).max(4_096).nullable(),
+  version: z.string().max(100).nullable(),
+  tags: z.array(z.string().min(1).max(100)).max(100),
+  metadata,
+  health_check_url: z.url().max(2_048).nullable(),
+  timeout_seconds: z.int().min(1).max(86_400),
+  max_retries: z.int().min(0).max(20),
+  active: z.boolean(),
+  settings: z
+    .record(z.string(), z.unknown())
+    .describe("Further settings, spelled as in the configuration file: max_concurrency, sharing, expose …"),
+};
+export const newServer = z.strictObject({
+  name: slug,
+  namespace: slug.default("default"),
+  ...z.strictObject(fields).partial().shape,
+  type: fields.type,
+});
+export const serverChange = z.strictObject({ name: slug, ...fields }).partial();
+type Given = z.output<typeof serverChange>;
+
+/** Keys of `settings` that have a place of their own. */
+const OWN_PLACES = new Set([
+  ...[
+    "name",
+    "type",
+    "enabled",
+    "namespace",
+    "description",
+    "tags",
+    "version",
+    "metadata",
+    "connection",
+    "auth",
+  ],
+  ...["command", "args", "environment", "working_dir", "timeout", "max_retries"],
+]);
+
+/** What is given, as columns. Secrets not given stay as they are. */
+export function columnsOf(given: Given, before?: ServerRecord): ServerChange {
+  const { environment, headers, auth } = given;
+  const secretsChange = environment !== undefined || headers !== undefined || auth !== undefined;
+  const secrets = {
+    ...before?.secrets,
+    ...(environment !== undefined && { environment }),
+    ...(headers !== undefined && { headers }),
+    ...(auth !== undefined && { auth: credentialOf(auth) }),
+  };
+  const { auth: credential, ...others } = secrets;
+  const misplaced = Object.keys(given.settings ?? {}).find((key) => OWN_PLACES.has(key));
+  if (misplaced !== undefined) {
+    throw new GatewayError("invalid_request", { detail: `settings.${misplaced}: has a member of its own` });
+  }
+  return dropUndefined({
+    name: given.name,
+    description: given.description,
+    protocol: given.type,
+    url: given.url,
+    command: given.command,
+    args: given.args,
+    workingDir: given.working_dir,
+    version: given.version,
+    tags: given.tags,
+    metadata: given.metadata,
+    healthCheckUrl: given.health_check_url,
+    timeoutSeconds: given.timeout_seconds,
+    maxRetries: given.max_retries,
+    isActive: given.active,
+    settings: given.settings,
+    secrets: secretsChange ? { ...others, ...(credential !== undefined && { auth: credential }) } : undefined,
+  });
+}
+
+function credentialOf(auth: NonNullable<Given["auth"]>) {
+  if (auth.type === "none") return undefined;
+  if (auth.type === "bearer") {
+    if (auth.token === undefined) throw missing("auth.token");
+    return { header: "authorization", value: `Bearer ${auth.token}` };
+  }
+  if (auth.header === undefined) throw missing("auth.header");
+  if (auth.value === undefined) throw missing("auth.value");
+  return { header: auth.header, value: auth.value };
+}
+function missing(path: string): GatewayError {
+  return new GatewayError("invalid_request", { detail: `${path}: required` });
+}
+
+function dropUndefined(change: { [K in keyof ServerChange]: ServerChange[K] | undefined }): ServerChange {
+  return Object.fromEntries(
+    Object.entries(change).filter(([, value]) => value !== undefined),
+  ) as ServerChange;
+}
+
+/** The record a new server would be, or a stored one after a change. */
+export function recordWith(before: ServerRecord | NewServer, change: ServerChange): ServerRecord {
+  const now = Date.now();
+  return {
+    description: "",
+    url: null,
+    command: null,
+    args: [],
+    workingDir: null,
+    version: null,
+    tags: [],
+    metadata: {},
+    status: "active",
+    healthCheckUrl: null,
+    timeoutSeconds: 300,
+    maxRetries: 3,
+    isActive: true,
+    settings: {},
+    secrets: null,
+    secretsUnreadable: false,
+    createdBy: null,
+    createdAt: now,
+    updatedAt: now,
+    ...before,
+    ...change,
+  };
+}
+
+/** The rules of the configuration file hold for the API too. @throws GatewayError `invalid_request` naming the first problem */
+export function checkRecord(record: ServerRecord): void {
+  const parsed = storedEntry(record);
+  if (!("problems" in parsed)) return;
+  const errors = parsed.problems.map(({ key, found, expected, fix }) => ({
+    path: key,
+    message: `found ${found}, expected ${expected}${fix === "" ? "" : `; ${fix}`}`,
+  }));
+  const detail = errors.map(({ path, message }) => `${path}: ${message}`)[0] ?? "not a server";
+  throw new GatewayError("invalid_request", { detail }, { data: { errors } });
+}

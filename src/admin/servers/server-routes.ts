@@ -1,0 +1,238 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Operation } from "../../model/operation.ts";
+import type { ServerDefinition } from "../../model/server.ts";
+import type { ServerRecord } from "../../model/server-record.ts";
+import { checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest } from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
+import { defineRoute, entityTag } from "../route.ts";
+import { checkRecord, columnsOf, newServer, recordWith, serverChange } from "./server-body.ts";
+import { managedView, type ServerView, server, storedView } from "./server-view.ts";
+
+const readers = ["admin", "user", "viewer"] as const;
+const testReport = z.object({
+  ok: z.boolean(),
+  steps: z.array(
+    z.object({
+      step: z.enum(["settings", "connect", "lists"]),
+      ok: z.boolean(),
+      detail: z.string(),
+      duration_ms: z.number(),
+    }),
+  ),
+});
+
+/** A managed server and its namespace's slug, by id. */
+function managed(parts: AdminParts, organizationId: string, id: string) {
+  for (const namespace of parts.organization(organizationId)?.namespacesById.values() ?? []) {
+    const definition = namespace.servers.find((one) => one.id === id && one.source !== "store");
+    if (definition !== undefined) return { definition, namespaceSlug: namespace.slug };
+  }
+  return undefined;
+}
+
+async function stored(parts: AdminParts, operation: Operation, id: string): Promise<ServerRecord> {
+  const { organizationId } = operation;
+  if (managed(parts, organizationId, id) !== undefined) {
+    throw new GatewayError("managed_by_file", { what: "The server" });
+  }
+  const record = found(await parts.store.servers.find(organizationId, id));
+  operation.target = `server:${id}`;
+  operation.namespaceId = record.namespaceId;
+  return record;
+}
+
+async function viewOf(parts: AdminParts, row: ServerRecord): Promise<ServerView> {
+  const namespace = await parts.store.namespaces.find(row.organizationId, row.namespaceId);
+  return storedView(row, namespace?.slug ?? "", parts.running(row.id));
+}
+function answerOf(view: ServerView) {
+  return view.updated_at === null
+    ? { body: view }
+    : { body: view, headers: { etag: entityTag(view.updated_at) } };
+}
+
+/** A program on the gateway's own machine is more than an organisation's administrator may decide about. */
+function checkMayRun(operation: Operation, record: Pick<ServerRecord, "protocol">): void {
+  if (record.protocol === "stdio" && !operation.principal.platformAdmin) throw new GatewayError("forbidden");
+}
+
+async function report(parts: AdminParts, record: ServerRecord) {
+  const steps = await parts.testServer(record);
+  return {
+    body: {
+      ok: steps.every(({ ok }) => ok),
+      steps: steps.map(({ durationMs, ...step }) => ({ ...step, duration_ms: Math.round(durationMs) })),
+    },
+  };
+}
+
+async function draftOf(parts: AdminParts, operation: Operation, body: z.output<typeof newServer>) {
+  const { organizationId } = operation;
+  const { namespace: namespaceSlug, ...given } = body;
+  const namespace = await parts.store.namespaces.findBySlug(organizationId, namespaceSlug);
+  if (namespace === undefined) {
+    throw new GatewayError("invalid_request", {
+      detail: `namespace: there is no namespace ${namespaceSlug}`,
+    });
+  }
+  const change = columnsOf(given);
+  const draft = {
+    ...change,
+    id: Bun.randomUUIDv7(),
+    organizationId,
+    namespaceId: namespace.id,
+    name: body.name,
+    protocol: body.type,
+    createdBy: operation.principal.id,
+  };
+  const record = recordWith(draft, change);
+  checkRecord(record);
+  checkMayRun(operation, record);
+  return { draft, record };
+}
+
+export const serverRoutes = [
+  defineRoute({
+    id: "servers-list",
+    method: "GET",
+    path: "/gateway/servers",
+    roles: readers,
+    action: "server.list",
+    summary: "The organisation's servers: on the first page those of the configuration file too.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(server),
+    handle: async ({ operation, parts, query }) => {
+      const { organizationId } = operation;
+      const namespaces = [...(parts.organization(organizationId)?.namespacesById.values() ?? [])];
+      const slugs = new Map(namespaces.map(({ id, slug }) => [id, slug]));
+      const rows = await parts.store.servers.list(organizationId, pageRequest(query));
+      const page = pageAnswer(rows, query.limit, (row) =>
+        storedView(row, slugs.get(row.namespaceId) ?? "", parts.running(row.id)),
+      );
+      const files: readonly [ServerDefinition, string][] =
+        query.cursor !== undefined
+          ? []
+          : namespaces.flatMap(({ servers, slug }) =>
+              servers
+                .filter(({ source }) => source !== "store")
+                .map((one): [ServerDefinition, string] => [one, slug]),
+            );
+      const views = files.map(([definition, slug]) =>
+        managedView(definition, slug, parts.running(definition.id)),
+      );
+      return { body: { items: [...views, ...page.items], next_cursor: page.next_cursor } };
+    },
+  }),
+  defineRoute({
+    id: "servers-create",
+    method: "POST",
+    path: "/gateway/servers",
+    roles: ["admin"],
+    action: "server.create",
+    summary:
+      "Registers a server; it is served at once. Programs (`stdio`) are the platform administrator's to register.",
+    body: newServer,
+    status: 201,
+    response: server,
+    handle: async ({ operation, parts, body }) => {
+      const { organizationId } = operation;
+      const { draft } = await draftOf(parts, operation, body);
+      operation.target = `server:${draft.id}`;
+      operation.namespaceId = draft.namespaceId;
+      const organization = found(await parts.store.organizations.find(organizationId));
+      const row = await parts.store.servers.create(draft, organization.maxServers);
+      await parts.refresh();
+      const view = await viewOf(parts, row);
+      operation.after = view;
+      return answerOf(view);
+    },
+  }),
+  defineRoute({
+    id: "servers-test",
+    method: "POST",
+    path: "/gateway/servers/test",
+    roles: ["admin"],
+    action: "server.test",
+    summary: "Connects to a server that is not registered and says how far it came; nothing is kept.",
+    body: newServer,
+    response: testReport,
+    handle: async ({ operation, parts, body }) => {
+      const { record } = await draftOf(parts, operation, body);
+      return report(parts, record);
+    },
+  }),
+  defineRoute({
+    id: "servers-get",
+    method: "GET",
+    path: "/gateway/servers/{id}",
+    roles: readers,
+    action: "server.get",
+    summary: "One server.",
+    response: server,
+    handle: async ({ operation, parts, params }) => {
+      const id = idOf(params);
+      const file = managed(parts, operation.organizationId, id);
+      if (file !== undefined) {
+        return { body: managedView(file.definition, file.namespaceSlug, parts.running(id)) };
+      }
+      return answerOf(
+        await viewOf(parts, found(await parts.store.servers.find(operation.organizationId, id))),
+      );
+    },
+  }),
+  defineRoute({
+    id: "servers-update",
+    method: "PUT",
+    path: "/gateway/servers/{id}",
+    roles: ["admin"],
+    action: "server.update",
+    summary: "Changes what is given, secrets not given stay; live at once.",
+    body: serverChange,
+    response: server,
+    handle: async ({ operation, parts, params, body, headers }) => {
+      const before = await stored(parts, operation, idOf(params));
+      checkIfMatch(headers, before.updatedAt);
+      operation.before = await viewOf(parts, before);
+      const change = columnsOf(body, before);
+      const record = recordWith(before, change);
+      checkRecord(record);
+      checkMayRun(operation, record);
+      const row = found(await parts.store.servers.update(operation.organizationId, before.id, change));
+      await parts.refresh();
+      const view = await viewOf(parts, row);
+      operation.after = view;
+      return answerOf(view);
+    },
+  }),
+  defineRoute({
+    id: "servers-delete",
+    method: "DELETE",
+    path: "/gateway/servers/{id}",
+    roles: ["admin"],
+    action: "server.delete",
+    summary: "Removes it; calls under way may end.",
+    status: 204,
+    handle: async ({ operation, parts, params }) => {
+      const before = await stored(parts, operation, idOf(params));
+      operation.before = await viewOf(parts, before);
+      await parts.store.servers.remove(operation.organizationId, before.id);
+      await parts.refresh();
+      return {};
+    },
+  }),
+  defineRoute({
+    id: "servers-test-stored",
+    method: "POST",
+    path: "/gateway/servers/{id}/test",
+    roles: ["admin"],
+    action: "server.test",
+    summary: "Connects to a registered server anew, beside its running connection, and says how far it came.",
+    response: testReport,
+    handle: async ({ operation, parts, params }) => {
+      const record = await stored(parts, operation, idOf(params));
+      checkMayRun(operation, record);
+      return report(parts, record);
+    },
+  }),
+];

@@ -1,0 +1,106 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { SessionRecord } from "../../model/session-record.ts";
+import {
+  found,
+  idOf,
+  optionalTime,
+  pageAnswer,
+  pageOf,
+  pageQuery,
+  pageRequest,
+  time,
+  timeOf,
+  uuid,
+} from "../fields.ts";
+import { defineRoute } from "../route.ts";
+
+export const session = z
+  .object({
+    id: uuid,
+    namespace_id: uuid,
+    server_id: uuid.nullable(),
+    status: z.enum(["active", "terminated", "expired"]),
+    protocol: z.string(),
+    protocol_version: z.string(),
+    client: z.string().nullable(),
+    principal_id: z.string(),
+    user_id: uuid.nullable(),
+    log_level: z.string().nullable(),
+    subscriptions: z.array(z.string()),
+    started_at: time,
+    last_activity_at: time,
+    ended_at: time.nullable(),
+  })
+  .meta({ id: "Session" });
+
+export function sessionView(row: SessionRecord): z.input<typeof session> {
+  return {
+    id: row.id,
+    namespace_id: row.namespaceId,
+    server_id: row.serverId,
+    status: row.status,
+    protocol: row.protocol,
+    protocol_version: row.protocolVersion,
+    client: row.clientId,
+    principal_id: row.principalId,
+    user_id: row.userId,
+    log_level: row.logLevel,
+    subscriptions: [...row.subscriptions],
+    started_at: timeOf(row.startedAt),
+    last_activity_at: timeOf(row.lastActivityAt),
+    ended_at: optionalTime(row.endedAt),
+  };
+}
+
+export const sessionRoutes = [
+  defineRoute({
+    id: "sessions-list",
+    method: "GET",
+    path: "/api/admin/sessions",
+    roles: ["admin"],
+    action: "session.list",
+    summary: "Sessions of older clients, of all namespaces.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(session),
+    handle: async ({ operation, parts, query }) => ({
+      body: pageAnswer(
+        await parts.store.sessions.list(operation.organizationId, pageRequest(query)),
+        query.limit,
+        sessionView,
+      ),
+    }),
+  }),
+  defineRoute({
+    id: "sessions-get",
+    method: "GET",
+    path: "/api/admin/sessions/{id}",
+    roles: ["admin"],
+    action: "session.get",
+    summary: "One session.",
+    response: session,
+    handle: async ({ operation, parts, params }) => ({
+      body: sessionView(found(await parts.store.sessions.find(operation.organizationId, idOf(params)))),
+    }),
+  }),
+  defineRoute({
+    id: "sessions-end",
+    method: "DELETE",
+    path: "/api/admin/sessions/{id}",
+    roles: ["admin"],
+    action: "session.end",
+    summary: "Ends it: its client is answered 404 and has to begin anew.",
+    status: 204,
+    handle: async ({ operation, parts, params }) => {
+      const { organizationId } = operation;
+      const id = idOf(params);
+      const before = found(await parts.store.sessions.find(organizationId, id));
+      operation.target = `session:${id}`;
+      operation.namespaceId = before.namespaceId;
+      operation.before = sessionView(before);
+      if (!(await parts.endSession(organizationId, id)))
+        throw new GatewayError("conflict", { detail: "the session has ended already" });
+      return {};
+    },
+  }),
+];

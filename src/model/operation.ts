@@ -1,0 +1,23 @@
+import type { Principal, Role } from "./principal.ts";
+
+/** One administrative act, as the policies see it: who does what, to what of whom. */
+export interface Operation {
+  /** Correlation id. */
+  readonly id: string;
+  /** Noun and verb, as it stands in the record: `server.create`. */
+  readonly action: string;
+  readonly principal: Principal;
+  /** The organisation acted in: the caller's own. */
+  readonly organizationId: string;
+  readonly clientAddress: string;
+  /** Roles that may; a platform administrator always may. Empty: platform administrators alone. */
+  readonly roles: readonly Role[];
+  /** Something changes by it, so it is recorded whatever its end. */
+  readonly changes: boolean;
+  /** What it was about, `server:<id>`; set by the handler as soon as it is known. */
+  target: string | undefined;
+  namespaceId: string | undefined;
+  /** The object as the API shows it, without secrets; for the record. */
+  before: object | undefined;
+  after: object | undefined;
+}

@@ -1,0 +1,38 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Operation } from "../../model/operation.ts";
+import type { Journal } from "../../model/ports/journal.ts";
+import type { Policy } from "../policy.ts";
+
+/**
+ * The record of administration: every change with what it was before and after, and every refusal, whoever refused. Reads
+ * that succeed are not recorded. The answer goes out when its record stands.
+ */
+export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> {
+  const record = async (operation: Operation, outcome: string): Promise<void> => {
+    const { action, principal, organizationId, namespaceId, target, clientAddress, before, after } =
+      operation;
+    await journal.event({
+      kind: outcome === "ok" ? "admin" : "security",
+      action,
+      actor: principal.id,
+      organizationId,
+      namespaceId,
+      target,
+      correlationId: operation.id,
+      clientAddress,
+      detail: { outcome, ...(before !== undefined && { before }), ...(after !== undefined && { after }) },
+    });
+  };
+  return async (operation, next) => {
+    let result: R;
+    try {
+      result = await next(operation);
+    } catch (thrown) {
+      const error = GatewayError.from(thrown);
+      if (operation.changes || error.httpStatus === 403) await record(operation, error.code);
+      throw thrown;
+    }
+    if (operation.changes) await record(operation, "ok");
+    return result;
+  };
+}

@@ -1,0 +1,143 @@
+import packageJson from "../../package.json" with { type: "json" };
+import { Administration } from "../admin/administration.ts";
+import { openApiDocument } from "../admin/documentation/openapi.ts";
+import type { AdminParts, ConnectionStep } from "../admin/parts.ts";
+import { adminRoutes } from "../admin/routes.ts";
+import { serverDefinitionOf } from "../config/compile.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Fleet } from "../gateway/fleet.ts";
+import { systemClock } from "../model/ports/clock.ts";
+import type { Journal } from "../model/ports/journal.ts";
+import type { Log } from "../model/ports/log.ts";
+import type { Peers } from "../model/ports/peers.ts";
+import type { Store } from "../model/ports/store.ts";
+import type { UpstreamFactory } from "../model/ports/upstream.ts";
+import type { ServerRecord } from "../model/server-record.ts";
+import type { Admitted } from "./front.ts";
+
+/** A dry connection that takes longer says so and is given up. */
+const TEST_MS_MAX = 15_000;
+const LOOK_MS = 20;
+
+export interface AdministrationDeps {
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly log: Log;
+  readonly fleet: Fleet;
+  readonly peers: Pick<Peers, "tell">;
+  readonly settings: Settings;
+  readonly createUpstream: UpstreamFactory;
+  readonly mint: () => { readonly key: string; readonly prefix: string; readonly hash: string };
+  readonly look: () => Promise<void>;
+  readonly invalidate: (keyId: string | "all") => void;
+  readonly statistics: () => Promise<Readonly<Record<string, number>>>;
+}
+
+/** The control plane over the running gateway. */
+export function createAdministration(deps: AdministrationDeps): (admitted: Admitted) => Promise<Response> {
+  const { store, fleet, settings, peers } = deps;
+  let document: object | undefined;
+  const parts: AdminParts = {
+    store,
+    clock: systemClock,
+    log: deps.log,
+    openApi: () => {
+      if (!settings.features.documentation) return undefined;
+      document ??= openApiDocument(adminRoutes, packageJson.version);
+      return document;
+    },
+    organization: (id) => fleet.organization(id),
+    running: (serverId) => {
+      const upstream = fleet.upstream(serverId);
+      if (upstream === undefined) return undefined;
+      const catalog = fleet.catalog(upstream.server.namespaceId);
+      const part = catalog?.parts.find((one) => one.server.id === serverId);
+      return { server: upstream.server, state: upstream.state, part };
+    },
+    refresh: async () => {
+      await deps.look();
+      void peers.tell({ kind: "store_changed" });
+    },
+    credentialsChanged: (keyId) => {
+      deps.invalidate(keyId);
+      void peers.tell({ kind: "store_changed" });
+    },
+    mintKey: deps.mint,
+    testServer: (record) => testServer(record, settings, deps.createUpstream),
+    endSession: async (organizationId, id) => {
+      const wasActive = await store.sessions.end(organizationId, id, "terminated", Date.now());
+      await peers.tell({ kind: "session_ended", sessionId: id });
+      return wasActive;
+    },
+    statistics: deps.statistics,
+  };
+  const administration = new Administration({
+    parts,
+    journal: deps.journal,
+    jsonLimits: { depthMax: settings.limits.jsonDepthMax, itemsMax: settings.limits.jsonItemsMax },
+    routes: adminRoutes,
+  });
+  return ({ arrival, match, headers }) =>
+    administration.serve(match.route.path, {
+      path: match.route.path,
+      request: arrival.request,
+      params: match.params,
+      principal: arrival.principal,
+      correlationId: arrival.id,
+      clientAddress: arrival.clientAddress,
+      headers,
+    });
+}
+
+/** Connects beside whatever runs, reads the lists, and lets go; says how far it came and why not further. */
+async function testServer(
+  record: ServerRecord,
+  settings: Settings,
+  createUpstream: UpstreamFactory,
+): Promise<readonly ConnectionStep[]> {
+  const begun = performance.now();
+  const definition = serverDefinitionOf(record, settings);
+  if ("problem" in definition) {
+    return [
+      { step: "settings", ok: false, detail: definition.problem, durationMs: performance.now() - begun },
+    ];
+  }
+  const steps: ConnectionStep[] = [
+    {
+      step: "settings",
+      ok: true,
+      detail: "The settings are complete.",
+      durationMs: performance.now() - begun,
+    },
+  ];
+  const upstream = createUpstream(definition.server);
+  const since = performance.now();
+  try {
+    upstream.start();
+    while (upstream.state.status === "connecting" && performance.now() - since < TEST_MS_MAX) {
+      await Bun.sleep(LOOK_MS);
+    }
+    const { status, reason, revision } = upstream.state;
+    const durationMs = performance.now() - since;
+    const { lists } = upstream;
+    if (status !== "ready" || lists === undefined) {
+      const detail = reason ?? `It did not answer within ${TEST_MS_MAX / 1000} s.`;
+      return [...steps, { step: "connect", ok: false, detail, durationMs }];
+    }
+    const { tools, resources, resourceTemplates, prompts, excluded } = lists;
+    const counts = `${tools.length} tools, ${resources.length} resources, ${resourceTemplates.length} templates, ${prompts.length} prompts`;
+    const left = excluded.map(({ kind, name, reason: why }) => `${kind} ${name}: ${why}`);
+    steps.push(
+      { step: "connect", ok: true, detail: `It speaks ${revision ?? "an unknown revision"}.`, durationMs },
+      {
+        step: "lists",
+        ok: true,
+        detail: left.length === 0 ? `${counts}.` : `${counts}; left out: ${left.slice(0, 5).join("; ")}.`,
+        durationMs,
+      },
+    );
+    return steps;
+  } finally {
+    await upstream.close();
+  }
+}

@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { adminRoutes } from "../../src/admin/routes.ts";
+import { request } from "./administration.ts";
+import { eventually } from "./child.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
+import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
+
+const TIMEOUT_MS = 30_000;
+const ROLES = ["admin", "user", "viewer", "api_user"] as const;
+type Role = (typeof ROLES)[number];
+
+let upstream: Upstream;
+let gateway: Gateway;
+/** Platform administrator; then two tenants, each with a key of every role. */
+let operator: string;
+const keys: Record<"default" | "acme", Record<Role, string>> = { default: {} as never, acme: {} as never };
+
+const call = (method: string, path: string, key?: string, body?: unknown, headers = {}) =>
+  request(gateway.origin, method, path, key, body, headers);
+const httpServer = (name: string, over = {}) => ({
+  name,
+  type: "streamable-http",
+  url: upstream.url,
+  ...over,
+});
+
+beforeAll(async () => {
+  upstream = await startFixture("both");
+  gateway = await startGateway({
+    servers: [fixtureEntry("filed", upstream, "streamable-http")],
+    anonymous: false,
+    settings: { limits: { failed_auth_per_minute: 10_000 } },
+  });
+  operator = (await readFile(join(gateway.folder, "data/bootstrap-key"), "utf8")).trim();
+  expect(
+    (await call("POST", "/api/admin/organizations", operator, { slug: "acme", name: "Acme", max_servers: 3 }))
+      .status,
+  ).toBe(201);
+  for (const organization of ["default", "acme"] as const) {
+    for (const role of ROLES) {
+      keys[organization][role] = await gateway.mintKey(
+        ...["--name", `${organization}-${role}`, "--role", role, "--organization", organization],
+        ...["--permission", "*:*"],
+      );
+    }
+  }
+}, TIMEOUT_MS);
+afterAll(async () => {
+  await gateway?.stop();
+  await upstream?.stop();
+}, TIMEOUT_MS);
+
+describe("the record", () => {
+  test("every change has its event with before and after, and every refusal", async () => {
+    const { json } = await call("POST", "/api/admin/namespaces", keys.acme.admin, { slug: "seen" });
+    await call("PUT", `/api/admin/namespaces/${json.id}`, keys.acme.admin, { description: "after" });
+    await call("POST", "/api/admin/namespaces", keys.acme.viewer, { slug: "refused" });
+    const target = `namespace:${json.id}`;
+    const items = await eventually("the journal has drained", async () => {
+      const { json: page } = await call("GET", "/admin/logs?kind=event&limit=1000", keys.acme.admin);
+      const mine = page.items.filter(
+        (item: { target: string; status: string }) => item.target === target || item.status === "forbidden",
+      );
+      return mine.length >= 3 ? mine : undefined;
+    });
+    const update = items.find(({ action }: { action: string }) => action === "namespace.update");
+    expect(update).toMatchObject({
+      target,
+      status: "ok",
+      detail: { before: { description: "" }, after: { description: "after" } },
+    });
+    expect(
+      items.some(
+        (item: { action: string; status: string }) =>
+          item.action === "namespace.create" && item.status === "forbidden",
+      ),
+    ).toBe(true);
+    expect((await call("GET", "/admin/logs?kind=event&limit=1000", keys.default.admin)).text).not.toContain(
+      json.id,
+    );
+  });
+
+  test("calls are found by filter, page by page, and exported", async () => {
+    for (let n = 0; n < 5; n++) {
+      await call(
+        "POST",
+        "/servers/filed/mcp",
+        keys.default.admin,
+        {
+          jsonrpc: "2.0",
+          id: n,
+          method: "tools/call",
+          params: {
+            name: "test_echo",
+            arguments: { nonce: String(n) },
+            _meta: {
+              "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+              "io.modelcontextprotocol/clientCapabilities": {},
+            },
+          },
+        },
+        {
+          accept: "application/json, text/event-stream",
+          "mcp-protocol-version": "2026-07-28",
+          "mcp-method": "tools/call",
+          "mcp-name": "test_echo",
+        },
+      );
+    }
+    const filter = "server=filed&target=test_echo&status=ok";
+    await eventually("the journal has drained", async () =>
+      (await call("GET", `/admin/logs?${filter}`, keys.default.admin)).json.items.length === 5
+        ? true
+        : undefined,
+    );
+    const first = (await call("GET", `/admin/logs?${filter}&limit=3`, keys.default.admin)).json;
+    const second = (
+      await call("GET", `/admin/logs?${filter}&limit=3&cursor=${first.next_cursor}`, keys.default.admin)
+    ).json;
+    const ids = [...first.items, ...second.items].map(({ id }: { id: string }) => id);
+    expect([first.items.length, second.items.length, new Set(ids).size, second.next_cursor]).toEqual([
+      3,
+      2,
+      5,
+      null,
+    ]);
+    const csv = await call("GET", `/admin/logs?${filter}&format=csv`, keys.default.admin);
+    expect(csv.text.trim().split("\r\n")).toHaveLength(6);
+    const lines = await call("GET", `/admin/logs?${filter}&format=jsonl`, keys.default.admin);
+    expect(lines.text.trim().split("\n")).toHaveLength(5);
+    const stats = (await call("GET", "/admin/stats", keys.default.admin)).json;
+    expect(stats.targets).toContainEqual(
+      expect.objectContaining({ server: "filed", target: "test_echo", status: "ok", calls: 5 }),
+    );
+    expect((await call("GET", "/admin/logs?cursor=x", keys.default.admin)).json.code).toBe("cursor_invalid");
+  });
+});
+
+describe("the documentation", () => {
+  test("OpenAPI 3.1 names every route; every reference leads somewhere", async () => {
+    const { json } = await call("GET", "/openapi.json");
+    expect(json.openapi).toBe("3.1.0");
+    for (const { path, method } of adminRoutes)
+      expect(json.paths[path]?.[method.toLowerCase()]?.operationId).toBeString();
+    for (const [, name] of JSON.stringify(json).matchAll(/#\/components\/schemas\/(\w+)/g)) {
+      expect(Object.keys(json.components.schemas)).toContain(name as string);
+    }
+  });
+
+  test("the interactive page comes from here alone", async () => {
+    const page = await call("GET", "/docs");
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    for (const [, file] of page.text.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      expect(file).toStartWith("/docs/");
+      const served = await call("GET", file as string);
+      expect([served.status, served.status === 200 ? "" : gateway.logs().slice(-1_000)]).toEqual([200, ""]);
+    }
+  });
+});
