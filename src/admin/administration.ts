@@ -6,6 +6,7 @@ import type { Journal } from "../model/ports/journal.ts";
 import type { Principal } from "../model/principal.ts";
 import { compose } from "../policy/compose.ts";
 import { type JsonLimits, parseGuarded } from "../protocol/json.ts";
+import { once } from "./idempotency.ts";
 import type { AdminParts } from "./parts.ts";
 import type { AdminAnswer, AdminRoute } from "./route.ts";
 
@@ -35,11 +36,6 @@ const NOBODY: Principal = {
   permissions: [],
   permissionKey: "nobody",
 };
-
-interface Prepared {
-  readonly route: AdminRoute;
-  readonly run: (operation: Operation) => AdminAnswer | Promise<AdminAnswer>;
-}
 
 /**
  * Serves the routes of the control plane: reads and checks the request by the route's schemas, runs it as an `Operation`
@@ -105,31 +101,49 @@ export class Administration {
       before: undefined,
       after: undefined,
     };
-    return this.#through({ route, run: (inner) => this.#handle(route, inner, call) }, operation);
-  }
-
-  async #through({ run }: Prepared, operation: Operation): Promise<AdminAnswer> {
-    return compose<Operation, AdminAnswer>(operationLayers(this.#journal), run).run(operation);
+    const layers = operationLayers<AdminAnswer>(this.#journal);
+    return compose(layers, (inner) => this.#handle(route, inner, call)).run(operation);
   }
 
   async #handle(route: AdminRoute, operation: Operation, call: AdminCall): Promise<AdminAnswer> {
     const query = readQuery(route.query, call.request.url);
-    const body = route.body === undefined ? undefined : await this.#readBody(route.body, call.request);
-    return route.handle({
-      operation,
-      parts: this.#parts,
-      params: call.params,
-      query: query as never,
-      body: body as never,
-      headers: call.request.headers,
-    });
+    const text = route.body === undefined ? "" : await readText(call.request);
+    const body = route.body === undefined ? undefined : this.#readBody(route.body, text);
+    const run = () =>
+      route.handle({
+        operation,
+        parts: this.#parts,
+        params: call.params,
+        query: query as never,
+        body: body as never,
+        headers: call.request.headers,
+      });
+    const name = call.request.headers.get("idempotency-key");
+    if (name === null || route.status !== 201) return run();
+    const { answer, isReplay } = await once(
+      this.#parts.store.idempotencyKeys,
+      {
+        organizationId: operation.organizationId,
+        principalId: operation.principal.id,
+        name,
+        route: `${route.method} ${call.path}`,
+        body: text,
+        at: this.#parts.clock.now(),
+      },
+      run,
+    );
+    return isReplay ? { ...answer, headers: { ...answer.headers, "idempotency-replayed": "true" } } : answer;
   }
 
-  async #readBody(schema: z.ZodType, request: Request): Promise<unknown> {
-    const contentType = request.headers.get("content-type") ?? "";
-    if (!/^application\/json\s*(;|$)/i.test(contentType)) throw new GatewayError("unsupported_media_type");
-    return checked(schema, parseGuarded(await request.text(), this.#jsonLimits).value, "the body");
+  #readBody(schema: z.ZodType, text: string): unknown {
+    return checked(schema, parseGuarded(text, this.#jsonLimits).value, "the body");
   }
+}
+
+async function readText(request: Request): Promise<string> {
+  const contentType = request.headers.get("content-type") ?? "";
+  if (!/^application\/json\s*(;|$)/i.test(contentType)) throw new GatewayError("unsupported_media_type");
+  return request.text();
 }
 
 function readQuery(schema: z.ZodObject | undefined, url: string): unknown {

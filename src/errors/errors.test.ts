@@ -34,7 +34,9 @@ describe("the catalogue", () => {
   test("has texts that end, and statuses that HTTP knows", () => {
     for (const name of names) {
       const { http, text } = catalogue[name];
-      expect([200, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 422, 429, 500, 503]).toContain(http);
+      expect([200, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 422, 429, 500, 503]).toContain(
+        http,
+      );
       expect([name, text]).toEqual([name, expect.stringMatching(/[.}]$/)]);
       expect(name).toMatch(/^[a-z][a-z_]*[a-z]$/);
     }

@@ -126,6 +126,21 @@ describe("servers", () => {
     expect((await call("GET", path, keys.default.admin)).status).toBe(404);
   });
 
+  test("a create sent again under its Idempotency-Key happens once", async () => {
+    const again = () =>
+      call("POST", "/gateway/servers", keys.default.admin, httpServer("once"), {
+        "idempotency-key": "key-1",
+      });
+    const [first, second] = [await again(), await again()];
+    expect([first.status, second.status, second.json.id]).toEqual([201, 201, first.json.id]);
+    expect(second.headers.get("idempotency-replayed")).toBe("true");
+    const other = await call("POST", "/gateway/servers", keys.default.admin, httpServer("other"), {
+      "idempotency-key": "key-1",
+    });
+    expect(other.json.code).toBe("idempotency_key_reused");
+    await call("DELETE", `/gateway/servers/${first.json.id}`, keys.default.admin);
+  });
+
   test("400: unknown members, wrong values and incomplete settings are named", async () => {
     for (const [body, says] of [
       [httpServer("x", { colour: 1 }), "colour"],

@@ -8,7 +8,9 @@ export interface Answer {
   readonly json: Parsed;
 }
 
-async function call(
+/** One request of the control plane. */
+export async function request(
+  origin: string,
   method: string,
   path: string,
   key?: string,
