@@ -19,12 +19,6 @@ const keys: Record<"default" | "acme", Record<Role, string>> = { default: {} as 
 
 const call = (method: string, path: string, key?: string, body?: unknown, headers = {}) =>
   request(gateway.origin, method, path, key, body, headers);
-const httpServer = (name: string, over = {}) => ({
-  name,
-  type: "streamable-http",
-  url: upstream.url,
-  ...over,
-});
 
 beforeAll(async () => {
   upstream = await startFixture("both");
