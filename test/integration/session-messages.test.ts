@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { GatewayError } from "../../src/errors/gateway-error.ts";
 import { said, tool } from "../../src/model/ports/in-process-upstream.testing.ts";
-import { HttpGateway, type JsonRpc, until } from "./http-gateway.ts";
+import { Events, HttpGateway, type JsonRpc, until } from "./http-gateway.ts";
 
 const offer = {
   tools: [tool("echo")],
@@ -46,6 +46,44 @@ describe("messages", () => {
     const listed = await json(await client.request("tools/list"));
     expect(Object.keys(listed.result ?? {})).toEqual(["tools"]);
   });
+
+  test.each(["2025-06-18", "2025-03-26", "2024-11-05"])(
+    "%s: what came after it and is not of 2026-07-28 alone is passed, in results, lists and questions",
+    async (revision) => {
+      const result = {
+        content: [
+          { type: "audio", data: "AA==", mimeType: "audio/wav" },
+          { type: "resource_link", uri: "test://watched", name: "w" },
+        ],
+        structuredContent: { a: 1 },
+        "acme/unknown": { deep: [1] },
+      };
+      const form = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1, "acme/x": 1 } };
+      const definition = tool("echo", {
+        title: "Echo",
+        icons: [{ src: "https://a.example/i.png" }],
+        outputSchema: { type: "object" },
+      });
+      await using http = new HttpGateway([
+        {
+          name: "s",
+          offer: { tools: [definition] },
+          answer: async (call) => {
+            await call.ask({ q: form });
+            return { kind: "result", result: structuredClone(result), exact: false };
+          },
+        },
+      ]);
+      const client = await http.legacy({ revision, capabilities: { sampling: {} } });
+      const listed = await json(await client.request("tools/list"));
+      expect(listed.result?.tools).toEqual([{ ...definition, name: "s__echo" }] as never);
+      const events = new Events(await client.request("tools/call", { name: "s__echo" }, { id: 2 }));
+      const question = await events.message();
+      expect(question?.params).toEqual(form.params);
+      await client.post({ jsonrpc: "2.0", id: question?.id, result: { role: "assistant" } });
+      expect((await events.rest())[0]?.result).toEqual(result as never);
+    },
+  );
 
   test("errors are in band, but those that ask for another try", async () => {
     await using http = oneServer();
