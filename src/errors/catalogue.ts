@@ -154,6 +154,11 @@ export const catalogue = {
     rpc: 1103,
     text: "It was changed in the meantime. Read it again, and name its new ETag in If-Match.",
   },
+  sessions_exhausted: {
+    http: 429,
+    rpc: 1112,
+    text: "The organisation has its maximum of {max} sessions, all in use.",
+  },
   internal: { http: 500, rpc: -32603, text: "Internal error." },
 } as const satisfies Record<string, CatalogueEntry>;
 

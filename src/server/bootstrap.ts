@@ -26,7 +26,13 @@ export async function bootstrap(
   const preset = settings.secrets.bootstrapKey;
   const { key, prefix, hash } = mint(preset);
   const done = await store.bootstrap({
-    organization: { id: DEFAULT_ORGANIZATION_ID, slug: DEFAULT_SLUG, name: "Default" },
+    organization: {
+      id: DEFAULT_ORGANIZATION_ID,
+      slug: DEFAULT_SLUG,
+      name: "Default",
+      // Whose installation it is may fill it; tenants made later share it by their own maximum.
+      maxSessions: settings.limits.sessionsMax,
+    },
     namespace: {
       id: DEFAULT_NAMESPACE_ID,
       organizationId: DEFAULT_ORGANIZATION_ID,

@@ -1,3 +1,4 @@
+import { GatewayError } from "../errors/gateway-error.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { SessionLedger, SessionState } from "../model/ports/session-ledger.ts";
 import type { Store } from "../model/ports/store.ts";
@@ -21,6 +22,7 @@ export class StoreSessionLedger implements SessionLedger {
   /** Rows being made: what changes them waits. */
   readonly #making = new Map<string, Promise<void>>();
   readonly #flusher: ReturnType<typeof setInterval>;
+  #onEnded: (id: string) => void = () => {};
   #follower: ReturnType<typeof setInterval> | undefined;
 
   constructor(store: Store, log: Log) {
@@ -30,8 +32,9 @@ export class StoreSessionLedger implements SessionLedger {
     this.#flusher.unref();
   }
 
-  /** Says which sessions ended elsewhere. With an embedded store there is no elsewhere. */
+  /** Says which sessions ended elsewhere, or gave up their place. With an embedded store there is no elsewhere. */
   followEnds(onEnded: (id: string) => void): void {
+    this.#onEnded = onEnded;
     if (this.#store.kind === "sqlite") return;
     let isAsking = false;
     this.#follower = setInterval(async () => {
@@ -45,13 +48,24 @@ export class StoreSessionLedger implements SessionLedger {
     this.#follower.unref();
   }
 
-  opened(record: SessionRecord): Promise<void> | undefined {
+  async opened(record: SessionRecord): Promise<void> {
     this.#touchedAt.set(record.id, record.startedAt);
-    const made = this.#written(record.id, () => this.#store.sessions.create(record));
+    let refused: GatewayError | undefined;
+    const made = this.#written(record.id, async () => {
+      try {
+        const displaced = await this.#store.sessions.create(record);
+        if (displaced !== undefined) this.#onEnded(displaced);
+      } catch (thrown) {
+        if (!(thrown instanceof GatewayError && thrown.code === "sessions_exhausted")) throw thrown;
+        refused = thrown;
+        this.#touchedAt.delete(record.id);
+        // The answer may be out, where the store took its time.
+        this.#onEnded(record.id);
+      }
+    });
     this.#making.set(record.id, made);
-    void made.finally(() => this.#making.delete(record.id));
-    // An embedded store serves this process alone, which holds the session itself.
-    return this.#store.kind === "sqlite" ? undefined : made;
+    await made.finally(() => this.#making.delete(record.id));
+    if (refused !== undefined) throw refused;
   }
 
   active(id: string): void {

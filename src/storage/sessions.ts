@@ -1,27 +1,41 @@
-import type { Kysely } from "kysely";
+import type { Kysely, Transaction } from "kysely";
+import { GatewayError } from "../errors/gateway-error.ts";
 import type { Sessions } from "../model/ports/store.ts";
 import type { Engine } from "./engine.ts";
+import { instant } from "./instant.ts";
 import { checked, textList, textMap } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
+
+/** A session nobody used for this long gives up its place to a new one. Uses are written up to a minute late. */
+const IDLE_MS = 300_000;
 
 export function sessionStore(db: Kysely<Schema>, kind: Engine["kind"]): Sessions {
   const within = (organizationId: string) =>
     db.selectFrom("mcpSessions").selectAll().where("organizationId", "=", organizationId);
   return {
-    create: async (session) => {
-      await db
-        .insertInto("mcpSessions")
-        .values({
-          ...session,
-          subscriptions: checked(textList, "subscriptions", session.subscriptions),
-          upstreamSessions: checked(textMap, "upstream_sessions", session.upstreamSessions),
-          startedAt: new Date(session.startedAt),
-          lastActivityAt: new Date(session.lastActivityAt),
-          endedAt: session.endedAt === null ? null : new Date(session.endedAt),
-        })
-        .execute();
-    },
+    create: (session) =>
+      db.transaction().execute(async (transaction) => {
+        const query = transaction
+          .selectFrom("organizations")
+          .select("maxSessions")
+          .where("id", "=", session.organizationId);
+        // Creates side by side queue at the organisation's row, so that the last free place is taken once.
+        const row = await (kind === "postgres" ? query.forNoKeyUpdate() : query).executeTakeFirst();
+        const displaced = row && (await makeRoom(transaction, session.organizationId, row.maxSessions));
+        await transaction
+          .insertInto("mcpSessions")
+          .values({
+            ...session,
+            subscriptions: checked(textList, "subscriptions", session.subscriptions),
+            upstreamSessions: checked(textMap, "upstream_sessions", session.upstreamSessions),
+            startedAt: new Date(session.startedAt),
+            lastActivityAt: new Date(session.lastActivityAt),
+            endedAt: session.endedAt === null ? null : new Date(session.endedAt),
+          })
+          .execute();
+        return displaced;
+      }),
     find: (organizationId, id) => within(organizationId).where("id", "=", id).executeTakeFirst(),
     list: (organizationId, page) => {
       const { after, limit } = pageOf(page);
@@ -78,4 +92,35 @@ export function sessionStore(db: Kysely<Schema>, kind: Engine["kind"]): Sessions
       return numUpdatedRows > 0n;
     },
   };
+}
+
+/** @returns the session that gave up its place @throws GatewayError `sessions_exhausted` where all are in use */
+async function makeRoom(
+  transaction: Transaction<Schema>,
+  organizationId: string,
+  max: number,
+): Promise<string | undefined> {
+  const active = () =>
+    transaction
+      .selectFrom("mcpSessions")
+      .where("organizationId", "=", organizationId)
+      .where("status", "=", "active");
+  const { count } = await active()
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .executeTakeFirstOrThrow();
+  if (Number(count) < max) return undefined;
+  const now = Date.now();
+  const idlest = await active()
+    .select("id")
+    .where("lastActivityAt", "<", instant(now - IDLE_MS))
+    .orderBy("lastActivityAt")
+    .executeTakeFirst();
+  // Over its maximum, because it was lowered, an organisation gets no new ones for old ones.
+  if (idlest === undefined || Number(count) > max) throw new GatewayError("sessions_exhausted", { max });
+  await transaction
+    .updateTable("mcpSessions")
+    .set({ status: "expired", endedAt: new Date(now) })
+    .where("id", "=", idlest.id)
+    .execute();
+  return idlest.id;
 }

@@ -47,6 +47,28 @@ export function sessionContract(store: () => OperatedStore): void {
       expect(await change("e", true)).toBe(false);
     });
 
+    test("of creates at once the organisation's maximum stands, and an idle one gives up its place", async () => {
+      const [t, other] = [await tenant(store()), await tenant(store())];
+      await store().organizations.update(t.organizationId, { maxSessions: 3 });
+      const idle = newSession(t, { lastActivityAt: Date.now() - 360_000 });
+      expect(await store().sessions.create(idle)).toBeUndefined();
+      const ends = await Promise.allSettled(
+        Array.from({ length: 12 }, () => store().sessions.create(newSession(t))),
+      );
+      const made = ends.filter(({ status }) => status === "fulfilled");
+      expect(made).toHaveLength(3);
+      expect(made.map((end) => end.status === "fulfilled" && end.value).filter(Boolean)).toEqual([idle.id]);
+      for (const end of ends) {
+        if (end.status === "rejected") expect(end.reason).toMatchObject({ code: "sessions_exhausted" });
+      }
+      expect((await store().sessions.find(t.organizationId, idle.id))?.status).toBe("expired");
+      const active = (await store().sessions.list(t.organizationId)).filter((one) => one.status === "active");
+      expect(active).toHaveLength(3);
+      await store().sessions.create(newSession(other));
+      await store().sessions.end(t.organizationId, active[0]?.id ?? "", "terminated", Date.now());
+      expect(await store().sessions.create(newSession(t))).toBeUndefined();
+    });
+
     test("idle ones expire", async () => {
       const t = await tenant(store());
       const [idle, busy] = [newSession(t, { lastActivityAt: 1_000 }), newSession(t)];

@@ -80,6 +80,7 @@ describe("copy", () => {
     const store = await openStore(location, sealer);
     await store.migrateUp();
     const t = await tenant(store);
+    await store.organizations.update(t.organizationId, { maxSessions: 2_000 });
     for (let n = 0; n < 1_100; n++)
       await store.sessions.create(newSession(t, { subscriptions: ["file:///a"] }));
     const secrets = { auth: { header: "Authorization", value: "x" } };

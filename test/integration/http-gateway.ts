@@ -27,7 +27,7 @@ export const BOB = "key-of-bob";
 /** Rows of sessions, shared by the processes of one test. */
 export class SharedLedger implements SessionLedger {
   readonly rows = new Map<string, SessionState>();
-  opened({ id }: { id: string }): undefined {
+  async opened({ id }: { id: string }): Promise<void> {
     this.rows.set(id, { isEnded: false, logLevel: null, subscriptions: [], streamAt: null });
   }
   active(): void {}

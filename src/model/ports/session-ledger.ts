@@ -14,8 +14,11 @@ export interface SessionState {
  * changed of it, an end above all, and operators see who is connected.
  */
 export interface SessionLedger {
-  /** A promise where other processes may be asked for the session next: it resolves when they would find it. */
-  opened(record: SessionRecord): Promise<void> | undefined;
+  /**
+   * Resolves when other processes would find the session, or after a second where the store does not answer.
+   * @throws GatewayError `sessions_exhausted` (the promise rejects): the organisation has its maximum
+   */
+  opened(record: SessionRecord): Promise<void>;
   /** At most one write a minute and session. */
   active(id: string): void;
   ended(organizationId: string, id: string): Promise<void>;

@@ -126,7 +126,11 @@ export interface Servers {
   remove(organizationId: string, id: string): Promise<boolean>;
 }
 export interface Sessions {
-  create(session: SessionRecord): Promise<void>;
+  /**
+   * Where the organisation has its `maxSessions`, one that nobody used for five minutes gives up its place.
+   * @returns the id of that one @throws GatewayError `sessions_exhausted` where all are in use
+   */
+  create(session: SessionRecord): Promise<string | undefined>;
   find(organizationId: string, id: string): Promise<SessionRecord | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<SessionRecord[]>;
   /** Changes an active session; false where it is not active or not there. */

@@ -64,7 +64,7 @@ export class LegacySessions {
 
   /**
    * Begins a session.
-   * @returns its sealed id, and where other processes may be asked for it next when they would find it.
+   * @returns its sealed id, and when it stands: other processes would find it. Rejects with `sessions_exhausted`.
    * @throws GatewayError `overloaded`
    */
   open(
@@ -72,7 +72,7 @@ export class LegacySessions {
     endpoint: Endpoint,
     revision: LegacyRevision,
     params: JsonObject,
-  ): { readonly sealedId: string; readonly standing: Promise<void> | undefined } {
+  ): { readonly sealedId: string; readonly standing: Promise<void> } {
     this.#makeRoom(principal.id);
     const info = asObject(params.clientInfo);
     let identity: SessionIdentity = {

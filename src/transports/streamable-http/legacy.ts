@@ -39,7 +39,7 @@ export async function initialize(
   const params = asObject(message.params) ?? {};
   const revision = negotiate(params.protocolVersion);
   const { sealedId, standing } = deps.sessions.open(request.principal, request.endpoint, revision, params);
-  if (standing !== undefined) await standing;
+  await standing;
   const description = deps.relay.describe(request.endpoint, request.principal);
   const result: JsonObject = {
     protocolVersion: revision,
