@@ -131,6 +131,28 @@ describe("through the gateway, every client at every server", () => {
   }
 });
 
+describe("through the gateway, a client that declared nothing is not asked, and its call ends with the reason", () => {
+  for (const kind of clientKinds) {
+    for (const server of matrixServers) {
+      test(
+        `${kind} > ${server.name}`,
+        async () => {
+          await using peer = await connect(kind, (await start).mcpUrl(server.name), { isMute: true });
+          for (const tool of ["test_elicitation", "test_elicitation_url", "test_sampling", "test_roots"]) {
+            const args = { message: "Who are you?", prompt: "Say something" };
+            const told = await peer.call(tool, args).then(
+              ({ text, isError }) => `${isError} ${text}`,
+              (thrown) => `true ${thrown}`,
+            );
+            expect(told).toMatch(/^true .*(capabilit|declare|cannot|does not support)/i);
+          }
+        },
+        TIMEOUT_MS,
+      );
+    }
+  }
+});
+
 describe("through the gateway, the official servers (legacy), from every client", () => {
   for (const kind of clientKinds) {
     for (const server of ["everything", "everything-child"]) {

@@ -89,20 +89,27 @@ export async function cancels(peer: Peer): Promise<void> {
   });
 }
 
-/** Tools and prompts come and go; the client is told, asks again, and sees it. */
-export async function hearsListChanges(peer: Peer): Promise<void> {
+/**
+ * Tools and prompts come and go; the client is told, asks again, and sees it: at once, or, where another process may
+ * answer than told, soon.
+ */
+export async function hearsListChanges(peer: Peer, sees: "at once" | "soon" = "at once"): Promise<void> {
+  const hasTool = async () => (await peer.tools()).includes("test_dynamic_tool");
+  const hasResource = async () => (await peer.resources()).includes("test://dynamic");
+  const become = async (what: string, has: () => Promise<boolean>, wanted: boolean) => {
+    if (sees === "at once") expect(await has()).toBe(wanted);
+    else await eventually(what, async () => ((await has()) === wanted ? true : undefined));
+  };
   await peer.subscribe([]);
-  const before = (await peer.tools()).includes("test_dynamic_tool");
-  const hadResource = (await peer.resources()).includes("test://dynamic");
+  const [hadTool, hadResource] = [await hasTool(), await hasResource()];
   await peer.call("test_trigger_tool_change", {});
   await eventually("told of tools", () => (peer.heard.changes.includes("tools") ? true : undefined));
-  expect((await peer.tools()).includes("test_dynamic_tool")).toBe(!before);
+  await become("the tool's change on the list", hasTool, !hadTool);
   await peer.call("test_trigger_prompt_change", {});
   await eventually("told of prompts", () => (peer.heard.changes.includes("prompts") ? true : undefined));
   await peer.call("test_trigger_resource_change", {});
   await eventually("told of resources", () => (peer.heard.changes.includes("resources") ? true : undefined));
-  const listed = (await peer.resources()).includes("test://dynamic");
-  expect(listed).toBe(!hadResource);
+  await become("the resource's change on the list", hasResource, !hadResource);
 }
 
 export async function hearsResourceUpdates(peer: Peer): Promise<void> {

@@ -91,3 +91,14 @@ export const officialStdio = {
 function stdioEntry(name: string, package_: string, args: readonly string[]): ServerEntry {
   return { name, type: "stdio", command: process.execPath, args: [packageMain(package_), ...args] };
 }
+
+/** A server of exactly one revision that gives back the text of what it heard. */
+export function startVerbatim(revision: string, transport: "http" | "sse"): Promise<Upstream> {
+  const program = join(FIXTURES, "verbatim.ts");
+  return startPrinting([process.execPath, program, "--revision", revision, "--transport", transport]);
+}
+
+export function verbatimStdioEntry(name: string, revision: string): ServerEntry {
+  const args = [join(FIXTURES, "verbatim.ts"), "--revision", revision, "--transport", "stdio"];
+  return { name, type: "stdio", command: process.execPath, args };
+}

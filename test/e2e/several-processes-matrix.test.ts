@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, test } from "bun:test";
+import { eventually } from "./child.ts";
+import { connect } from "./clients.ts";
+import { actsAt, matrixServers } from "./era-matrix.ts";
+import { interplay } from "./interplay.ts";
+import { type Processes, startReplicas, startWorkers } from "./processes.ts";
+import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
+
+// The matrix once more, where each request may reach another process than the one before. A server over stdio is a child of
+// one process, so what a test changes in it another process does not see: those are left to foreign-peers.test.ts.
+
+const TIMEOUT_MS = 30_000;
+const servers = matrixServers.filter(({ name }) => ["legacy", "legacy-sse", "modern"].includes(name));
+
+describe.each([
+  ["two workers", startWorkers],
+  ["two replicas", startReplicas],
+])("%s", (_name, start) => {
+  let upstreams: Upstream[];
+  let processes: Processes | undefined;
+
+  beforeAll(async () => {
+    const [legacy, sse, modern] = await Promise.all([
+      startFixture("legacy"),
+      startFixture("legacy", "sse"),
+      startFixture("modern"),
+    ]);
+    upstreams = [legacy, sse, modern];
+    processes = await start({
+      servers: [
+        fixtureEntry("legacy", legacy, "streamable-http"),
+        fixtureEntry("legacy-sse", sse, "sse"),
+        fixtureEntry("modern", modern, "streamable-http"),
+      ],
+    });
+    if (processes === undefined) return;
+    const { metric } = processes;
+    await eventually("all know each other and the servers", async () => {
+      const [peers, up] = [await metric("mcp_gateway_peers"), await metric("mcp_gateway_upstream_up")];
+      return peers === 2 && up === 2 * servers.length ? true : undefined;
+    });
+  }, TIMEOUT_MS);
+  afterAll(async () => {
+    await processes?.stop();
+    await Promise.all(upstreams.map((upstream) => upstream.stop()));
+  }, TIMEOUT_MS);
+
+  for (const kind of ["sdk1-legacy", "sdk2-legacy", "sdk2-modern"] as const) {
+    for (const server of servers) {
+      for (const act of actsAt(server)) {
+        test(
+          `${kind} > ${server.name}: ${act}`,
+          async () => {
+            if (processes === undefined) return;
+            await using peer = await connect(kind, processes.mcpUrl(server.name));
+            // Each process reads a server's lists by itself: another one may be a moment behind.
+            if (act === "hearsListChanges") await interplay.hearsListChanges(peer, "soon");
+            else await interplay[act](peer);
+          },
+          TIMEOUT_MS,
+        );
+      }
+    }
+  }
+});
