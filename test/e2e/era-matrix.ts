@@ -72,6 +72,26 @@ export const clientsByEra: Readonly<Record<"legacy" | "modern", readonly ClientK
   modern: modernKinds,
 };
 
+/** Every published revision, oldest first. */
+export const revisions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"] as const;
+
+export interface RevisionServer {
+  readonly name: string;
+  readonly revision: (typeof revisions)[number];
+  readonly transport: "http" | "sse" | "stdio";
+}
+
+/** A server of each revision over each transport the revision has. */
+export const revisionServers: readonly RevisionServer[] = revisions.flatMap((revision) => {
+  const over = revision === "2024-11-05" ? (["sse", "stdio"] as const) : (["http", "stdio"] as const);
+  return over.map((transport) => ({ revision, transport, name: `v${revision}-${transport}` }));
+});
+
+/** Where each request may reach another process than the one before: a stdio server is a child of one process alone. */
+export const serversOfSeveralProcesses: readonly MatrixServer[] = matrixServers.filter(
+  ({ over }) => !over.startsWith("stdio"),
+);
+
 export function actsAt(server: MatrixServer): readonly Act[] {
   return (Object.keys(features) as Act[]).filter((act) => !(act in server.without));
 }

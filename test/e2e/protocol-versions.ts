@@ -1,7 +1,13 @@
 // Writes docs/guides/protocol-versions.md from the matrices the tests run: bun test/e2e/protocol-versions.ts
 import { join } from "node:path";
 import { eraLimits } from "../conformance/limits.ts";
-import { features, matrixServers } from "./era-matrix.ts";
+import {
+  features,
+  matrixServers,
+  revisionServers,
+  revisions,
+  serversOfSeveralProcesses,
+} from "./era-matrix.ts";
 
 export const PAGE = join(import.meta.dir, "../../docs/guides/protocol-versions.md");
 
@@ -28,6 +34,22 @@ function table(): string[] {
   ];
 }
 
+const transportNames = { http: "Streamable HTTP", sse: "HTTP+SSE", stdio: "stdio" } as const;
+
+function servedRevisions(): string {
+  const transports = Object.keys(transportNames) as (keyof typeof transportNames)[];
+  return transports
+    .map((transport) => {
+      const of = revisionServers.filter((server) => server.transport === transport);
+      return `${of.map(({ revision }) => revision).join(", ")} over ${transportNames[transport]}`;
+    })
+    .join("; ");
+}
+
+function overSeveral(): string {
+  return [...new Set(serversOfSeveralProcesses.map(({ over }) => over))].join(" and ");
+}
+
 export function protocolVersionsPage(): string {
   return `${[
     "# Protocol versions",
@@ -41,6 +63,15 @@ export function protocolVersionsPage(): string {
     "Each *yes* is a test with the official SDK clients: 1.32 (2025-11-25), and 2.4 in each way it can negotiate.",
     "",
     ...table(),
+    "",
+    "## Nothing is lost",
+    `Each of the ${revisions.length} client revisions is tested at servers of ${servedRevisions()}: numbers no`,
+    "double keeps (`9007199254740993`, `1e400`, `-0`), fields nobody knows, and `_meta` of both sides arrive as they were sent. Batches work for",
+    "clients of 2025-03-26, the one revision that has them, at a server of any.",
+    "",
+    `With several workers or replicas the same table is tested at ${overSeveral()} servers, each request through whichever process gets it; nothing`,
+    "is sticky. A list asked for through another process than told of its change may be a moment behind. A stdio server is a child of one process:",
+    "what a caller changes in it is not seen through another.",
     "",
     "## How a question crosses",
     "- **2026-07-28 client, older server.** The server asks in the middle of a call. The client's request ends with `input_required`, the call",

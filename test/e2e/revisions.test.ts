@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { headersFor } from "../faults/load.ts";
+import { revisions, revisionServers as servers } from "./era-matrix.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { startVerbatim, type Upstream, verbatimStdioEntry } from "./upstreams.ts";
 
@@ -8,12 +9,6 @@ import { startVerbatim, type Upstream, verbatimStdioEntry } from "./upstreams.ts
 
 const TIMEOUT_MS = 30_000;
 const MODERN = "2026-07-28";
-const revisions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", MODERN] as const;
-type Transport = "http" | "sse" | "stdio";
-const servers = revisions.flatMap((revision) => {
-  const over: Transport[] = revision === "2024-11-05" ? ["sse", "stdio"] : ["http", "stdio"];
-  return over.map((transport) => ({ revision, transport, name: `v${revision}-${transport}` }));
-});
 
 let upstreams: readonly Upstream[] = [];
 let gateway: Gateway;
