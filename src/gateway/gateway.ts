@@ -10,6 +10,7 @@ import type {
   SubscriptionFilter,
 } from "../model/ports/relay.ts";
 import type { Sealer } from "../model/ports/sealer.ts";
+import type { Upstream } from "../model/ports/upstream.ts";
 import type { Principal } from "../model/principal.ts";
 import { compose, type LayerMeter } from "../policy/compose.ts";
 import type { Next } from "../policy/policy.ts";
@@ -86,25 +87,35 @@ export class Gateway implements Relay {
 
   /** Attaches a legacy session to the servers it may see, for what they send outside any call. */
   attachSession(subscriber: SessionSubscriber): () => void {
-    const { fleet, permissions } = this.#deps;
-    const granted = permissions.of(subscriber.principal, subscriber.endpoint.namespaceSlug);
-    const servers =
-      subscriber.endpoint.server === undefined
-        ? (fleet.catalog(subscriber.endpoint.namespaceId)?.parts.map((part) => part.server) ?? [])
-        : [subscriber.endpoint.server];
-    const releases = servers
-      .filter((server) => granted.server(server.name))
-      .map((server) =>
-        fleet.upstream(server.id)?.listen({
-          principalId: subscriber.principal.id,
-          sessionId: subscriber.sessionId,
-          notify: (notification) => subscriber.notify(notification),
-          ask: (requests) => subscriber.ask(requests),
-        }),
-      );
+    const releases = this.#upstreamsOf(subscriber).map((upstream) =>
+      upstream.listen({
+        principalId: subscriber.principal.id,
+        sessionId: subscriber.sessionId,
+        notify: (notification) => subscriber.notify(notification),
+        ask: (requests) => subscriber.ask(requests),
+      }),
+    );
     return () => {
-      for (const release of releases) release?.();
+      for (const release of releases) release();
     };
+  }
+
+  rootsChanged(session: Pick<SessionSubscriber, "principal" | "endpoint" | "sessionId">): void {
+    const owner = { principalId: session.principal.id, sessionId: session.sessionId };
+    for (const upstream of this.#upstreamsOf(session)) upstream.rootsChanged(owner);
+  }
+
+  /** The servers a caller may see at an endpoint. */
+  #upstreamsOf({ principal, endpoint }: Pick<SessionSubscriber, "principal" | "endpoint">): Upstream[] {
+    const { fleet, permissions } = this.#deps;
+    const granted = permissions.of(principal, endpoint.namespaceSlug);
+    const servers =
+      endpoint.server === undefined
+        ? (fleet.catalog(endpoint.namespaceId)?.parts.map((part) => part.server) ?? [])
+        : [endpoint.server];
+    return servers
+      .filter((server) => granted.server(server.name))
+      .flatMap((server) => fleet.upstream(server.id) ?? []);
   }
 }
 

@@ -27,6 +27,13 @@ describe("messages", () => {
     expect(http.inner.upstream("s").calls).toEqual([]);
   });
 
+  test("a client whose roots changed says so to the servers of its endpoint", async () => {
+    await using http = oneServer();
+    const client = await http.legacy({ capabilities: { roots: { listChanged: true } } });
+    const answer = await client.post({ jsonrpc: "2.0", method: "notifications/roots/list_changed" });
+    expect([answer.status, http.inner.upstream("s").rootsChangedOf.length]).toEqual([202, 1]);
+  });
+
   test("results carry nothing that only the modern revision knows", async () => {
     await using http = oneServer();
     http.inner.upstream("s").answer = () => ({

@@ -22,6 +22,8 @@ export class InProcessUpstream implements Upstream {
   /** URIs subscribed now, once for each subscriber. */
   readonly subscribed: string[] = [];
   readonly sessionListeners = new Set<SessionListener>();
+  /** Sessions whose roots changed, in order. */
+  readonly rootsChangedOf: string[] = [];
   lists: UpstreamLists | undefined;
   answer: Answering;
   closed = false;
@@ -68,6 +70,9 @@ export class InProcessUpstream implements Upstream {
   listen(listener: SessionListener): () => void {
     this.sessionListeners.add(listener);
     return () => this.sessionListeners.delete(listener);
+  }
+  rootsChanged(owner: Pick<SessionListener, "principalId" | "sessionId">): void {
+    this.rootsChangedOf.push(owner.sessionId);
   }
   onEvent(listener: (event: UpstreamEvent) => void): () => void {
     this.#listeners.add(listener);

@@ -50,4 +50,6 @@ export interface Relay {
   describe(endpoint: Endpoint, principal: Principal): EndpointDescription;
   subscribe(subscriber: Subscriber, filter: SubscriptionFilter): Promise<Subscription>;
   attachSession(subscriber: SessionSubscriber): () => void;
+  /** The client's roots are others now (`notifications/roots/list_changed`, 2025-11-25 client/roots). */
+  rootsChanged(session: Pick<SessionSubscriber, "principal" | "endpoint" | "sessionId">): void;
 }

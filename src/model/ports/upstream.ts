@@ -75,6 +75,8 @@ export interface Upstream {
   /** Counts the subscribers of a resource; the first subscribes upstream, the last unsubscribes. Returns the release. */
   subscribeResource(uri: string): Promise<() => void>;
   listen(listener: SessionListener): () => void;
+  /** Tells the sessions that are the client's alone; where several share one, nobody's roots are the session's. */
+  rootsChanged(owner: Pick<SessionListener, "principalId" | "sessionId">): void;
   onEvent(listener: (event: UpstreamEvent) => void): () => void;
   /**
    * Ends sessions and children. Calls under way, and those just being sent, get `graceMs` to end (default 0); what is left

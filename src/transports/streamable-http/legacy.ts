@@ -108,6 +108,13 @@ async function receiveNotification(
   method: string,
   params: JsonObject,
 ): Promise<void> {
+  if (method === "notifications/roots/list_changed") {
+    deps.relay.rootsChanged({
+      principal: session.principal,
+      endpoint: session.endpoint,
+      sessionId: session.identity.id,
+    });
+  }
   if (method !== "notifications/cancelled" || !isRequestId(params.requestId)) return;
   const requestId = idText(params.requestId);
   if (session.cancel(requestId)) return;

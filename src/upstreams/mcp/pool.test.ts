@@ -55,6 +55,20 @@ describe("who shares a session", () => {
     expect(await sessionOf({ principalId: "b", client: { sessionId: "s1" } })).not.toBe(a);
   });
 
+  test("changed roots are told to the sessions of their owner alone", async () => {
+    const roots: JsonObject = { roots: { listChanged: true } };
+    const { peer, upstream, sessionOf } = await sessions({ sharing: "per_principal" });
+    const told = () =>
+      peer.seen
+        .filter(({ method }) => method === "notifications/roots/list_changed")
+        .map(({ headers }) => headers.get("mcp-session-id"));
+    const a = await sessionOf({ principalId: "a", client: { sessionId: "s1", capabilities: roots } });
+    await sessionOf({ principalId: "b", client: { sessionId: "s2", capabilities: roots } });
+    upstream.rootsChanged({ principalId: "a", sessionId: "s1" });
+    await until(() => told().length > 0);
+    expect(told()).toEqual([a]);
+  });
+
   test("per_session: one client session of one principal; modern clients share by principal", async () => {
     const { sessionOf } = await sessions({ sharing: "per_session" });
     const s1 = await sessionOf({ principalId: "a", client: { sessionId: "s1" } });

@@ -142,6 +142,14 @@ export class SessionPool {
     for (const connection of this.#privateConnections()) connection.unsubscribe(uri).catch(() => {});
   }
 
+  rootsChanged({ principalId, sessionId }: Pick<SessionListener, "principalId" | "sessionId">): void {
+    for (const { owner, connection } of this.#sessions.values()) {
+      if (owner.kind === "everybody" || owner.principalId !== principalId) continue;
+      if (owner.kind === "session" && owner.sessionId !== sessionId) continue;
+      connection?.notify({ jsonrpc: "2.0", method: "notifications/roots/list_changed" });
+    }
+  }
+
   closeIdle(): void {
     const { clock, sessionIdleMs } = this.#settings;
     const before = clock.now() - sessionIdleMs;

@@ -164,6 +164,10 @@ export class McpUpstream implements Upstream {
     };
   }
 
+  rootsChanged(owner: Pick<SessionListener, "principalId" | "sessionId">): void {
+    this.#supervisor.pool?.rootsChanged(owner);
+  }
+
   onEvent(listener: (event: UpstreamEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
