@@ -119,7 +119,9 @@ describe.each([
         const first = await broken.next();
         expect(first?.id).toBeDefined();
         await broken.cancel();
-        const resumed = new Events(await session.get(first?.id));
+        const answer = await session.get(first?.id);
+        expect([...answer.headers.keys()].filter((name) => name.includes("peer"))).toEqual([]);
+        const resumed = new Events(answer);
         const messages = await resumed.rest();
         expect(messages.map(({ params }) => (params as JsonObject | undefined)?.progress)).toEqual([
           0,

@@ -4,6 +4,7 @@ import { parseOwnedId } from "./owned-id.ts";
 /** Headers a process needs to serve what another one received; the credential is not among them. */
 const FORWARDED_HEADERS = new Set(["accept", "content-type", "last-event-id", "traceparent", "tracestate"]);
 const PROTOCOL_PREFIX = "mcp-";
+const ANSWER_HEADERS = ["content-type", "cache-control", "x-accel-buffering", "retry-after"];
 
 /** The living or dead process an id of ours leads to, where it is not this one. */
 export function ownerElsewhere(deps: EdgeDeps, id: string): string | undefined {
@@ -41,8 +42,15 @@ export async function forwardTo(
     signal: http.signal,
   });
   if (answer === undefined) return undefined;
-  return new Response(answer.body, {
-    status: answer.status,
-    headers: { ...Object.fromEntries(answer.headers), ...request.headers },
-  });
+  return new Response(answer.body, { status: answer.status, headers: answerHeaders(answer, request) });
+}
+
+/** What the owner says of its answer; how it came here is nobody's business. */
+function answerHeaders(answer: Response, request: EdgeRequest): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name of ANSWER_HEADERS) {
+    const value = answer.headers.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  return { ...headers, ...request.headers };
 }
