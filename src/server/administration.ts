@@ -29,6 +29,8 @@ export interface AdministrationDeps {
   readonly createUpstream: UpstreamFactory;
   readonly mint: () => { readonly key: string; readonly prefix: string; readonly hash: string };
   readonly look: () => Promise<void>;
+  /** Ends what this process holds of a session. */
+  readonly forgetSession: (id: string) => void;
   readonly invalidate: (keyId: string | "all") => void;
   readonly statistics: () => Promise<Readonly<Record<string, number>>>;
 }
@@ -66,6 +68,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
     testServer: (record) => testServer(record, settings, deps.createUpstream),
     endSession: async (organizationId, id) => {
       const wasActive = await store.sessions.end(organizationId, id, "terminated", Date.now());
+      deps.forgetSession(id);
       await peers.tell({ kind: "session_ended", sessionId: id });
       return wasActive;
     },

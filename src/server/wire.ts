@@ -222,6 +222,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       createUpstream,
       mint: () => mint(),
       look: () => configuration.look(),
+      forgetSession: (id) => sessions.forget(id),
       invalidate: (keyId) => apiKeys.invalidate(keyId),
       statistics: async () => ({
         requests_under_way: front.underWay,
