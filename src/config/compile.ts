@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import type { RateLimitRecord } from "../model/rate-limit-record.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { ServerRecord } from "../model/server-record.ts";
 import type { NamespaceSnapshot, OrganizationSnapshot, Snapshot } from "../model/snapshot.ts";
 import type { Namespace, Organization } from "../model/tenancy.ts";
+import { stageOf } from "../policy/limit/compiled-rule.ts";
+import { fileLimit, limitsOf } from "./compile-limits.ts";
 import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf, serverIdOf } from "./identity.ts";
 import { problemsOf } from "./issues.ts";
 import { type ConfigProblem, formatProblem } from "./problem.ts";
@@ -16,6 +19,7 @@ export interface StoredConfig {
   readonly organizations: readonly Pick<Organization, "id" | "slug" | "isActive">[];
   readonly namespaces: readonly Pick<Namespace, "id" | "organizationId" | "slug" | "separator">[];
   readonly servers: readonly ServerRecord[];
+  readonly rateLimits?: readonly RateLimitRecord[];
 }
 export const EMPTY_STORED_CONFIG: StoredConfig = { organizations: [], namespaces: [], servers: [] };
 
@@ -56,7 +60,8 @@ export function compileSnapshot(
     organizations.set(organization.id, part.organization);
     excluded.push(...part.excluded);
   }
-  return { snapshot: { version, organizations }, excluded };
+  const addressLimits = settings.rateLimits.rules.map(fileLimit).filter((rule) => stageOf(rule) === "door");
+  return { snapshot: { version, organizations, addressLimits }, excluded };
 }
 
 /** One organisation's part, where only its rows changed. */
@@ -95,6 +100,7 @@ export function compileOrganization(
       slug,
       namespacesById: new Map(namespaces.map((namespace) => [namespace.id, namespace])),
       namespacesBySlug: new Map(namespaces.map((namespace) => [namespace.slug, namespace])),
+      limits: limitsOf(id, settings, stored.rateLimits ?? []),
     },
     excluded,
   };

@@ -27,6 +27,9 @@ export function organizationIdOf(slug: string): string {
 export function namespaceIdOf(organization: string, slug: string): string {
   return uuidV5(CONFIG_SPACE, `${organization}/${slug}`);
 }
+export function limitIdOf(name: string): string {
+  return uuidV5(CONFIG_SPACE, `rate-limit/${name}`);
+}
 export function serverIdOf(organization: string, namespace: string, name: string): string {
   return uuidV5(CONFIG_SPACE, `${organization}/${namespace}/${name}`);
 }

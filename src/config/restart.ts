@@ -18,7 +18,7 @@ const fixed: readonly (readonly [key: string, read: (settings: Settings) => unkn
   ["server.tls", (settings) => settings.server.tls],
   ["auth", (settings) => settings.auth],
   ["store", (settings) => settings.store],
-  ["redis.url", (settings) => settings.redisUrl],
+  ["redis", (settings) => settings.redis],
   ["audit.durability", (settings) => settings.audit.durability],
   [
     "audit.journal",
@@ -56,7 +56,7 @@ export function applicable(
     adminSocketPath: current.adminSocketPath,
     secrets: current.secrets,
     store: current.store,
-    redisUrl: current.redisUrl,
+    redis: current.redis,
     server: current.server,
     auth: current.auth,
     audit: { ...audit, content: next.audit.content, retentionMs: next.audit.retentionMs },

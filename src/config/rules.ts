@@ -69,6 +69,15 @@ function checkNames(file: FileSettings, refuse: Refuse): void {
         `rename it, or remove proxy.servers[${first}]`,
       );
   }
+  const limits = new Set<string>();
+  for (const list of ["rules", "defaults"] as const) {
+    for (const [index, { name }] of file.rate_limits[list].entries()) {
+      if (limits.has(name)) {
+        refuse(`rate_limits.${list}[${index}].name`, `"${name}" a second time`, "a name used once");
+      }
+      limits.add(name);
+    }
+  }
   const slugs = new Set<string>();
   for (const [index, entry] of file.namespaces.entries()) {
     if (slugs.has(entry.slug))

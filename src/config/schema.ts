@@ -21,6 +21,7 @@ import {
   text,
   url,
 } from "./kinds.ts";
+import { rateLimitSchema } from "./limit-schema.ts";
 import { serverSchema } from "./server-schema.ts";
 
 const second = 1000;
@@ -196,6 +197,12 @@ export const fileSchema = section("", {
   store,
   redis: section("Shared counters; without it each process counts for itself.", {
     url: optionalField(url("redis:", "rediss:"), "Redis or Valkey URL.", { secret: true, restart: true }),
+    prefix: field(
+      slug,
+      "mcp-gateway",
+      "Begins every key; installations that share a Redis differ in it.",
+      restart,
+    ),
   }),
   audit,
   logging: section("The log on standard error.", {
@@ -206,6 +213,7 @@ export const fileSchema = section("", {
     }),
   }),
   limits,
+  rate_limits: rateLimitSchema,
   cors: section("Which web pages may call the gateway.", {
     allowed_origins: field(listOf(origin), [], "Origins allowed besides that of `server.url`.", restart),
     max_age: field(duration(), 600 * second, "How long a browser may keep a preflight answer.", restart),

@@ -1,6 +1,7 @@
 import type { Durability } from "../model/ports/journal.ts";
 import type { Role } from "../model/principal.ts";
 import type { ServerDefinition } from "../model/server.ts";
+import type { LimitEntry } from "./limit-schema.ts";
 
 export type Mode = "development" | "production" | "test";
 /** `api` serves clients, `worker` does background duties, `all` both. */
@@ -28,7 +29,8 @@ export interface Settings {
   readonly namespaces: readonly NamespaceEntry[];
   readonly auth: { readonly anonymous: { readonly role: Role; readonly namespace: string } | undefined };
   readonly store: StoreSettings;
-  readonly redisUrl: string | undefined;
+  readonly redis: { readonly url: string | undefined; readonly prefix: string };
+  readonly rateLimits: RateLimitSettings;
   readonly audit: AuditSettings;
   readonly logging: {
     readonly level: "debug" | "info" | "warn" | "error";
@@ -111,6 +113,13 @@ export interface AuditSettings {
   readonly journalBytesMax: number;
   /** How long delivered files stay. */
   readonly journalRetainMs: number;
+}
+
+export interface RateLimitSettings {
+  readonly rules: readonly LimitEntry[];
+  readonly defaults: readonly LimitEntry[];
+  /** Least number of processes that count side by side. */
+  readonly processes: number;
 }
 
 export interface LimitSettings {

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { isLoopbackHost } from "./kinds.ts";
+import { draftOf } from "./limit-schema.ts";
 import type { FileSettings } from "./schema.ts";
 import type { ServerFileEntry } from "./server-schema.ts";
 import type { LimitSettings, Mode, ServerEntry, Settings, StoreSettings } from "./settings.ts";
@@ -36,7 +37,12 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
     namespaces: file.namespaces,
     auth: file.auth,
     store: storeSettings(file.store, dataDir, path),
-    redisUrl: file.redis.url,
+    redis: file.redis,
+    rateLimits: {
+      rules: file.rate_limits.rules.map(draftOf),
+      defaults: file.rate_limits.defaults.map(draftOf),
+      processes: file.rate_limits.processes,
+    },
     audit: {
       durability: file.audit.durability,
       content: file.audit.content,

@@ -160,6 +160,18 @@ export const catalogue = {
     text: "The organisation has its maximum of {max} sessions, all in use.",
   },
   internal: { http: 500, rpc: -32603, text: "Internal error." },
+  // Limits.
+  rate_limited: { http: 429, rpc: 1160, text: "The limit {rule} is reached. Try again in {seconds} s." },
+  quota_exhausted: {
+    http: 429,
+    rpc: 1161,
+    text: "The quota {rule} is used up. It begins anew in {seconds} s.",
+  },
+  too_many_at_once: {
+    http: 429,
+    rpc: 1162,
+    text: "The limit {rule} on calls under way is reached. Try again when one has ended.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;

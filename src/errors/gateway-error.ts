@@ -9,11 +9,17 @@ export type ErrorParams = Readonly<Record<string, string | number>>;
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly data: Readonly<Record<string, unknown>> | undefined;
+  /** HTTP headers of the answer: when to try again, how a limit stands. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
 
   constructor(
     code: ErrorCode,
     params: ErrorParams = {},
-    options: { cause?: unknown; data?: Readonly<Record<string, unknown>> } = {},
+    options: {
+      cause?: unknown;
+      data?: Readonly<Record<string, unknown>>;
+      headers?: Readonly<Record<string, string>>;
+    } = {},
   ) {
     super(
       fill(catalogue[code].text, params),
@@ -22,6 +28,7 @@ export class GatewayError extends Error {
     this.name = "GatewayError";
     this.code = code;
     this.data = options.data;
+    this.headers = options.headers;
   }
 
   get httpStatus(): number {

@@ -1,6 +1,7 @@
 import type { Arrival } from "../model/arrival.ts";
 import type { Outcome } from "../model/call.ts";
 import type { Exchange } from "../model/exchange.ts";
+import type { LimitRule } from "../model/limit-rule.ts";
 import type { Operation } from "../model/operation.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Log } from "../model/ports/log.ts";
@@ -14,6 +15,8 @@ import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { bodySizePolicy } from "../policy/body-size/body-size.ts";
 import { deadlinePolicy } from "../policy/deadline/deadline.ts";
 import { type HostSettings, hostPolicy } from "../policy/host/host.ts";
+import { ipLimitPolicy, limitPolicy, toolLimitPolicy } from "../policy/limit/limit.ts";
+import type { Limits } from "../policy/limit/limits.ts";
 import { mirroredHeadersPolicy } from "../policy/mirrored-headers/mirrored-headers.ts";
 import { type OriginRule, originPolicy } from "../policy/origin/origin.ts";
 import type { Layer } from "../policy/policy.ts";
@@ -30,6 +33,9 @@ export interface DoorDeps extends AuthenticateDeps {
   readonly origins: OriginRule;
   readonly bodyBytesMax: number;
   readonly trustedProxies: readonly string[];
+  readonly limits: Limits;
+  /** The rules in force now. */
+  readonly addressLimits: () => readonly LimitRule[] | undefined;
 }
 
 /** Every request of every plane, headers only: cheapest and least revealing first. */
@@ -56,6 +62,11 @@ export function doorLayers<R>(deps: DoorDeps): readonly Layer<Arrival, R>[] {
       policy: clientAddressPolicy(deps.trustedProxies),
     },
     {
+      name: "ip-limit",
+      reason: "a flood from one address costs a count, and neither a hash nor a look-up of a credential",
+      policy: ipLimitPolicy(deps.limits, deps.addressLimits),
+    },
+    {
       name: "authenticate",
       reason: "last, because it may ask the store; counts failures by the address found above",
       policy: authenticatePolicy(deps),
@@ -66,6 +77,7 @@ export function doorLayers<R>(deps: DoorDeps): readonly Layer<Arrival, R>[] {
 export interface CallDeps {
   readonly fleet: Fleet;
   readonly permissions: PermissionCache;
+  readonly limits: Limits;
   readonly journal: Journal;
   readonly observer: ExchangeObserver;
   readonly states: RequestStates;
@@ -77,6 +89,7 @@ export interface CallDeps {
 
 /** Every client request in canonical form, after its JSON was read and guarded by the transport. */
 export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] {
+  const organizationOf = (id: string) => deps.fleet.organization(id);
   return [
     {
       name: "audit",
@@ -94,9 +107,20 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
       policy: requestStatePolicy(deps.states),
     },
     {
+      name: "limit",
+      reason:
+        "who calls too much is stopped before anything is looked up for the call; names tried out count too",
+      policy: limitPolicy(deps.limits, organizationOf),
+    },
+    {
       name: "authorize",
       reason: "before anything that would show, by its answer or its time, that the target exists",
       policy: authorizePolicy(deps.permissions),
+    },
+    {
+      name: "tool-limit",
+      reason: "only what the caller may use may tell, by its limits, that it exists",
+      policy: toolLimitPolicy(deps.limits, organizationOf),
     },
     {
       name: "mirrored-headers",

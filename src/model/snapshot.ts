@@ -1,15 +1,20 @@
+import type { LimitRule } from "./limit-rule.ts";
 import type { ServerDefinition } from "./server.ts";
 
 /** The compiled configuration the data plane reads; replaced as a whole, never changed. */
 export interface Snapshot {
   readonly version: number;
   readonly organizations: ReadonlyMap<string, OrganizationSnapshot>;
+  /** Rules of the gateway that count by address alone. */
+  readonly addressLimits?: readonly LimitRule[];
 }
 export interface OrganizationSnapshot {
   readonly id: string;
   readonly slug: string;
   readonly namespacesById: ReadonlyMap<string, NamespaceSnapshot>;
   readonly namespacesBySlug: ReadonlyMap<string, NamespaceSnapshot>;
+  /** The rules that apply to it, the gateway's among them. */
+  readonly limits?: readonly LimitRule[];
 }
 export interface NamespaceSnapshot {
   readonly id: string;

@@ -4,6 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Fleet } from "../gateway/fleet.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Store } from "../model/ports/store.ts";
+import type { RateLimitRecord } from "../model/rate-limit-record.ts";
 import { demoServers } from "./demo.ts";
 
 const POLL_MS = 2_000;
@@ -132,12 +133,14 @@ export class Configuration {
     );
     const namespaces: StoredConfig["namespaces"][number][] = [];
     const servers: StoredConfig["servers"][number][] = [];
+    const rateLimits: RateLimitRecord[] = [];
     for (const { id } of organizations) {
       const page = (after: string | undefined) => ({ limit: PAGE, ...(after !== undefined && { after }) });
       namespaces.push(...(await this.#pages((after) => this.#store.namespaces.list(id, page(after)))));
       servers.push(...(await this.#pages((after) => this.#store.servers.list(id, page(after)))));
+      rateLimits.push(...(await this.#pages((after) => this.#store.rateLimits.list(id, page(after)))));
     }
-    return { organizations, namespaces, servers };
+    return { organizations, namespaces, servers, rateLimits };
   }
 
   async #pages<T extends { readonly id: string }>(

@@ -147,7 +147,8 @@ export class Front {
     if (error.httpStatus === 401) headers["www-authenticate"] = "Bearer";
     if (error.code === "method_not_allowed" && match !== undefined)
       headers.allow = match.route.methods.join(", ");
-    if (error.httpStatus === 429 || error.httpStatus === 503) headers["retry-after"] = "1";
+    Object.assign(headers, error.headers);
+    if (error.httpStatus === 429 || error.httpStatus === 503) headers["retry-after"] ??= "1";
     if (match?.route.serves !== "mcp") return problemResponse(error, visit.id, headers);
     return refuse({ arrival: visit, headers }, undefined, error);
   }

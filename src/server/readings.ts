@@ -9,6 +9,7 @@ export interface ReadingDeps {
   readonly sessions: { readonly size: number };
   readonly waiting: { readonly size: number };
   readonly cluster: ClusterCounts | undefined;
+  readonly limiting: { readings(): readonly Reading[] };
 }
 export interface ClusterCounts {
   readonly counts: { readonly forwarded: number; readonly lost: number; readonly told: number };
@@ -23,6 +24,7 @@ export function readings({
   sessions,
   waiting,
   cluster,
+  limiting,
 }: ReadingDeps): readonly Reading[] {
   const gauge = (name: string, help: string, value: () => number): Reading => ({
     name,
@@ -77,6 +79,7 @@ export function readings({
       values: layers((meter) => (meter.samples === 0 ? 0 : meter.sampledMs / meter.samples / 1000)),
     },
     ...(cluster === undefined ? [] : peerReadings(cluster)),
+    ...limiting.readings(),
     ...Object.entries(journal.stats() as Record<string, number>).map(([key, value]) =>
       gauge(`mcp_gateway_journal_${snake(key)}`, `Journal: ${snake(key).replaceAll("_", " ")}.`, () => value),
     ),

@@ -46,6 +46,7 @@ import { Duties } from "./duties.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { Front } from "./front.ts";
 import { followPeers } from "./hints.ts";
+import { openLimits } from "./limits.ts";
 import { Listener } from "./listen.ts";
 import { masterKeysOf } from "./master-keys.ts";
 import { openMigratedStore } from "./open-store.ts";
@@ -87,19 +88,20 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const mint = (key = newCredential()) => ({ key, prefix: displayPrefix(key), hash: digest(key) });
   const newKey = await bootstrap(store, settings, mint, process.stdout.isTTY === true);
   const journal = openJournal(settings, masterKeys, log);
-  const guard = new OutboundGuard(settings.outbound.allow);
-  const http = new Http1Client(guard);
+  const http = new Http1Client(new OutboundGuard(settings.outbound.allow));
   const childHost = new LocalChildHost(processEnvironment(), log);
-  const limits = { resultBytesMax: settings.limits.resultBytesMax, sessionsMax: settings.limits.sessionsMax };
+  const { limits } = settings;
   const createUpstream = createMcpUpstreams({ http, childHost, log, gatewayInfo: serverInfo, limits });
   const fleet = new Fleet(createUpstream, log);
   const permissions = new PermissionCache();
   const calls = new CallCounters(settings.telemetry.seriesMax);
   const access = peerAccess({ settings, worker: options.worker, store, sealer, masterKeys, log });
   const { peers, cluster } = access;
+  const limiting = await openLimits(settings, () => configuration.settings.rateLimits.processes, store, log);
   const gateway = new Gateway({
     fleet,
     permissions,
+    limits: limiting.limits,
     journal,
     sealer,
     peers,
@@ -153,6 +155,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     origins,
     bodyBytesMax: settings.limits.bodyBytesMax,
     trustedProxies: settings.server.trustedProxies,
+    ...limiting.atDoor(() => fleet.snapshot),
     authenticator,
     anonymous: anonymousPrincipal(settings),
     failures: new FailureMeter(systemClock, settings.limits.failedAuthPerMinuteMax),
@@ -178,7 +181,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     renderMetrics({
       calls,
       upstreams: () => fleet.upstreams,
-      readings: readings({ gateway, journal, sessions, front, waiting, cluster }),
+      readings: readings({ gateway, journal, sessions, front, waiting, cluster, limiting }),
       version,
     });
   const controlDeps = {
@@ -261,6 +264,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   // Behind a shared port nobody passes over a worker that is not ready yet, so it opens its own last.
   const first = options.worker === undefined ? await open() : undefined;
   await configuration.start();
+  await limiting.load(fleet.snapshot);
   // Others serve meanwhile: clients need not see this process without its servers.
   const othersServe = options.worker?.isReplacement === true || (await cluster?.hasOtherReplicas()) === true;
   if (othersServe) await fleet.settled();
@@ -315,6 +319,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       await access.leave();
       await ledger.close();
       await apiKeys.flush();
+      await limiting.close();
       await journal.close();
       await store.close();
     },

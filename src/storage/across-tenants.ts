@@ -1,6 +1,8 @@
 import { type Kysely, sql } from "kysely";
 import type { AcrossTenants, Use } from "../model/ports/store.ts";
+import type { Engine } from "./engine.ts";
 import { instant } from "./instant.ts";
+import { limitUsageAcrossTenants } from "./limit-usage.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
@@ -9,8 +11,10 @@ const ENDED_MAX = 10_000;
 const TOUCHES_MAX = 200;
 
 /** All queries that are not held to one organisation, each with its reason. */
-export function acrossTenants(db: Kysely<Schema>): AcrossTenants {
+export function acrossTenants(db: Kysely<Schema>, fromNow: Engine["fromNow"]): AcrossTenants {
   return {
+    // Limits are counted for all tenants by every process.
+    ...limitUsageAcrossTenants(db, fromNow),
     // The configuration compiler serves everybody, and a platform administrator administers everybody.
     organizations: (page) => {
       const { after, limit } = pageOf(page);

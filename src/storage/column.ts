@@ -17,6 +17,7 @@ const kinds: Readonly<Record<string, "json" | "flag" | "number">> = {
   args: "json",
   tags: "json",
   settings: "json",
+  filters: "json",
   subscriptions: "json",
   upstreamSessions: "json",
   isActive: "flag",
@@ -32,6 +33,8 @@ const kinds: Readonly<Record<string, "json" | "flag" | "number">> = {
   headSeq: "number",
   signedSeq: "number",
   rowCount: "number",
+  admitted: "number",
+  refused: "number",
 };
 
 function decode(kind: "json" | "flag" | "number", value: unknown): unknown {

@@ -16,8 +16,9 @@ interface Table {
 
 const stamps = ["created_at", "updated_at"];
 /**
- * In the order of their references. Leases and peers are not copied: nobody holds anything in the new store; nor are
- * idempotency keys, which concern requests to this one. `test/contract` compares this list with the tables the migrations make.
+ * In the order of their references. Leases, peers and processes that count limits are not copied: nobody holds anything in
+ * the new store; nor are idempotency keys, which concern requests to this one. `test/contract` compares this list with the
+ * tables the migrations make.
  */
 export const copiedTables: readonly Table[] = [
   { name: "config_state", key: ["id"], times: [] },
@@ -48,7 +49,18 @@ export const copiedTables: readonly Table[] = [
   { name: "virtual_servers", key: ["id"], times: stamps, json: ["settings", "tools"], flags: ["is_active"] },
   { name: "health_checks", key: ["id"], times: ["checked_at"] },
   { name: "policies", key: ["id"], times: stamps, json: ["rules"], flags: ["is_active"] },
-  { name: "rate_limits", key: ["id"], times: stamps, flags: ["is_active"] },
+  {
+    name: "rate_limits",
+    key: ["id"],
+    times: [...stamps, "reset_at"],
+    json: ["filters"],
+    flags: ["is_active"],
+  },
+  {
+    name: "rate_limit_usage",
+    key: ["rule_id", "period_start", "period", "subject"],
+    times: ["period_start", "updated_at"],
+  },
   {
     name: "mcp_sessions",
     key: ["id"],

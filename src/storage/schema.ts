@@ -1,5 +1,6 @@
 import type { ColumnType } from "kysely";
 import type { ApiKeyType } from "../model/api-key.ts";
+import type { LimitAlgorithm, LimitMatch, QuotaPeriod } from "../model/limit-rule.ts";
 import type { Role } from "../model/principal.ts";
 import type { SessionStatus } from "../model/session-record.ts";
 
@@ -18,6 +19,9 @@ export interface Schema {
   apiKeys: ApiKeyTable;
   mcpServers: ServerTable;
   mcpSessions: SessionTable;
+  rateLimits: RateLimitTable;
+  rateLimitUsage: RateLimitUsageTable;
+  limitProcesses: LimitProcessTable;
   requestLogs: RequestLogTable;
   auditLogs: AuditLogTable;
   auditChains: AuditChainTable;
@@ -131,6 +135,40 @@ interface ServerTable extends Stamped {
   maxRetries: number;
   isActive: boolean;
   createdBy: Fixed<string | null>;
+}
+interface RateLimitTable extends Stamped {
+  id: Fixed<string>;
+  organizationId: Fixed<string>;
+  namespaceId: string | null;
+  name: string;
+  description: string;
+  /** Dimensions joined by `+`. */
+  scope: string;
+  /** Of the first form of the table; unused. */
+  target: string | null;
+  algorithm: LimitAlgorithm;
+  limitCount: number;
+  windowSeconds: number;
+  filters: LimitMatch;
+  burst: number | null;
+  period: QuotaPeriod | null;
+  resetAt: OptionalTime;
+  isActive: boolean;
+  createdBy: Fixed<string | null>;
+}
+interface RateLimitUsageTable {
+  ruleId: Fixed<string>;
+  subject: Fixed<string>;
+  period: Fixed<QuotaPeriod>;
+  periodStart: Time;
+  organizationId: Fixed<string | null>;
+  admitted: number;
+  refused: number;
+  updatedAt: Time;
+}
+interface LimitProcessTable {
+  id: Fixed<string>;
+  expiresAt: Time;
 }
 interface SessionTable {
   id: Fixed<string>;

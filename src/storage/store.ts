@@ -10,6 +10,7 @@ import { leaseStore } from "./leases.ts";
 import { namespaceRow, namespaceStore } from "./namespaces.ts";
 import { organizationRow, organizationStore } from "./organizations.ts";
 import { peerStore } from "./peers.ts";
+import { rateLimitStore } from "./rate-limits.ts";
 import { recordStore } from "./records.ts";
 import { serverStore } from "./servers.ts";
 import { sessionStore } from "./sessions.ts";
@@ -27,10 +28,11 @@ export function createStore(engine: Engine, sealer: RotatingSealer): Store {
     sessions: sessionStore(db, engine.kind),
     records: recordStore(db),
     idempotencyKeys: idempotencyKeyStore(db, sealer),
+    rateLimits: rateLimitStore(db),
     leases: leaseStore(db, engine.fromNow),
     peers: peerStore(db, engine.fromNow),
     settings: settingStore(db, sealer),
-    acrossTenants: acrossTenants(db),
+    acrossTenants: acrossTenants(db, engine.fromNow),
     bootstrap: ({ organization, namespace, apiKey }) =>
       configWrite(db, organization.id, async (transaction) => {
         await engine.lockMigrations(transaction);

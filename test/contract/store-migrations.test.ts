@@ -56,6 +56,7 @@ function upAndDown(locate: () => string): void {
       ...copiedTables.map(({ name }) => name),
       "idempotency_keys",
       "leases",
+      "limit_processes",
       "peers",
       "schema_migrations",
     ].sort();

@@ -7,6 +7,7 @@ import type { StoreLocation } from "../../src/storage/location.ts";
 import { openRecordSink, openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
 import { idempotencyContract } from "./idempotency.contract.ts";
+import { limitStoreContract } from "./limit-store.contract.ts";
 import { sessionContract } from "./session.contract.ts";
 import { Chain, id, newKey, newServer, newSession, tenant } from "./store-fixture.ts";
 
@@ -229,6 +230,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
 
   sessionContract(() => store);
   idempotencyContract(() => store);
+  limitStoreContract(() => store);
 
   describe("leases", () => {
     test("one holder at a time; the next has a higher generation", async () => {

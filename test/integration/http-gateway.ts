@@ -16,6 +16,7 @@ import { Listener } from "../../src/server/listen.ts";
 import { serveEndpoint } from "../../src/transports/streamable-http/endpoint.ts";
 import { LegacySessions } from "../../src/transports/streamable-http/legacy-sessions.ts";
 import { WaitingRoom } from "../../src/transports/streamable-http/waiting.ts";
+import { limitsInProcess } from "./counting.ts";
 import { type GatewayOptions, InProcessGateway, type Served, sealerOfOneKey } from "./in-process-gateway.ts";
 
 export const MODERN = "2026-07-28";
@@ -96,6 +97,8 @@ export class HttpGateway {
       origins,
       bodyBytesMax: BODY_BYTES_MAX,
       trustedProxies: [],
+      limits: limitsInProcess(),
+      addressLimits: () => undefined,
       authenticator: { authenticate: (credential) => principals[credential] },
       anonymous: undefined,
       failures: new FailureMeter(clock, 1_000),

@@ -27,6 +27,7 @@ import type { ServerDefinition } from "../../src/model/server.ts";
 import { alone } from "../../src/peers/alone.ts";
 import { PermissionCache } from "../../src/policy/authorize/permission-cache.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
+import { limitsInProcess } from "./counting.ts";
 
 /** A server behind the gateway under test; without an offer it has not answered yet. */
 export interface Served {
@@ -88,6 +89,7 @@ export class InProcessGateway {
     this.gateway = new Gateway({
       fleet: this.fleet,
       permissions: this.permissions,
+      limits: limitsInProcess(),
       journal: this.journal,
       sealer: sealerOfOneKey(),
       peers: alone(sealerOfOneKey()),

@@ -1,5 +1,7 @@
 import type { ApiKey, ApiKeyIdentity } from "../api-key.ts";
+import type { QuotaPeriod } from "../limit-rule.ts";
 import type { AuditLogEntry, ChainHead, RequestLogEntry } from "../log-entry.ts";
+import type { LimitUsage, RateLimitRecord } from "../rate-limit-record.ts";
 import type { ServerRecord } from "../server-record.ts";
 import type { SessionRecord } from "../session-record.ts";
 import type { Namespace, Organization } from "../tenancy.ts";
@@ -20,6 +22,7 @@ export interface Store {
   readonly sessions: Sessions;
   readonly records: Records;
   readonly idempotencyKeys: IdempotencyKeys;
+  readonly rateLimits: RateLimits;
   readonly leases: Leases;
   readonly peers: PeerRows;
   readonly settings: Settings;
@@ -44,7 +47,7 @@ export interface BootstrapSeed {
   readonly apiKey: NewApiKey;
 }
 export interface Versions {
-  /** Organisations, namespaces, servers. */
+  /** Organisations, namespaces, servers, rate limits. */
   readonly config: number;
   /** Keys: on a change, drop cached principals. */
   readonly credentials: number;
@@ -83,6 +86,9 @@ export type NamespaceChange = Partial<Omit<NewNamespace, "id" | "organizationId"
 export type ApiKeyChange = Partial<Pick<ApiKey, "name" | "role" | "permissions" | "expiresAt" | "isActive">>;
 export type ServerChange = Partial<Omit<NewServer, "id" | "organizationId" | "namespaceId" | "createdBy">>;
 export type SessionChange = Partial<Pick<SessionRecord, "logLevel" | "connectionId" | "upstreamSessions">>;
+
+export type NewRateLimit = Omit<RateLimitRecord, Stamps | "resetAt">;
+export type RateLimitChange = Partial<Omit<RateLimitRecord, Stamps | "id" | "organizationId" | "createdBy">>;
 
 /** A page in order of id. `limit` is at most 1,000. */
 export interface PageRequest {
@@ -139,6 +145,22 @@ export interface Sessions {
   subscribe(organizationId: string, id: string, uri: string, isSubscribed: boolean): Promise<boolean>;
   /** False where it had ended already. */
   end(organizationId: string, id: string, status: "terminated" | "expired", at: number): Promise<boolean>;
+}
+
+export interface RateLimits {
+  create(rule: NewRateLimit): Promise<RateLimitRecord>;
+  find(organizationId: string, id: string): Promise<RateLimitRecord | undefined>;
+  list(organizationId: string, page?: PageRequest): Promise<RateLimitRecord[]>;
+  update(organizationId: string, id: string, change: RateLimitChange): Promise<RateLimitRecord | undefined>;
+  /** Its usage goes with it. */
+  remove(organizationId: string, id: string): Promise<boolean>;
+  /** Of a rule, whether stored or of the file: newest period first, then by subject. `null`: of the gateway itself. */
+  usage(organizationId: string | null, ruleId: string, page?: UsagePageRequest): Promise<LimitUsage[]>;
+  forgetUsage(organizationId: string | null, ruleId: string, subject?: string): Promise<void>;
+}
+export interface UsagePageRequest {
+  readonly after?: Pick<LimitUsage, "periodStart" | "subject">;
+  readonly limit?: number;
 }
 
 export interface LogPageRequest {
@@ -280,6 +302,19 @@ export interface AcrossTenants {
   touchSessions(uses: readonly Use[]): Promise<void>;
   /** Ids of sessions ended at or after a time: every process forgets them. At most 10,000. */
   sessionsEndedSince(at: number): Promise<string[]>;
+  /** Adds what was counted since, and answers the new totals; what belongs to an organisation that is gone is dropped. */
+  addLimitUsage(deltas: readonly LimitUsage[]): Promise<LimitUsage[]>;
+  /** Totals of some rules in the periods beginning at some times, in order of the rows' key. */
+  limitUsage(
+    ruleIds: readonly string[],
+    periodStarts: readonly number[],
+    after?: LimitUsage,
+    limit?: number,
+  ): Promise<LimitUsage[]>;
+  /** Periods that began before a time. Returns how many rows went. */
+  forgetLimitUsageBefore(period: QuotaPeriod, before: number): Promise<number>;
+  /** Notes a process among those that count limits side by side, for so long, and answers how many there are. */
+  countLimitProcess(id: string, ttlMs: number): Promise<number>;
   /** Ends active sessions idle since before a time; returns their ids, at most `limit`. */
   expireSessions(idleSince: number, at: number, limit: number): Promise<string[]>;
 }

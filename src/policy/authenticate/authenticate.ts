@@ -49,7 +49,10 @@ export function authenticatePolicy<R>(deps: AuthenticateDeps): Policy<Arrival, R
       return next(arrival);
     }
     const waitSeconds = deps.failures.waitSeconds(arrival.clientAddress);
-    if (waitSeconds > 0) throw new GatewayError("too_many_failures", { seconds: waitSeconds });
+    if (waitSeconds > 0) {
+      const headers = { "retry-after": String(waitSeconds) };
+      throw new GatewayError("too_many_failures", { seconds: waitSeconds }, { headers });
+    }
     if (credential.length > CREDENTIAL_LENGTH_MAX) return failed(arrival, true);
     const found = deps.authenticator.authenticate(credential);
     if (found instanceof Promise) {

@@ -1,3 +1,4 @@
+import { networkOf } from "../../model/network.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 
 const WINDOW_MS = 60_000;
@@ -17,7 +18,7 @@ export class FailureMeter {
 
   count(address: string): void {
     const now = this.#clock.now();
-    const key = bucket(address);
+    const key = networkOf(address);
     const window = this.#windows.get(key);
     if (window !== undefined && now - window.startedAt < WINDOW_MS) {
       window.failures++;
@@ -34,25 +35,9 @@ export class FailureMeter {
   /** Seconds this address has to wait; 0 where it need not. */
   waitSeconds(address: string): number {
     if (this.#windows.size === 0) return 0;
-    const window = this.#windows.get(bucket(address));
+    const window = this.#windows.get(networkOf(address));
     if (window === undefined || window.failures < this.#failuresMax) return 0;
     const leftMs = window.startedAt + WINDOW_MS - this.#clock.now();
     return leftMs > 0 ? Math.ceil(leftMs / 1000) : 0;
   }
-}
-
-/** One IPv6 customer owns a /64: its addresses count as one, however they are spelt. */
-function bucket(address: string): string {
-  if (!address.includes(":")) return address;
-  const lower = address.toLowerCase();
-  if (lower.startsWith("::ffff:") && lower.includes(".")) return lower.slice(7);
-  const [head = "", tail] = lower.split("::");
-  const groups = head === "" ? [] : head.split(":");
-  if (tail !== undefined) {
-    const rest = tail === "" ? 0 : tail.split(":").length;
-    while (groups.length + rest < 8) groups.push("0");
-    groups.push(...tail.split(":"));
-  }
-  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
-  return `${network.join(":")}/64`;
 }

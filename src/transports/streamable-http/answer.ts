@@ -12,6 +12,7 @@ const encoder = new TextEncoder();
 export interface Answer {
   readonly status: number;
   readonly text: string | Uint8Array<ArrayBuffer>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 export function modernAnswer(

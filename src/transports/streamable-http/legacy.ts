@@ -149,11 +149,12 @@ function callInSession(
       const error = GatewayError.from(thrown);
       if (error.code === "internal")
         deps.log.error({ correlationId: exchange.id, err: error.cause }, "call failed");
-      return { status: statusInSession(error), text: failureText(id, error, exchange.id, "legacy") };
+      const text = failureText(id, error, exchange.id, "legacy");
+      return { status: statusInSession(error), text, headers: error.headers };
     })
     .then((answer) => {
       session.ended(idText(id), cancellation);
-      reply.finish(answer.status, answer.text);
+      reply.finish(answer.status, answer.text, answer.headers);
     });
   return reply.response;
 }

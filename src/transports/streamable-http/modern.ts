@@ -57,7 +57,7 @@ export function refuse(
   const error = GatewayError.from(thrown);
   return new Response(failureText(id, error, request.arrival.id, "modern"), {
     status: error.httpStatus,
-    headers: jsonHeaders(request.headers),
+    headers: { ...jsonHeaders(request.headers), ...error.headers },
   });
 }
 
@@ -136,7 +136,7 @@ function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: 
       const error = GatewayError.from(thrown);
       if (error.code === "internal")
         deps.log.error({ correlationId: exchange.id, err: error.cause }, "call failed");
-      reply.finish(error.httpStatus, failureText(read.id, error, exchange.id, "modern"));
+      reply.finish(error.httpStatus, failureText(read.id, error, exchange.id, "modern"), error.headers);
     },
   );
   return reply.response;

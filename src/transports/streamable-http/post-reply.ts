@@ -60,7 +60,11 @@ export class PostReply implements Waiter {
   }
 
   /** The end: `body` is the whole JSON-RPC answer. */
-  finish(status: number, body: string | Uint8Array<ArrayBuffer>): void {
+  finish(
+    status: number,
+    body: string | Uint8Array<ArrayBuffer>,
+    headers?: Readonly<Record<string, string>>,
+  ): void {
     if (this.#done) return;
     this.#done = true;
     this.#init.waiting.leave(this);
@@ -69,7 +73,9 @@ export class PostReply implements Waiter {
       this.#stream.close();
       return;
     }
-    this.#resolve(new Response(body, { status, headers: jsonHeaders(this.#init.headers) }));
+    this.#resolve(
+      new Response(body, { status, headers: { ...jsonHeaders(this.#init.headers), ...headers } }),
+    );
   }
 
   attend(): void {

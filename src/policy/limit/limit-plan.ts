@@ -1,0 +1,111 @@
+import type { Exchange, Target } from "../../model/exchange.ts";
+import { compileGlob } from "../../model/glob.ts";
+import type { LimitDimension, LimitMatch, LimitRule } from "../../model/limit-rule.ts";
+import type { OrganizationSnapshot } from "../../model/snapshot.ts";
+import { type CompiledRule, compileRule, dimensionsOf, stageOf } from "./compiled-rule.ts";
+import { exchangeReader } from "./subjects.ts";
+
+/** Names of one server that are remembered with the rules that apply to them. */
+const NAMES_MAX = 10_000;
+
+/** Rules of a target, apart: rates are the limiter's, quotas the ledger's. */
+export interface TargetRules {
+  readonly rates: readonly CompiledRule<Exchange>[];
+  readonly quotas: readonly CompiledRule<Exchange>[];
+}
+
+/**
+ * The rules of one organisation, sorted by what has to be known. Which of them can apply to a tool is found once a
+ * tool, so that a call pays for the rules that apply to it and not for all there are.
+ */
+export class LimitPlan {
+  readonly caller: readonly CompiledRule<Exchange>[];
+  readonly #target: readonly LimitRule[];
+  readonly #byServer = new Map<string, Map<string, TargetRules>>();
+
+  constructor({ limits = [], id, slug }: Pick<OrganizationSnapshot, "limits" | "id" | "slug">) {
+    const ours = limits.filter(
+      ({ organizationId, match }) =>
+        (organizationId === undefined || organizationId === id) &&
+        (match.organization === undefined ||
+          match.organization.some((pattern) => compileGlob(pattern)(slug))),
+    );
+    this.caller = ours
+      .filter((rule) => stageOf(rule) === "caller")
+      .flatMap((rule) => matching(rule, without(rule.match, "organization")));
+    this.#target = ours.filter((rule) => stageOf(rule) === "target");
+  }
+
+  get hasTargetRules(): boolean {
+    return this.#target.length > 0;
+  }
+
+  target(exchange: Exchange, target: Target): TargetRules {
+    let byName = this.#byServer.get(target.server.id);
+    if (byName === undefined) {
+      byName = new Map();
+      this.#byServer.set(target.server.id, byName);
+    }
+    // URIs and methods are no names of the catalog: one entry serves all of a server's.
+    const name = target.kind === "tool" ? target.name : NO_TOOL;
+    let rules = byName.get(name);
+    if (rules === undefined) {
+      if (byName.size >= NAMES_MAX) byName.clear();
+      rules = this.#rulesOf(exchange, target);
+      byName.set(name, rules);
+    }
+    return rules;
+  }
+
+  #rulesOf(exchange: Exchange, target: Target): TargetRules {
+    const applicable = this.#target.flatMap((rule): CompiledRule<Exchange>[] => {
+      if (target.kind !== "tool" && dimensionsOf(rule).has("tool")) return [];
+      // Server and tool are the same for every exchange this entry will serve; the rest is asked each time.
+      const { server, tool } = rule.match;
+      const [named] = matching(rule, { ...(server && { server }), ...(tool && { tool }) });
+      if (named?.applies !== undefined && !named.applies(exchange)) return [];
+      return matching(rule, without(rule.match, "organization", "server", "tool"));
+    });
+    return {
+      rates: applicable.filter(({ rule }) => rule.algorithm !== "quota"),
+      quotas: applicable.filter(({ rule }) => rule.algorithm === "quota"),
+    };
+  }
+}
+
+/** No tool is called so: names have at least one character. */
+const NO_TOOL = "";
+
+function without(match: LimitMatch, ...dimensions: readonly LimitDimension[]): LimitMatch {
+  return Object.fromEntries(
+    Object.entries(match).filter(([dimension]) => !dimensions.includes(dimension as LimitDimension)),
+  );
+}
+
+/** The rule as it is, with those of its patterns that are still open; none where it cannot be decided. */
+function matching(rule: LimitRule, match: LimitMatch): CompiledRule<Exchange>[] {
+  const compiled = compileRule({ ...rule, match }, exchangeReader);
+  if (compiled === undefined) return [];
+  const { namespaceId } = rule;
+  const { subject, applies } = compiled;
+  if (namespaceId === undefined) return [{ rule, subject, applies }];
+  const isThere = (exchange: Exchange) =>
+    exchange.endpoint.namespaceId === namespaceId && (applies === undefined || applies(exchange));
+  return [{ rule, subject, applies: isThere }];
+}
+
+/** Plans by snapshot part: compiled when first needed, gone with it. */
+export class LimitPlans {
+  readonly #plans = new WeakMap<OrganizationSnapshot, LimitPlan>();
+
+  /** Undefined where the organisation has no rules. */
+  of(organization: OrganizationSnapshot | undefined): LimitPlan | undefined {
+    if (organization?.limits === undefined || organization.limits.length === 0) return undefined;
+    let plan = this.#plans.get(organization);
+    if (plan === undefined) {
+      plan = new LimitPlan(organization);
+      this.#plans.set(organization, plan);
+    }
+    return plan;
+  }
+}

@@ -1,0 +1,45 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import { type LimitRule, periodOf } from "../../model/limit-rule.ts";
+import type { LimitRefusal } from "../../model/ports/limiter.ts";
+
+/**
+ * What a refused caller learns: the rule's name, its size, and how long to wait; in the JSON-RPC error's data, and over
+ * HTTP in `Retry-After` (RFC 9110, 10.2.3) and the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers-10).
+ */
+export function refusalError({ rule, retryAfterMs }: LimitRefusal, now: number): GatewayError {
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000));
+  const { name, limit } = rule;
+  const windowSeconds = windowSecondsOf(rule, now);
+  return new GatewayError(
+    codeOf(rule),
+    { rule: name, seconds },
+    {
+      data: {
+        rule: name,
+        limit,
+        ...(windowSeconds !== undefined && { window_seconds: windowSeconds }),
+        retry_after_seconds: seconds,
+      },
+      headers: {
+        "retry-after": String(seconds),
+        "ratelimit-policy":
+          windowSeconds === undefined
+            ? `"${name}";q=${limit};qu="concurrent-requests"`
+            : `"${name}";q=${limit};w=${windowSeconds}`,
+        ratelimit: `"${name}";r=0;t=${seconds}`,
+      },
+    },
+  );
+}
+
+function codeOf(rule: LimitRule): "rate_limited" | "quota_exhausted" | "too_many_at_once" {
+  if (rule.algorithm === "quota") return "quota_exhausted";
+  return rule.algorithm === "concurrency" ? "too_many_at_once" : "rate_limited";
+}
+
+function windowSecondsOf(rule: LimitRule, now: number): number | undefined {
+  if (rule.algorithm === "concurrency") return undefined;
+  if (rule.period === undefined) return Math.max(1, Math.round(rule.windowMs / 1_000));
+  const { start, end } = periodOf(rule.period, now);
+  return (end - start) / 1_000;
+}

@@ -1,0 +1,123 @@
+import type { Insertable, Kysely, Selectable, Updateable } from "kysely";
+import { z } from "zod";
+import { LIMIT_DIMENSIONS, type LimitDimension } from "../model/limit-rule.ts";
+import type { NewRateLimit, RateLimitChange, RateLimits } from "../model/ports/store.ts";
+import type { RateLimitRecord } from "../model/rate-limit-record.ts";
+import { configWrite } from "./config-version.ts";
+import { checked, textList } from "./json-column.ts";
+import { limitOf, pageOf } from "./page.ts";
+import type { Schema } from "./schema.ts";
+
+type Row = Selectable<Schema["rateLimits"]>;
+
+const patterns = z.partialRecord(z.enum(LIMIT_DIMENSIONS), textList);
+
+function recordOf({ scope, target: _unused, limitCount, filters, ...row }: Row): RateLimitRecord {
+  const per = scope.split("+").filter((word): word is LimitDimension => word !== "");
+  return { ...row, per, limit: limitCount, match: filters };
+}
+
+function columnsOf(change: RateLimitChange): Updateable<Schema["rateLimits"]> {
+  const { per, match, limit, resetAt, ...rest } = change;
+  return {
+    ...rest,
+    ...(per !== undefined && { scope: per.join("+") }),
+    ...(limit !== undefined && { limitCount: limit }),
+    ...(match !== undefined && { filters: checked(patterns, "match", match) }),
+    ...(resetAt !== undefined && { resetAt: resetAt === null ? null : new Date(resetAt) }),
+  };
+}
+
+function rowOf(rule: NewRateLimit): Insertable<Schema["rateLimits"]> {
+  const now = new Date();
+  const { per, match, limit, ...rest } = rule;
+  return {
+    ...rest,
+    scope: per.join("+"),
+    target: null,
+    limitCount: limit,
+    filters: checked(patterns, "match", match),
+    resetAt: null,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+export function rateLimitStore(db: Kysely<Schema>): RateLimits {
+  const within = (organizationId: string) =>
+    db.selectFrom("rateLimits").selectAll().where("organizationId", "=", organizationId);
+  const find = async (organizationId: string, id: string) => {
+    const row = await within(organizationId).where("id", "=", id).executeTakeFirst();
+    return row && recordOf(row);
+  };
+  return {
+    create: async (rule) => {
+      const row = rowOf(rule);
+      await configWrite(db, rule.organizationId, async (transaction) => {
+        await transaction.insertInto("rateLimits").values(row).execute();
+        return true;
+      });
+      return recordOf(await within(rule.organizationId).where("id", "=", rule.id).executeTakeFirstOrThrow());
+    },
+    find,
+    list: async (organizationId, page) => {
+      const { after, limit } = pageOf(page);
+      let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
+      if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
+      return (await query.execute()).map(recordOf);
+    },
+    update: async (organizationId, id, change) => {
+      const columns = columnsOf(change);
+      const isChanged = await configWrite(db, organizationId, async (transaction) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable("rateLimits")
+          .set({ ...columns, updatedAt: new Date() })
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
+      });
+      return isChanged ? find(organizationId, id) : undefined;
+    },
+    remove: (organizationId, id) =>
+      configWrite(db, organizationId, async (transaction) => {
+        const { numDeletedRows } = await transaction
+          .deleteFrom("rateLimits")
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .executeTakeFirst();
+        if (numDeletedRows > 0n)
+          await transaction.deleteFrom("rateLimitUsage").where("ruleId", "=", id).execute();
+        return numDeletedRows > 0n;
+      }),
+    usage: (organizationId, ruleId, page = {}) => {
+      let query = db
+        .selectFrom("rateLimitUsage")
+        .select(["ruleId", "subject", "period", "periodStart", "organizationId", "admitted", "refused"])
+        .where("organizationId", organizationId === null ? "is" : "=", organizationId)
+        .where("ruleId", "=", ruleId)
+        .orderBy("periodStart", "desc")
+        .orderBy("subject")
+        .limit(limitOf(page.limit));
+      const { after } = page;
+      if (after !== undefined) {
+        const start = new Date(after.periodStart);
+        query = query.where(({ or, and, eb }) =>
+          or([
+            eb("periodStart", "<", start as never),
+            and([eb("periodStart", "=", start as never), eb("subject", ">", after.subject)]),
+          ]),
+        );
+      }
+      return query.execute();
+    },
+    forgetUsage: async (organizationId, ruleId, subject) => {
+      let query = db
+        .deleteFrom("rateLimitUsage")
+        .where("organizationId", organizationId === null ? "is" : "=", organizationId)
+        .where("ruleId", "=", ruleId);
+      if (subject !== undefined) query = query.where("subject", "=", subject);
+      await query.execute();
+    },
+  };
+}

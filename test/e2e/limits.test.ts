@@ -1,0 +1,253 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { redisUrl } from "../servers/redis.ts";
+import { eventually } from "./child.ts";
+import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
+import { type Processes, startReplicas, startWorkers } from "./processes.ts";
+import { type EchoUpstream, startEcho } from "./upstreams.ts";
+
+interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly id: unknown;
+  readonly error: { readonly code: number; readonly data?: Readonly<Record<string, unknown>> } | undefined;
+}
+
+const META = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+let nonce = 0;
+
+/** One `tools/call` of a modern client. */
+async function call(url: string, key: string | undefined, name = "echo__echo"): Promise<Answered> {
+  const id = ++nonce;
+  const params = { name, arguments: { nonce: `n${id}`, ms: 0 }, _meta: META };
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": "tools/call",
+      "mcp-name": name,
+      ...(key !== undefined && { authorization: `Bearer ${key}` }),
+    },
+    body: JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }),
+  });
+  const message = (await response.json()) as { id?: unknown; error?: Answered["error"] };
+  return { status: response.status, headers: response.headers, id: message.id, error: message.error };
+}
+
+/** Bun sends 256 requests at once, and the balancer of two processes sends its own from here too. */
+const AT_ONCE = 50;
+
+async function admitted(times: number, ask: () => Promise<Answered>): Promise<number> {
+  const answers: Answered[] = [];
+  while (answers.length < times) {
+    const next = Math.min(AT_ONCE, times - answers.length);
+    answers.push(...(await Promise.all(Array.from({ length: next }, ask))));
+  }
+  for (const { status, error } of answers) {
+    if (status !== 200) expect([status, error?.code]).toEqual([429, expect.any(Number)]);
+  }
+  return answers.filter(({ status, error }) => status === 200 && error === undefined).length;
+}
+
+let echo: EchoUpstream;
+const redis = await redisUrl();
+beforeAll(async () => {
+  echo = await startEcho("modern");
+});
+afterAll(() => echo.stop());
+
+const entry = () => ({ name: "echo", type: "streamable-http" as const, connection: { url: echo.url } });
+const RULES = [
+  { name: "per-key", per: ["key"], limit: 30, window: "1h" },
+  { name: "echo-per-tool", per: ["tool"], match: { tool: ["echo:*"] }, limit: 40, window: "1h" },
+];
+
+function onOneGateway(kind: string, settings: () => Record<string, Record<string, unknown>>): void {
+  describe(`limits counted in ${kind}`, () => {
+    let gateway: Gateway;
+    beforeAll(async () => {
+      gateway = await startGateway({
+        servers: [entry()],
+        anonymous: false,
+        settings: { ...settings(), rate_limits: { rules: RULES } },
+      });
+    });
+    afterAll(() => gateway.stop());
+
+    test("hold by key and by tool, on every endpoint and under every name, and a refusal says why", async () => {
+      const [one, other] = [
+        await gateway.mintKey("--name", "one", "--permission", "echo:*"),
+        await gateway.mintKey("--name", "other", "--permission", "echo:*"),
+      ];
+      const urls = [gateway.mcpUrl(), `${gateway.origin}/namespaces/default/mcp`, gateway.mcpUrl("echo")];
+      let turn = 0;
+      const before = (await echo.seen()).calls;
+      const anyway = (key: string) => () => {
+        const url = urls[turn++ % urls.length] as string;
+        const names = url.endsWith("/servers/echo/mcp") ? ["echo"] : ["echo__echo", "echo:echo", "echo"];
+        return call(url, key, names[turn % names.length]);
+      };
+      expect(await admitted(50, anyway(one))).toBe(30);
+      const refused = await call(gateway.mcpUrl(), one);
+      expect(refused.status).toBe(429);
+      expect(refused.id).toBe(nonce);
+      const seconds = Number(refused.headers.get("retry-after"));
+      expect(seconds).toBeGreaterThan(3_000);
+      expect(refused.error).toMatchObject({
+        code: 1160,
+        data: { rule: "per-key", limit: 30, window_seconds: 3_600, retry_after_seconds: seconds },
+      });
+      expect(refused.headers.get("ratelimit")).toBe(`"per-key";r=0;t=${seconds}`);
+      expect(refused.headers.get("ratelimit-policy")).toBe('"per-key";q=30;w=3600');
+      expect(await admitted(20, anyway(other))).toBe(10);
+      expect((await call(gateway.mcpUrl(), other)).error?.data?.rule).toBe("echo-per-tool");
+      expect((await echo.seen()).calls - before).toBe(40);
+    });
+
+    test("a changed file is a changed limit, at once; what was counted stays counted", async () => {
+      const key = await gateway.mintKey("--name", "live", "--permission", "echo:*");
+      const path = join(gateway.folder, "gateway.yaml");
+      const document = parse(await readFile(path, "utf8")) as Record<string, unknown>;
+      const write = (rules: readonly object[]) =>
+        writeFile(path, stringify({ ...document, rate_limits: { rules } }));
+      await write([{ ...RULES[0], limit: 5 }]);
+      await eventually("the lower limit holds", async () => {
+        const { status } = await call(gateway.mcpUrl(), key);
+        return status === 429 ? true : undefined;
+      });
+      await write([]);
+      await eventually("no limit holds", async () =>
+        (await call(gateway.mcpUrl(), key)).status === 200 ? true : undefined,
+      );
+      expect(await admitted(60, () => call(gateway.mcpUrl(), key))).toBe(60);
+    });
+
+    test("the operator sees decisions and refusals", async () => {
+      const headers = { authorization: `Bearer ${await bootstrapKey(gateway)}` };
+      const text = await (await fetch(`${gateway.origin}/metrics`, { headers })).text();
+      expect(text).toMatch(/mcp_gateway_limit_decisions_total [1-9]/);
+      expect(text).toMatch(/mcp_gateway_limit_refusals_total\{rule="per-key"\} [1-9]/);
+      if (kind === "Redis") expect(text).toContain("mcp_gateway_limit_redis_up 1");
+    });
+  });
+}
+
+onOneGateway("memory", () => ({}));
+if (redis !== undefined) {
+  onOneGateway("Redis", () => ({ redis: { url: redis, prefix: `e2e-${crypto.randomUUID().slice(0, 8)}` } }));
+}
+
+describe("limits by address", () => {
+  test("the client behind a trusted proxy is counted, not the proxy; what others forward is not believed", async () => {
+    const rate_limits = { rules: [{ name: "per-ip", per: ["ip"], limit: 5, window: "1h" }] };
+    await using gateway = await startGateway({
+      servers: [],
+      anonymous: false,
+      settings: { server: { trusted_proxies: ["127.0.0.1/32"] }, rate_limits },
+    });
+    const from = async (address: string, path = "/mcp") =>
+      (await fetch(`http://127.0.0.1:${gateway.port}${path}`, { headers: { "x-forwarded-for": address } }))
+        .status;
+    for (let n = 0; n < 5; n++) expect(await from("203.0.113.9")).toBe(401);
+    expect(await from("203.0.113.9")).toBe(429);
+    expect(await from("203.0.113.9", "/")).toBe(429);
+    expect(await from("1.2.3.4, 203.0.113.9")).toBe(429);
+    for (const probe of ["/live", "/ready", "/health"]) expect(await from("203.0.113.9", probe)).toBe(200);
+    expect(await from("203.0.113.10")).toBe(401);
+    for (let n = 0; n < 5; n++) expect(await from(`2001:db8:1:2::${n}`)).toBe(401);
+    expect(await from("2001:db8:1:2::ffff")).toBe(429);
+    expect(await from("2001:db8:1:3::1")).toBe(401);
+  });
+});
+
+describe("quotas", () => {
+  test("survive an orderly end to the last call, and a kill but for two seconds", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "mcp-gateway-quota-"));
+    const masterKey = randomBytes(32).toString("base64");
+    const start = () =>
+      startGateway({
+        servers: [entry()],
+        anonymous: false,
+        settings: {
+          store: { path: join(folder, "gateway.db") },
+          rate_limits: {
+            rules: [{ name: "daily", algorithm: "quota", period: "day", per: ["key"], limit: 12 }],
+          },
+        },
+        environment: { MCP_GATEWAY_MASTER_KEY: masterKey },
+      });
+    const first = await start();
+    const key = await first.mintKey("--name", "q", "--permission", "echo:*");
+    // At the server's own endpoint a call waits until it is connected.
+    const ask = (gateway: Gateway) => () => call(gateway.mcpUrl("echo"), key, "echo");
+    expect(await admitted(5, ask(first))).toBe(5);
+    await first.stop();
+    const second = await start();
+    expect(await admitted(3, ask(second))).toBe(3);
+    await Bun.sleep(3_000);
+    second.child.kill("SIGKILL");
+    await second.stop();
+    const third = await start();
+    expect(await admitted(10, ask(third))).toBe(4);
+    const refused = await ask(third)();
+    expect(refused.error).toMatchObject({
+      code: 1161,
+      data: { rule: "daily", limit: 12, window_seconds: 86_400 },
+    });
+    await third.stop();
+    await rm(folder, { recursive: true });
+  });
+});
+
+/** Two processes that share a limit of 60, asked far more often than that. */
+async function raced(
+  start: () => Promise<Processes | undefined>,
+): Promise<{ admitted: number; outages: number } | undefined> {
+  const processes = await start();
+  if (processes === undefined) return undefined;
+  await using running = processes;
+  const key = await running.gateways[0]?.mintKey("--name", "race", "--permission", "echo:*");
+  await eventually("each knows of the other", async () =>
+    (await running.metric("mcp_gateway_limit_processes")) >= 4 ? true : undefined,
+  );
+  return {
+    admitted: await admitted(300, () => call(running.mcpUrl(), key)),
+    outages: await running.metric("mcp_gateway_limit_redis_outages_total"),
+  };
+}
+
+describe("two processes", () => {
+  const rate_limits = { rules: [{ name: "per-key", per: ["key"], limit: 60, window: "1h" }] };
+  const options = () => ({ servers: [entry()], anonymous: false, settings: { rate_limits } });
+
+  test("workers on PostgreSQL without Redis stay within the limit together", async () => {
+    const race = await raced(() => startWorkers(options()));
+    if (race !== undefined) expect(race.admitted).toBe(60);
+  });
+
+  test("replicas on PostgreSQL without Redis too", async () => {
+    const race = await raced(() => startReplicas(options()));
+    if (race !== undefined) expect(race.admitted).toBe(60);
+  });
+
+  test("replicas with Redis share one count", async () => {
+    if (redis === undefined) return;
+    const prefix = `race-${crypto.randomUUID().slice(0, 8)}`;
+    const race = await raced(() =>
+      startReplicas({ ...options(), settings: { rate_limits, redis: { url: redis, prefix } } }),
+    );
+    if (race === undefined) return;
+    expect(race.admitted).toBeGreaterThanOrEqual(60);
+    // On a machine so busy that Redis took more than 40 ms, the shares of both processes may come on top.
+    expect(race.admitted).toBeLessThanOrEqual(race.outages === 0 ? 60 : 120);
+  });
+});
