@@ -5,6 +5,8 @@ import type { Operation } from "../model/operation.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Principal } from "../model/principal.ts";
 import { compose } from "../policy/compose.ts";
+import type { Limits } from "../policy/limit/limits.ts";
+import type { Layer } from "../policy/policy.ts";
 import { type JsonLimits, parseGuarded } from "../protocol/json.ts";
 import { once } from "./idempotency.ts";
 import type { AdminParts } from "./parts.ts";
@@ -43,19 +45,20 @@ const NOBODY: Principal = {
  */
 export class Administration {
   readonly #parts: AdminParts;
-  readonly #journal: Journal;
   readonly #jsonLimits: JsonLimits;
+  readonly #layers: readonly Layer<Operation, AdminAnswer>[];
   readonly #byKey: ReadonlyMap<string, AdminRoute>;
 
   constructor(deps: {
     readonly parts: AdminParts;
     readonly journal: Journal;
     readonly jsonLimits: JsonLimits;
+    readonly limits: Limits;
     readonly routes: readonly AdminRoute[];
   }) {
     this.#parts = deps.parts;
-    this.#journal = deps.journal;
     this.#jsonLimits = deps.jsonLimits;
+    this.#layers = operationLayers(deps.journal, deps.limits, (id) => deps.parts.organization(id));
     this.#byKey = new Map(deps.routes.map((route) => [`${route.method} ${route.path}`, route]));
   }
 
@@ -101,8 +104,7 @@ export class Administration {
       before: undefined,
       after: undefined,
     };
-    const layers = operationLayers<AdminAnswer>(this.#journal);
-    return compose(layers, (inner) => this.#handle(route, inner, call)).run(operation);
+    return compose(this.#layers, (inner) => this.#handle(route, inner, call)).run(operation);
   }
 
   async #handle(route: AdminRoute, operation: Operation, call: AdminCall): Promise<AdminAnswer> {

@@ -5,6 +5,7 @@ import type { LimitRule } from "../model/limit-rule.ts";
 import type { Operation } from "../model/operation.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Log } from "../model/ports/log.ts";
+import type { OrganizationSnapshot } from "../model/snapshot.ts";
 import { auditPolicy, type ExchangeObserver } from "../policy/audit/audit.ts";
 import { auditOperationPolicy } from "../policy/audit/audit-operation.ts";
 import { type AuthenticateDeps, authenticatePolicy } from "../policy/authenticate/authenticate.ts";
@@ -15,7 +16,7 @@ import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { bodySizePolicy } from "../policy/body-size/body-size.ts";
 import { deadlinePolicy } from "../policy/deadline/deadline.ts";
 import { type HostSettings, hostPolicy } from "../policy/host/host.ts";
-import { ipLimitPolicy, limitPolicy, toolLimitPolicy } from "../policy/limit/limit.ts";
+import { ipLimitPolicy, limitPolicy, operationLimitPolicy, toolLimitPolicy } from "../policy/limit/limit.ts";
 import type { Limits } from "../policy/limit/limits.ts";
 import { mirroredHeadersPolicy } from "../policy/mirrored-headers/mirrored-headers.ts";
 import { type OriginRule, originPolicy } from "../policy/origin/origin.ts";
@@ -152,12 +153,21 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
 }
 
 /** Every administrative operation, once its request was read and checked. */
-export function operationLayers<R>(journal: Journal): readonly Layer<Operation, R>[] {
+export function operationLayers<R>(
+  journal: Journal,
+  limits: Limits,
+  organizationOf: (id: string) => OrganizationSnapshot | undefined,
+): readonly Layer<Operation, R>[] {
   return [
     {
       name: "audit",
       reason: "outermost, because a refusal is a record too",
       policy: auditOperationPolicy(journal),
+    },
+    {
+      name: "limit",
+      reason: "before anything is decided: acts that are refused count too",
+      policy: operationLimitPolicy(limits, organizationOf),
     },
     {
       name: "authorize",

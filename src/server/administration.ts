@@ -14,6 +14,7 @@ import type { Store } from "../model/ports/store.ts";
 import type { UpstreamFactory } from "../model/ports/upstream.ts";
 import type { ServerRecord } from "../model/server-record.ts";
 import type { Admitted } from "./front.ts";
+import type { LimitParts } from "./limits.ts";
 
 /** A dry connection that takes longer says so and is given up. */
 const TEST_MS_MAX = 15_000;
@@ -26,6 +27,7 @@ export interface AdministrationDeps {
   readonly fleet: Fleet;
   readonly peers: Pick<Peers, "tell">;
   readonly settings: Settings;
+  readonly limiting: LimitParts;
   readonly createUpstream: UpstreamFactory;
   readonly mint: () => { readonly key: string; readonly prefix: string; readonly hash: string };
   readonly look: () => Promise<void>;
@@ -77,6 +79,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
   const administration = new Administration({
     parts,
     journal: deps.journal,
+    limits: deps.limiting.limits,
     jsonLimits: { depthMax: settings.limits.jsonDepthMax, itemsMax: settings.limits.jsonItemsMax },
     routes: adminRoutes,
   });

@@ -222,6 +222,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       fleet,
       peers,
       settings,
+      limiting,
       createUpstream,
       mint: () => mint(),
       look: () => configuration.look(),

@@ -1,9 +1,10 @@
 import type { Exchange, Target } from "../../model/exchange.ts";
 import { compileGlob } from "../../model/glob.ts";
 import type { LimitDimension, LimitMatch, LimitRule } from "../../model/limit-rule.ts";
+import type { Operation } from "../../model/operation.ts";
 import type { OrganizationSnapshot } from "../../model/snapshot.ts";
 import { type CompiledRule, compileRule, dimensionsOf, stageOf } from "./compiled-rule.ts";
-import { exchangeReader } from "./subjects.ts";
+import { exchangeReader, operationReader } from "./subjects.ts";
 
 /** Names of one server that are remembered with the rules that apply to them. */
 const NAMES_MAX = 10_000;
@@ -20,6 +21,8 @@ export interface TargetRules {
  */
 export class LimitPlan {
   readonly caller: readonly CompiledRule<Exchange>[];
+  /** The same for administrative acts; those of a namespace are none of theirs. */
+  readonly operations: readonly CompiledRule<Operation>[];
   readonly #target: readonly LimitRule[];
   readonly #byServer = new Map<string, Map<string, TargetRules>>();
 
@@ -33,6 +36,15 @@ export class LimitPlan {
     this.caller = ours
       .filter((rule) => stageOf(rule) === "caller")
       .flatMap((rule) => matching(rule, without(rule.match, "organization")));
+    this.operations = ours
+      .filter((rule) => stageOf(rule) === "caller" && rule.namespaceId === undefined)
+      .flatMap((rule) => {
+        const compiled = compileRule(
+          { ...rule, match: without(rule.match, "organization") },
+          operationReader,
+        );
+        return compiled === undefined ? [] : [{ ...compiled, rule }];
+      });
     this.#target = ours.filter((rule) => stageOf(rule) === "target");
   }
 

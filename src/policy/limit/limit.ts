@@ -2,6 +2,7 @@ import type { Arrival } from "../../model/arrival.ts";
 import type { Outcome } from "../../model/call.ts";
 import type { Exchange } from "../../model/exchange.ts";
 import type { LimitRule } from "../../model/limit-rule.ts";
+import type { Operation } from "../../model/operation.ts";
 import type { LimitAdmission, LimitDemand } from "../../model/ports/limiter.ts";
 import type { OrganizationSnapshot } from "../../model/snapshot.ts";
 import type { Next, Policy } from "../policy.ts";
@@ -44,6 +45,20 @@ export function limitPolicy(
     if (plan === undefined || plan.caller.length === 0) return next(exchange);
     const demands = demandsOf(plan.caller, exchange, exchange.endpoint.organizationId);
     return demands.length === 0 ? next(exchange) : admitted(limits, demands, exchange, next);
+  };
+}
+
+/** The same rules for administrative acts. */
+export function operationLimitPolicy<R>(
+  limits: Limits,
+  organizationOf: (id: string) => OrganizationSnapshot | undefined,
+  plans = new LimitPlans(),
+): Policy<Operation, R> {
+  return (operation, next) => {
+    const plan = plans.of(organizationOf(operation.organizationId));
+    if (plan === undefined || plan.operations.length === 0) return next(operation);
+    const demands = demandsOf(plan.operations, operation, operation.organizationId);
+    return demands.length === 0 ? next(operation) : admitted(limits, demands, operation, next);
   };
 }
 

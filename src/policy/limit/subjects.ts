@@ -3,6 +3,7 @@ import type { Exchange, Target } from "../../model/exchange.ts";
 import type { LimitDimension } from "../../model/limit-rule.ts";
 import { identity } from "../../model/naming.ts";
 import { networkOf } from "../../model/network.ts";
+import type { Operation } from "../../model/operation.ts";
 import type { Principal } from "../../model/principal.ts";
 
 /**
@@ -34,6 +35,24 @@ export const arrivalReader: SubjectReader<Arrival> = {
   organization: undefined,
   namespace: undefined,
   endpoint: undefined,
+  server: undefined,
+  tool: undefined,
+};
+
+/** An administrative act has no namespace and no target; its endpoint is what it does, `server.create`. */
+export const operationReader: SubjectReader<Operation> = {
+  ip: {
+    subject: (operation) => networkOf(operation.clientAddress),
+    label: (operation) => operation.clientAddress,
+  },
+  user: plain((operation) => userOf(operation.principal)),
+  key: plain((operation) => keyOf(operation.principal)),
+  organization: plain((operation) => operation.organizationId),
+  namespace: undefined,
+  endpoint: {
+    subject: ({ organizationId, action }) => `${organizationId}/${action}`,
+    label: ({ action }) => action,
+  },
   server: undefined,
   tool: undefined,
 };
