@@ -6,8 +6,9 @@ type Act = keyof typeof interplay;
 /** What each act of the interplay proves, in words for a user. */
 export const features: Readonly<Record<Act, string>> = {
   callsTools: "Tools: lists, calls, text, images, audio, structured content, errors",
-  readsResources: "Resources and templates, text and binary",
-  getsPrompts: "Prompts and completion",
+  readsResources:
+    "Resources and templates, text and binary; an unknown one in the words of the client's revision",
+  getsPrompts: "Prompts, and completion of their arguments and of templates",
   hearsProgress: "Progress",
   hearsLogs: "Log messages",
   filtersLogs: "Log messages from a level up",

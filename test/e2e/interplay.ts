@@ -19,6 +19,7 @@ export async function callsTools(peer: Peer): Promise<void> {
   const echoed = await peer.call("test_echo", { nonce: "n-1", payload });
   expect(echoed).toEqual({ text: "n-1", isError: false, structured: { nonce: "n-1", payload } });
   expect((await peer.call("test_multiple_content_types", {})).text).toContain("(image)");
+  expect((await peer.call("test_audio_content", {})).text).toBe("(audio)");
   expect((await peer.call("test_error_handling", {})).isError).toBe(true);
   await expect(peer.call("no_such_tool", {})).rejects.toThrow();
 }
@@ -27,8 +28,13 @@ export async function readsResources(peer: Peer): Promise<void> {
   expect(await peer.resources()).toContain("test://static-text");
   expect(await peer.read("test://static-text")).toBe("This is the content of the static text resource.");
   expect((await peer.read("test://static-binary")).startsWith("iVBOR")).toBe(true);
+  expect(await peer.templates()).toEqual(["test://template/{id}/data"]);
   expect(JSON.parse(await peer.read("test://template/42/data"))).toMatchObject({ id: "42" });
-  await expect(peer.read("test://no-such-resource")).rejects.toThrow();
+  expect(await peer.complete("test://template/{id}/data", "id", "par")).toContain("paris");
+  const unknown = await peer.read("test://no-such-resource").catch((thrown: unknown) => thrown);
+  // 2026-07-28 has no -32002 (server/resources).
+  const codes = peer.era === "modern" ? [-32602] : [-32002, -32602];
+  expect(codes).toContain((unknown as { code: number }).code);
 }
 
 export async function getsPrompts(peer: Peer): Promise<void> {

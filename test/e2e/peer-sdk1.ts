@@ -23,6 +23,7 @@ import {
   type Heard,
   type Peer,
   promptTextOf,
+  referenceTo,
   respond,
   type Target,
   visitRequired,
@@ -96,11 +97,13 @@ export async function connectSdk1(target: Target, options: ConnectOptions): Prom
       ),
     resources: async () => (await client.listResources()).resources.map((resource) => resource.uri),
     read: async (uri) => contentsOf(await client.readResource({ uri })),
+    templates: async () =>
+      (await client.listResourceTemplates()).resourceTemplates.map((template) => template.uriTemplate),
     prompts: async () => (await client.listPrompts()).prompts.map((prompt) => prompt.name),
     prompt: async (name, args) => promptTextOf(await client.getPrompt({ name, arguments: { ...args } })),
     complete: async (name, argument, value) =>
-      (await client.complete({ ref: { type: "ref/prompt", name }, argument: { name: argument, value } }))
-        .completion.values,
+      (await client.complete({ ref: referenceTo(name), argument: { name: argument, value } })).completion
+        .values,
     setLogLevel: async (level) => void (await client.setLoggingLevel(level)),
     subscribe: async (uris) => {
       for (const uri of uris) await client.subscribeResource({ uri });

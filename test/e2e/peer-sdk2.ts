@@ -17,6 +17,7 @@ import {
   type Heard,
   type Peer,
   promptTextOf,
+  referenceTo,
   respond,
   type Target,
   visitRequired,
@@ -111,12 +112,16 @@ export async function connectSdk2(
     resources: async () =>
       (await client.listResources({}, { cacheMode: "refresh" })).resources.map((resource) => resource.uri),
     read: async (uri) => contentsOf(await client.readResource({ uri }, { cacheMode: "refresh" })),
+    templates: async () =>
+      (await client.listResourceTemplates({}, { cacheMode: "refresh" })).resourceTemplates.map(
+        (template) => template.uriTemplate,
+      ),
     prompts: async () =>
       (await client.listPrompts({}, { cacheMode: "refresh" })).prompts.map((prompt) => prompt.name),
     prompt: async (name, args) => promptTextOf(await client.getPrompt({ name, arguments: { ...args } })),
     complete: async (name, argument, value) =>
-      (await client.complete({ ref: { type: "ref/prompt", name }, argument: { name: argument, value } }))
-        .completion.values,
+      (await client.complete({ ref: referenceTo(name), argument: { name: argument, value } })).completion
+        .values,
     setLogLevel: async (level) => {
       if (era === "legacy") await client.setLoggingLevel(level);
     },

@@ -44,9 +44,11 @@ export interface Peer {
   resources(): Promise<string[]>;
   /** The text of a resource, or the base64 of a binary one. */
   read(uri: string): Promise<string>;
+  templates(): Promise<string[]>;
   prompts(): Promise<string[]>;
   prompt(name: string, args: Readonly<Record<string, string>>): Promise<string>;
-  complete(prompt: string, argument: string, value: string): Promise<string[]>;
+  /** Completes an argument of a prompt, or of a resource template (a URI). */
+  complete(reference: string, argument: string, value: string): Promise<string[]>;
   /** Legacy: the session's level. Modern: nothing to do, see `CallOptions.logLevel`. */
   setLogLevel(level: "debug" | "info" | "warning"): Promise<void>;
   /** Asks to be told of all list changes and of these resources. */
@@ -132,6 +134,12 @@ export function respond(heard: Heard) {
       return { roots: [{ uri: answers.root, name: "root" }] };
     },
   };
+}
+
+/** A prompt by its name, or a resource template by its URI. */
+export function referenceTo(reference: string) {
+  if (reference.includes("://")) return { type: "ref/resource" as const, uri: reference };
+  return { type: "ref/prompt" as const, name: reference };
 }
 
 /** The URLs of an error `-32042`; a user has been there when this returns. */
