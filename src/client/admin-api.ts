@@ -1,0 +1,574 @@
+// Made of the routes of the control plane by scripts/generate-client.mjs; a test compares the two.
+
+export type ApiKey = {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly type: "user" | "a2a";
+  readonly role: "admin" | "user" | "viewer" | "api_user";
+  readonly platform_admin: boolean;
+  readonly permissions: readonly string[];
+  readonly namespace_id: string | null;
+  readonly user_id: string | null;
+  readonly status: "active" | "inactive" | "revoked" | "expired";
+  readonly created_by: string | null;
+  readonly created_at: string;
+  readonly expires_at: string | null;
+  readonly last_used_at: string | null;
+};
+
+export type IssuedApiKey = {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly type: "user" | "a2a";
+  readonly role: "admin" | "user" | "viewer" | "api_user";
+  readonly platform_admin: boolean;
+  readonly permissions: readonly string[];
+  readonly namespace_id: string | null;
+  readonly user_id: string | null;
+  readonly status: "active" | "inactive" | "revoked" | "expired";
+  readonly created_by: string | null;
+  readonly created_at: string;
+  readonly expires_at: string | null;
+  readonly last_used_at: string | null;
+  readonly key: string;
+};
+
+export type LogEntry = {
+  readonly kind: "call" | "event";
+  readonly id: string;
+  readonly at: string;
+  readonly actor: string | null;
+  readonly actor_name: string | null;
+  readonly namespace_id: string | null;
+  readonly action: string | null;
+  readonly server: string | null;
+  readonly target: string | null;
+  readonly status: string | null;
+  readonly error_code: string | null;
+  readonly duration_ms: number | null;
+  readonly result_bytes: number | null;
+  readonly arguments_digest: string | null;
+  readonly client_address: string | null;
+  readonly client: string | null;
+  readonly correlation_id: string | null;
+  readonly trace_id: string | null;
+  readonly detail: unknown;
+  readonly chain_id: string;
+  readonly chain_sequence: number;
+  readonly expired: boolean;
+};
+
+export type Namespace = {
+  readonly id: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly description: string;
+  readonly separator: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+  readonly updated_at: string;
+};
+
+export type Organization = {
+  readonly id: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly plan: string;
+  readonly max_servers: number;
+  readonly max_sessions: number;
+  readonly log_retention_days: number;
+  readonly active: boolean;
+  readonly created_at: string;
+  readonly updated_at: string;
+};
+
+export type Problem = {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly correlation_id: string;
+  readonly data?: unknown;
+};
+
+export type Server = {
+  readonly id: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly namespace_id: string;
+  readonly managed: boolean;
+  readonly active: boolean;
+  readonly description: string;
+  readonly type: string;
+  readonly url: string | null;
+  readonly command: string | null;
+  readonly args: readonly string[];
+  readonly working_dir: string | null;
+  readonly environment_names: readonly string[];
+  readonly header_names: readonly string[];
+  readonly auth_header: string | null;
+  readonly version: string | null;
+  readonly tags: readonly string[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly health_check_url: string | null;
+  readonly timeout_seconds: number;
+  readonly max_retries: number;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly status: {
+    readonly status: "connecting" | "ready" | "failed" | "closed" | "inactive";
+    readonly reason: string | null;
+    readonly era: string | null;
+    readonly revision: string | null;
+    readonly breaker: string | null;
+    readonly in_flight: number;
+    readonly tools: number;
+    readonly resources: number;
+    readonly prompts: number;
+    readonly excluded: readonly {
+      readonly kind: string;
+      readonly name: string;
+      readonly reason: string;
+    }[];
+  };
+  readonly created_at: string | null;
+  readonly updated_at: string | null;
+};
+
+export type Session = {
+  readonly id: string;
+  readonly namespace_id: string;
+  readonly server_id: string | null;
+  readonly status: "active" | "terminated" | "expired";
+  readonly protocol: string;
+  readonly protocol_version: string;
+  readonly client: string | null;
+  readonly principal_id: string;
+  readonly user_id: string | null;
+  readonly log_level: string | null;
+  readonly subscriptions: readonly string[];
+  readonly started_at: string;
+  readonly last_activity_at: string;
+  readonly ended_at: string | null;
+};
+
+/** What each operation takes and answers. */
+export interface AdminApi {
+  /** The organisation's servers: on the first page those of the configuration file too. */
+  "servers-list": {
+    params: Record<never, never>;
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly Server[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** Registers a server; it is served at once. Programs (`stdio`) are the platform administrator's to register. */
+  "servers-create": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly name: string;
+      readonly namespace?: string;
+      readonly description?: string;
+      readonly type: "streamable-http" | "sse" | "stdio";
+      readonly url?: string | null;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly auth?: {
+        readonly type: "none" | "header" | "bearer";
+        readonly header?: string;
+        readonly value?: string;
+        readonly token?: string;
+      };
+      readonly command?: string | null;
+      readonly args?: readonly string[];
+      readonly environment?: Readonly<Record<string, string>>;
+      readonly working_dir?: string | null;
+      readonly version?: string | null;
+      readonly tags?: readonly string[];
+      readonly metadata?: Readonly<Record<string, unknown>>;
+      readonly health_check_url?: string | null;
+      readonly timeout_seconds?: number;
+      readonly max_retries?: number;
+      readonly active?: boolean;
+      readonly settings?: Readonly<Record<string, unknown>>;
+    };
+    answer: Server;
+  };
+  /** Connects to a server that is not registered and says how far it came; nothing is kept. */
+  "servers-test": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly name: string;
+      readonly namespace?: string;
+      readonly description?: string;
+      readonly type: "streamable-http" | "sse" | "stdio";
+      readonly url?: string | null;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly auth?: {
+        readonly type: "none" | "header" | "bearer";
+        readonly header?: string;
+        readonly value?: string;
+        readonly token?: string;
+      };
+      readonly command?: string | null;
+      readonly args?: readonly string[];
+      readonly environment?: Readonly<Record<string, string>>;
+      readonly working_dir?: string | null;
+      readonly version?: string | null;
+      readonly tags?: readonly string[];
+      readonly metadata?: Readonly<Record<string, unknown>>;
+      readonly health_check_url?: string | null;
+      readonly timeout_seconds?: number;
+      readonly max_retries?: number;
+      readonly active?: boolean;
+      readonly settings?: Readonly<Record<string, unknown>>;
+    };
+    answer: {
+      readonly ok: boolean;
+      readonly steps: readonly ({
+        readonly step: "settings" | "connect" | "lists";
+        readonly ok: boolean;
+        readonly detail: string;
+        readonly duration_ms: number;
+      })[];
+    };
+  };
+  /** One server. */
+  "servers-get": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Server;
+  };
+  /** Changes what is given, secrets not given stay; live at once. */
+  "servers-update": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: {
+      readonly name?: string;
+      readonly description?: string;
+      readonly type?: "streamable-http" | "sse" | "stdio";
+      readonly url?: string | null;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly auth?: {
+        readonly type: "none" | "header" | "bearer";
+        readonly header?: string;
+        readonly value?: string;
+        readonly token?: string;
+      };
+      readonly command?: string | null;
+      readonly args?: readonly string[];
+      readonly environment?: Readonly<Record<string, string>>;
+      readonly working_dir?: string | null;
+      readonly version?: string | null;
+      readonly tags?: readonly string[];
+      readonly metadata?: Readonly<Record<string, unknown>>;
+      readonly health_check_url?: string | null;
+      readonly timeout_seconds?: number;
+      readonly max_retries?: number;
+      readonly active?: boolean;
+      readonly settings?: Readonly<Record<string, unknown>>;
+    };
+    answer: Server;
+  };
+  /** Removes it; calls under way may end. */
+  "servers-delete": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Connects to a registered server anew, beside its running connection, and says how far it came. */
+  "servers-test-stored": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: {
+      readonly ok: boolean;
+      readonly steps: readonly ({
+        readonly step: "settings" | "connect" | "lists";
+        readonly ok: boolean;
+        readonly detail: string;
+        readonly duration_ms: number;
+      })[];
+    };
+  };
+  /** The caller's own keys. */
+  "own-keys-list": {
+    params: Record<never, never>;
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly ApiKey[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** A new key, never wider than the caller; `key` in the answer is shown this once. */
+  "own-keys-create": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly name: string;
+      readonly type?: "user" | "a2a";
+      readonly role?: "admin" | "user" | "viewer" | "api_user";
+      readonly permissions?: readonly string[];
+      readonly namespace?: string;
+      readonly expires_at?: string;
+      readonly platform_admin?: boolean;
+    };
+    answer: IssuedApiKey;
+  };
+  /** One of the caller's own keys. */
+  "own-keys-get": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: ApiKey;
+  };
+  /** Revokes one of the caller's own keys. */
+  "own-keys-revoke": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** All keys of the organisation. */
+  "keys-list": {
+    params: Record<never, never>;
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly ApiKey[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** One key of the organisation. */
+  "keys-get": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: ApiKey;
+  };
+  /** Revokes a key: within a second here, within five seconds elsewhere. */
+  "keys-revoke": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** The organisation's namespaces. */
+  "namespaces-list": {
+    params: Record<never, never>;
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly Namespace[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** A new namespace. */
+  "namespaces-create": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly slug: string;
+      readonly name?: string;
+      readonly description?: string;
+      readonly separator?: string;
+      readonly metadata?: Readonly<Record<string, unknown>>;
+    };
+    answer: Namespace;
+  };
+  /** One namespace. */
+  "namespaces-get": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Namespace;
+  };
+  /** Changes what is given. */
+  "namespaces-update": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: {
+      readonly name?: string;
+      readonly description?: string;
+      readonly separator?: string;
+      readonly metadata?: Readonly<Record<string, unknown>>;
+    };
+    answer: Namespace;
+  };
+  /** Deletes it with its servers, sessions and keys. `default` stays. */
+  "namespaces-delete": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** The stored servers of a namespace. */
+  "namespaces-servers": {
+    params: { readonly id: string };
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly Server[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** Sessions of older clients in a namespace. */
+  "namespaces-sessions": {
+    params: { readonly id: string };
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly Session[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** All organisations. */
+  "organizations-list": {
+    params: Record<never, never>;
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly Organization[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** A new organisation, with a namespace `default`. */
+  "organizations-create": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly slug: string;
+      readonly name: string;
+      readonly plan?: string;
+      readonly max_servers?: number;
+      readonly max_sessions?: number;
+      readonly log_retention_days?: number;
+    };
+    answer: Organization;
+  };
+  /** One organisation. */
+  "organizations-get": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Organization;
+  };
+  /** Changes what is given; `active: false` ends its service at once. */
+  "organizations-update": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: {
+      readonly name?: string;
+      readonly plan?: string;
+      readonly max_servers?: number;
+      readonly max_sessions?: number;
+      readonly log_retention_days?: number;
+      readonly active?: boolean;
+    };
+    answer: Organization;
+  };
+  /** Deletes it with its namespaces, users, keys and servers; its log records stay until they expire. */
+  "organizations-delete": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Sessions of older clients, of all namespaces. */
+  "sessions-list": {
+    params: Record<never, never>;
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly Session[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** One session. */
+  "sessions-get": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Session;
+  };
+  /** Ends it: its client is answered 404 and has to begin anew. */
+  "sessions-end": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Calls and events, newest first; `format=jsonl|csv` exports up to 100000 of them. */
+  "logs": {
+    params: Record<never, never>;
+    query: { readonly kind?: "call" | "event"; readonly from?: string; readonly to?: string; readonly namespace_id?: string; readonly actor?: string; readonly action?: string; readonly server?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly format?: "json" | "jsonl" | "csv"; readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly LogEntry[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** Calls of a time by target and end (the last day unless said otherwise), and what runs now. */
+  "stats": {
+    params: Record<never, never>;
+    query: { readonly from?: string; readonly to?: string };
+    body: undefined;
+    answer: {
+      readonly from: string;
+      readonly to: string;
+      readonly calls: number;
+      readonly by_status: Readonly<Record<string, number>>;
+      readonly targets: readonly ({
+        readonly server: string | null;
+        readonly target: string | null;
+        readonly method: string | null;
+        readonly status: string | null;
+        readonly calls: number;
+        readonly duration_ms_mean: number | null;
+      })[];
+      readonly servers: Readonly<Record<string, number>>;
+      readonly process: Readonly<Record<string, number>>;
+    };
+  };
+}
+
+export const adminOperations = {
+  "servers-list": { method: "GET", path: "/gateway/servers" },
+  "servers-create": { method: "POST", path: "/gateway/servers" },
+  "servers-test": { method: "POST", path: "/gateway/servers/test" },
+  "servers-get": { method: "GET", path: "/gateway/servers/{id}" },
+  "servers-update": { method: "PUT", path: "/gateway/servers/{id}" },
+  "servers-delete": { method: "DELETE", path: "/gateway/servers/{id}" },
+  "servers-test-stored": { method: "POST", path: "/gateway/servers/{id}/test" },
+  "own-keys-list": { method: "GET", path: "/auth/api-keys" },
+  "own-keys-create": { method: "POST", path: "/auth/api-keys" },
+  "own-keys-get": { method: "GET", path: "/auth/api-keys/{id}" },
+  "own-keys-revoke": { method: "DELETE", path: "/auth/api-keys/{id}" },
+  "keys-list": { method: "GET", path: "/api/admin/api-keys" },
+  "keys-get": { method: "GET", path: "/api/admin/api-keys/{id}" },
+  "keys-revoke": { method: "DELETE", path: "/api/admin/api-keys/{id}" },
+  "namespaces-list": { method: "GET", path: "/api/admin/namespaces" },
+  "namespaces-create": { method: "POST", path: "/api/admin/namespaces" },
+  "namespaces-get": { method: "GET", path: "/api/admin/namespaces/{id}" },
+  "namespaces-update": { method: "PUT", path: "/api/admin/namespaces/{id}" },
+  "namespaces-delete": { method: "DELETE", path: "/api/admin/namespaces/{id}" },
+  "namespaces-servers": { method: "GET", path: "/api/admin/namespaces/{id}/servers" },
+  "namespaces-sessions": { method: "GET", path: "/api/admin/namespaces/{id}/sessions" },
+  "organizations-list": { method: "GET", path: "/api/admin/organizations" },
+  "organizations-create": { method: "POST", path: "/api/admin/organizations" },
+  "organizations-get": { method: "GET", path: "/api/admin/organizations/{id}" },
+  "organizations-update": { method: "PUT", path: "/api/admin/organizations/{id}" },
+  "organizations-delete": { method: "DELETE", path: "/api/admin/organizations/{id}" },
+  "sessions-list": { method: "GET", path: "/api/admin/sessions" },
+  "sessions-get": { method: "GET", path: "/api/admin/sessions/{id}" },
+  "sessions-end": { method: "DELETE", path: "/api/admin/sessions/{id}" },
+  "logs": { method: "GET", path: "/admin/logs" },
+  "stats": { method: "GET", path: "/admin/stats" },
+} as const satisfies { readonly [Id in keyof AdminApi]: { method: string; path: string } };
