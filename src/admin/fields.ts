@@ -45,12 +45,22 @@ export function pageAnswer<T extends { readonly id: string }, V>(
   return { items: items.map(view), next_cursor: cursor };
 }
 
-/** `If-Match` names the version the caller saw; without it the last writer wins. */
-export function checkIfMatch(headers: Headers, updatedAt: number): void {
+/**
+ * `If-Match` names the version the caller saw; without it the last writer wins.
+ * @returns what the update has to find unchanged still
+ */
+export function checkIfMatch(headers: Headers, updatedAt: number): number | undefined {
   const wanted = headers.get("if-match");
-  if (wanted === null || wanted.trim() === "*") return;
+  if (wanted === null || wanted.trim() === "*") return undefined;
   const current = entityTag(timeOf(updatedAt));
   if (!wanted.split(",").some((tag) => tag.trim() === current)) throw new GatewayError("precondition_failed");
+  return updatedAt;
+}
+
+/** The object as it was changed. Between the check of `If-Match` and the write somebody else may have been faster. */
+export function changed<T>(object: T | undefined, unchangedSince: number | undefined): T {
+  if (object === undefined && unchangedSince !== undefined) throw new GatewayError("precondition_failed");
+  return found(object);
 }
 
 /** An object that is not there and one of another tenant are answered alike. */

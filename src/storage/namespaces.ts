@@ -1,6 +1,7 @@
 import type { Insertable, Kysely } from "kysely";
 import type { Namespaces, NewNamespace } from "../model/ports/store.ts";
 import { configWrite, countCredentialWrite } from "./config-version.ts";
+import { instant, stampAfter } from "./instant.ts";
 import { checked, jsonMap } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -35,15 +36,18 @@ export function namespaceStore(db: Kysely<Schema>): Namespaces {
       const { after, limit } = pageOf(page);
       return within(organizationId).where("id", ">", after).orderBy("id").limit(limit).execute();
     },
-    update: async (organizationId, id, change) => {
+    update: async (organizationId, id, change, unchangedSince) => {
       const metadata =
         change.metadata === undefined ? {} : { metadata: checked(jsonMap, "metadata", change.metadata) };
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
         const { numUpdatedRows } = await transaction
           .updateTable("namespaces")
-          .set({ ...change, ...metadata, updatedAt: new Date() })
+          .set({ ...change, ...metadata, updatedAt: stampAfter(unchangedSince) })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
+          .$if(unchangedSince !== undefined, (query) =>
+            query.where("updatedAt", "=", instant(unchangedSince as number)),
+          )
           .executeTakeFirst();
         return numUpdatedRows > 0n;
       });

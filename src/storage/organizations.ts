@@ -1,6 +1,7 @@
 import type { Insertable, Kysely } from "kysely";
 import type { NewOrganization, Organizations } from "../model/ports/store.ts";
 import { configWrite, countCredentialWrite } from "./config-version.ts";
+import { instant, stampAfter } from "./instant.ts";
 import type { Schema } from "./schema.ts";
 
 export function organizationRow(organization: NewOrganization): Insertable<Schema["organizations"]> {
@@ -34,12 +35,15 @@ export function organizationStore(db: Kysely<Schema>): Organizations {
         .executeTakeFirstOrThrow();
     },
     find: (id) => find(id),
-    update: async (id, change) => {
+    update: async (id, change, unchangedSince) => {
       const isChanged = await configWrite(db, id, async (transaction) => {
         const { numUpdatedRows } = await transaction
           .updateTable("organizations")
-          .set({ ...change, updatedAt: new Date() })
+          .set({ ...change, updatedAt: stampAfter(unchangedSince) })
           .where("id", "=", id)
+          .$if(unchangedSince !== undefined, (query) =>
+            query.where("updatedAt", "=", instant(unchangedSince as number)),
+          )
           .executeTakeFirst();
         // An inactive organisation's keys must stop working wherever they are cached.
         if (numUpdatedRows > 0n && change.isActive !== undefined) await countCredentialWrite(transaction);

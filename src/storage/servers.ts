@@ -11,6 +11,7 @@ import type { RotatingSealer } from "../model/ports/sealer.ts";
 import type { NewServer, ServerChange, Servers } from "../model/ports/store.ts";
 import type { ServerRecord, ServerSecrets } from "../model/server-record.ts";
 import { configWrite } from "./config-version.ts";
+import { instant, stampAfter } from "./instant.ts";
 import { checked, jsonMap, serverSecrets, textList } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -59,14 +60,17 @@ export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers
         .executeTakeFirstOrThrow();
       return rowCount;
     },
-    update: async (organizationId, id, change) => {
-      const set = { ...changesOf(id, change, sealer), updatedAt: new Date() };
+    update: async (organizationId, id, change, unchangedSince) => {
+      const set = { ...changesOf(id, change, sealer), updatedAt: stampAfter(unchangedSince) };
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
         const { numUpdatedRows } = await transaction
           .updateTable("mcpServers")
           .set(set)
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
+          .$if(unchangedSince !== undefined, (query) =>
+            query.where("updatedAt", "=", instant(unchangedSince as number)),
+          )
           .executeTakeFirst();
         return numUpdatedRows > 0n;
       });

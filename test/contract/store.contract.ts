@@ -10,6 +10,7 @@ import { idempotencyContract } from "./idempotency.contract.ts";
 import { limitStoreContract } from "./limit-store.contract.ts";
 import { sessionContract } from "./session.contract.ts";
 import { Chain, id, newKey, newServer, newSession, tenant } from "./store-fixture.ts";
+import { updateContract } from "./update.contract.ts";
 
 const masterKey = randomBytes(32);
 const sealer = createSealer([masterKey]);
@@ -230,6 +231,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
 
   sessionContract(() => store);
   idempotencyContract(() => store);
+  updateContract(() => store);
   limitStoreContract(() => store);
 
   describe("leases", () => {

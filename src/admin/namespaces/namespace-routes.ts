@@ -2,6 +2,7 @@ import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Namespace } from "../../model/tenancy.ts";
 import {
+  changed,
   checkIfMatch,
   found,
   idOf,
@@ -130,10 +131,15 @@ export const namespaceRoutes = [
       const before = found(await parts.store.namespaces.find(organizationId, id));
       operation.target = `namespace:${id}`;
       operation.namespaceId = id;
-      checkIfMatch(headers, before.updatedAt);
+      const unchangedSince = checkIfMatch(headers, before.updatedAt);
       operation.before = namespaceView(before);
       const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-      const view = namespaceView(found(await parts.store.namespaces.update(organizationId, id, given)));
+      const view = namespaceView(
+        changed(
+          await parts.store.namespaces.update(organizationId, id, given, unchangedSince),
+          unchangedSince,
+        ),
+      );
       operation.after = view;
       await parts.refresh();
       return tagged(view);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Organization } from "../../model/tenancy.ts";
 import {
+  changed,
   checkIfMatch,
   found,
   idOf,
@@ -127,17 +128,22 @@ export const organizationRoutes = [
       const id = idOf(params);
       operation.target = `organization:${id}`;
       const before = found(await parts.store.organizations.find(id));
-      checkIfMatch(headers, before.updatedAt);
+      const unchangedSince = checkIfMatch(headers, before.updatedAt);
       operation.before = organizationView(before);
-      const row = found(
-        await parts.store.organizations.update(id, {
-          ...(body.name !== undefined && { name: body.name }),
-          ...(body.plan !== undefined && { plan: body.plan }),
-          ...(body.max_servers !== undefined && { maxServers: body.max_servers }),
-          ...(body.max_sessions !== undefined && { maxSessions: body.max_sessions }),
-          ...(body.log_retention_days !== undefined && { logRetentionDays: body.log_retention_days }),
-          ...(body.active !== undefined && { isActive: body.active }),
-        }),
+      const row = changed(
+        await parts.store.organizations.update(
+          id,
+          {
+            ...(body.name !== undefined && { name: body.name }),
+            ...(body.plan !== undefined && { plan: body.plan }),
+            ...(body.max_servers !== undefined && { maxServers: body.max_servers }),
+            ...(body.max_sessions !== undefined && { maxSessions: body.max_sessions }),
+            ...(body.log_retention_days !== undefined && { logRetentionDays: body.log_retention_days }),
+            ...(body.active !== undefined && { isActive: body.active }),
+          },
+          unchangedSince,
+        ),
+        unchangedSince,
       );
       if (body.active !== undefined) parts.credentialsChanged("all");
       const view = organizationView(row);

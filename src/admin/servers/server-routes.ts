@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { ServerDefinition } from "../../model/server.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
-import { checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest } from "../fields.ts";
+import { changed, checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, entityTag } from "../route.ts";
 import { checkRecord, columnsOf, newServer, recordWith, serverChange } from "./server-body.ts";
@@ -192,13 +192,16 @@ export const serverRoutes = [
     response: server,
     handle: async ({ operation, parts, params, body, headers }) => {
       const before = await stored(parts, operation, idOf(params));
-      checkIfMatch(headers, before.updatedAt);
+      const unchangedSince = checkIfMatch(headers, before.updatedAt);
       operation.before = await viewOf(parts, before);
       const change = columnsOf(body, before);
       const record = recordWith(before, change);
       checkRecord(record);
       checkMayRun(operation, record);
-      const row = found(await parts.store.servers.update(operation.organizationId, before.id, change));
+      const row = changed(
+        await parts.store.servers.update(operation.organizationId, before.id, change, unchangedSince),
+        unchangedSince,
+      );
       await parts.refresh();
       const view = await viewOf(parts, row);
       operation.after = view;

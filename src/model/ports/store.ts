@@ -98,10 +98,20 @@ export interface PageRequest {
   readonly limit?: number;
 }
 
+/**
+ * The last argument of updates: the `updatedAt` the row must have still, checked in the statement that writes. Otherwise
+ * nothing is written and the answer is `undefined`, as for a row that does not exist.
+ */
+type UnchangedSince = number | undefined;
+
 export interface Organizations {
   create(organization: NewOrganization): Promise<Organization>;
   find(id: string): Promise<Organization | undefined>;
-  update(id: string, change: OrganizationChange): Promise<Organization | undefined>;
+  update(
+    id: string,
+    change: OrganizationChange,
+    unchangedSince?: UnchangedSince,
+  ): Promise<Organization | undefined>;
   /** Deletes all that belongs to it too, but its log records. */
   remove(id: string): Promise<boolean>;
 }
@@ -110,7 +120,12 @@ export interface Namespaces {
   find(organizationId: string, id: string): Promise<Namespace | undefined>;
   findBySlug(organizationId: string, slug: string): Promise<Namespace | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<Namespace[]>;
-  update(organizationId: string, id: string, change: NamespaceChange): Promise<Namespace | undefined>;
+  update(
+    organizationId: string,
+    id: string,
+    change: NamespaceChange,
+    unchangedSince?: UnchangedSince,
+  ): Promise<Namespace | undefined>;
   /** Deletes its servers, sessions and keys too. */
   remove(organizationId: string, id: string): Promise<boolean>;
 }
@@ -128,7 +143,12 @@ export interface Servers {
   find(organizationId: string, id: string): Promise<ServerRecord | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<ServerRecord[]>;
   count(organizationId: string): Promise<number>;
-  update(organizationId: string, id: string, change: ServerChange): Promise<ServerRecord | undefined>;
+  update(
+    organizationId: string,
+    id: string,
+    change: ServerChange,
+    unchangedSince?: UnchangedSince,
+  ): Promise<ServerRecord | undefined>;
   remove(organizationId: string, id: string): Promise<boolean>;
 }
 export interface Sessions {
