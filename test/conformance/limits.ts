@@ -115,7 +115,12 @@ export function limitsOf({ client, upstream, transport }: Cell): readonly EraLim
 export const eraLimits: readonly EraLimit[] = [...modernAtLegacy, listsOfOneProcess];
 
 /** Sends an entry's call to `url` as a client of 2026-07-28, and gives the answer. */
-export async function probe({ probe: { params, capabilities } }: EraLimit, url: string): Promise<JsonObject> {
+export function probe({ probe: { params, capabilities } }: EraLimit, url: string): Promise<JsonObject> {
+  return call(url, params, capabilities);
+}
+
+/** One `tools/call` of a 2026-07-28 client with these capabilities. */
+export async function call(url: string, params: JsonObject, capabilities: JsonObject): Promise<JsonObject> {
   const _meta = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": capabilities,
