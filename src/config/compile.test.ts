@@ -42,6 +42,7 @@ function stored(...servers: Partial<ServerRecord>[]): StoredConfig {
       updatedAt: 0,
       ...server,
     })),
+    policies: [],
   };
 }
 

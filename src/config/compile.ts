@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import type { PolicyRecord } from "../model/policy.ts";
 import type { RateLimitRecord } from "../model/rate-limit-record.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { ServerRecord } from "../model/server-record.ts";
@@ -9,6 +10,7 @@ import { stageOf } from "../policy/limit/compiled-rule.ts";
 import { fileLimit, limitsOf } from "./compile-limits.ts";
 import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf, serverIdOf } from "./identity.ts";
 import { problemsOf } from "./issues.ts";
+import { compilePolicies } from "./policies.ts";
 import { type ConfigProblem, formatProblem } from "./problem.ts";
 import { type ServerFileEntry, serverSchema } from "./server-schema.ts";
 import type { ServerEntry, Settings } from "./settings.ts";
@@ -20,8 +22,14 @@ export interface StoredConfig {
   readonly namespaces: readonly Pick<Namespace, "id" | "organizationId" | "slug" | "separator">[];
   readonly servers: readonly ServerRecord[];
   readonly rateLimits?: readonly RateLimitRecord[];
+  readonly policies: readonly PolicyRecord[];
 }
-export const EMPTY_STORED_CONFIG: StoredConfig = { organizations: [], namespaces: [], servers: [] };
+export const EMPTY_STORED_CONFIG: StoredConfig = {
+  organizations: [],
+  namespaces: [],
+  servers: [],
+  policies: [],
+};
 
 /** A stored server that is not served, and why. */
 export interface ExcludedServer {
@@ -101,6 +109,7 @@ export function compileOrganization(
       namespacesById: new Map(namespaces.map((namespace) => [namespace.id, namespace])),
       namespacesBySlug: new Map(namespaces.map((namespace) => [namespace.slug, namespace])),
       limits: limitsOf(id, settings, stored.rateLimits ?? []),
+      policies: compilePolicies({ id, slug }, settings, stored),
     },
     excluded,
   };

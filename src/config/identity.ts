@@ -33,3 +33,6 @@ export function limitIdOf(name: string): string {
 export function serverIdOf(organization: string, namespace: string, name: string): string {
   return uuidV5(CONFIG_SPACE, `${organization}/${namespace}/${name}`);
 }
+export function policyIdOf(organization: string, name: string): string {
+  return uuidV5(CONFIG_SPACE, `${organization}/policies:${name}`);
+}

@@ -84,6 +84,13 @@ function checkNames(file: FileSettings, refuse: Refuse): void {
       refuse(`namespaces[${index}].slug`, `"${entry.slug}" a second time`, "a slug used once");
     slugs.add(entry.slug);
   }
+  const policies = new Set<string>();
+  for (const [index, { name, enabled }] of file.policies.rules.entries()) {
+    if (!enabled) continue;
+    if (policies.has(name))
+      refuse(`policies.rules[${index}].name`, `"${name}" a second time`, "a name used once");
+    policies.add(name);
+  }
 }
 
 function checkMasterKeys(settings: Settings, refuse: Refuse): void {

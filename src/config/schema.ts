@@ -22,6 +22,7 @@ import {
   url,
 } from "./kinds.ts";
 import { rateLimitSchema } from "./limit-schema.ts";
+import { policiesSchema } from "./policy-schema.ts";
 import { serverSchema } from "./server-schema.ts";
 
 const second = 1000;
@@ -194,6 +195,7 @@ export const fileSchema = section("", {
       },
     ),
   }),
+  policies: policiesSchema,
   store,
   redis: section("Shared counters; without it each process counts for itself.", {
     url: optionalField(url("redis:", "rediss:"), "Redis or Valkey URL.", { secret: true, restart: true }),

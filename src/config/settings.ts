@@ -1,3 +1,4 @@
+import type { PolicyEffect, PolicyRule } from "../model/policy.ts";
 import type { Durability } from "../model/ports/journal.ts";
 import type { Role } from "../model/principal.ts";
 import type { ServerDefinition } from "../model/server.ts";
@@ -28,6 +29,7 @@ export interface Settings {
   readonly servers: readonly ServerEntry[];
   readonly namespaces: readonly NamespaceEntry[];
   readonly auth: { readonly anonymous: { readonly role: Role; readonly namespace: string } | undefined };
+  readonly policies: PolicySettings;
   readonly store: StoreSettings;
   readonly redis: { readonly url: string | undefined; readonly prefix: string };
   readonly rateLimits: RateLimitSettings;
@@ -80,6 +82,20 @@ export interface ServerEntry
   extends Omit<ServerDefinition, "id" | "organizationId" | "namespaceId" | "source" | "fingerprint"> {
   /** Slug of its namespace. */
   readonly namespace: string;
+}
+
+export interface PolicySettings {
+  /** Where an organisation has policies and none of them decides. */
+  readonly defaultEffect: PolicyEffect;
+  readonly rules: readonly PolicyEntry[];
+}
+
+/** A policy of the file, before it has an id. */
+export interface PolicyEntry extends PolicyRule {
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly description: string;
+  readonly priority: number;
 }
 
 export interface NamespaceEntry {

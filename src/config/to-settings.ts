@@ -36,6 +36,10 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
     servers: file.proxy.servers.filter((entry) => entry.enabled).map((entry) => serverEntry(entry, path)),
     namespaces: file.namespaces,
     auth: file.auth,
+    policies: {
+      defaultEffect: file.policies.default ?? (context.mode === "production" ? "deny" : "allow"),
+      rules: file.policies.rules.filter((rule) => rule.enabled),
+    },
     store: storeSettings(file.store, dataDir, path),
     redis: file.redis,
     rateLimits: {

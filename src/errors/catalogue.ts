@@ -75,7 +75,7 @@ export const catalogue = {
     rpc: -32602,
     text: "The cursor is not valid (any more). Start the list again.",
   },
-  policy_denied: { http: 200, rpc: 1030, text: "Denied by policy." },
+  policy_denied: { http: 200, rpc: 1030, text: "Denied by policy {policy}." },
   deadline_exceeded: { http: 200, rpc: 1031, text: "The call did not finish within {seconds} s." },
   call_cancelled: { http: 200, rpc: 1032, text: "The call was cancelled." },
   call_interrupted: { http: 200, rpc: 1033, text: "The gateway shut down before the call ended." },

@@ -36,7 +36,7 @@ export class EndpointTable {
       this.#cache = new Map();
       this.#cachedFor = snapshot;
     }
-    const key = `${principal.organizationId}|${principal.namespaceId}|${principal.namespaceBound}|${principal.permissionKey}|${request.path}`;
+    const key = `${principal.organizationId}|${principal.namespaceId}|${principal.namespaceBound}|${this.#permissions.keyOf(principal)}|${request.path}`;
     let endpoint = this.#cache.get(key);
     if (endpoint === undefined) {
       endpoint = this.#resolve(request, principal, snapshot);

@@ -69,6 +69,7 @@ export class Fleet {
 
   /** Swaps the configuration: new servers start, removed ones end after their calls, the rest stays connected. */
   apply(snapshot: Snapshot): void {
+    const before = this.#snapshot;
     this.#snapshot = snapshot;
     const wanted = new Map<string, ServerDefinition>();
     for (const namespace of namespacesOf(snapshot))
@@ -101,6 +102,28 @@ export class Fleet {
       const member = this.#members.get(id);
       const reconnected = member !== undefined && member.upstream !== upstream;
       this.#announce(server, part, member?.part, { reconnected });
+    }
+    this.#announcePolicies(before, snapshot);
+  }
+
+  /** Whose lists a policy changes only each listener can tell: all of the organisation read theirs again. */
+  #announcePolicies(before: Snapshot, after: Snapshot): void {
+    for (const [id, { policies, namespacesById }] of after.organizations) {
+      const former = before.organizations.get(id);
+      if (former === undefined || Bun.deepEquals(former.policies, policies)) continue;
+      for (const namespace of namespacesById.values()) {
+        for (const { id: serverId, name: serverName } of namespace.servers) {
+          const change = {
+            namespaceId: namespace.id,
+            serverId,
+            serverName,
+            reconnected: false,
+            byServer: false,
+          };
+          for (const listener of this.#changeListeners)
+            listener({ ...change, tools: true, prompts: true, resources: true });
+        }
+      }
     }
   }
 

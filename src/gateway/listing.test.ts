@@ -184,14 +184,7 @@ describe("what is kept", () => {
     const read = (catalog: Catalog, i: number) => {
       const principal = samplePrincipal({ permissionKey: `k${i}` });
       const permissions = compilePermissions(principal, "default");
-      return listing.page(
-        catalog,
-        "tools",
-        sampleEndpoint(),
-        principal.permissionKey,
-        permissions,
-        undefined,
-      );
+      return listing.page(catalog, "tools", sampleEndpoint(), permissions, undefined);
     };
     const catalog = catalogOf();
     for (let i = 0; i < 600; i++) read(catalog, i);

@@ -55,11 +55,10 @@ export class Listing {
     catalog: Catalog,
     key: ListKey,
     endpoint: Endpoint,
-    permissionKey: string,
     permissions: Permissions,
     cursor: string | undefined,
   ): ListOutcome {
-    const list = this.#visible(catalog, key, endpoint, permissionKey, permissions);
+    const list = this.#visible(catalog, key, endpoint, permissions);
     const at = cursor === undefined ? 0 : this.#open(cursor, list, key);
     const bare = endpoint.server !== undefined;
     let page = list.pages.get(at);
@@ -80,22 +79,16 @@ export class Listing {
     };
   }
 
-  #visible(
-    catalog: Catalog,
-    key: ListKey,
-    endpoint: Endpoint,
-    permissionKey: string,
-    permissions: Permissions,
-  ): VisibleList {
+  #visible(catalog: Catalog, key: ListKey, endpoint: Endpoint, permissions: Permissions): VisibleList {
     if (this.#current.get(catalog.namespace.id) !== catalog) this.#supersede(catalog);
-    const cacheKey = `${catalog.namespace.id}|${key}|${endpoint.server?.id ?? ""}|${permissionKey}`;
+    const cacheKey = `${catalog.namespace.id}|${key}|${endpoint.server?.id ?? ""}|${permissions.key}`;
     const cached = this.#lists.get(cacheKey);
     if (cached !== undefined) return cached;
     const all =
       endpoint.server === undefined
         ? catalog.list(key)
         : (catalog.part(endpoint.server.id)?.entries[key] ?? []);
-    const entries = all.filter((entry) => isVisible(permissions, entry));
+    const entries = all.filter((entry) => isVisible(permissions, entry) && isListed(permissions, entry));
     let names = "";
     for (const entry of entries) names += `${entry.wireName}\n`;
     const list = {
@@ -152,14 +145,26 @@ export class Listing {
 }
 
 export function isVisible(permissions: Permissions, entry: CatalogEntry): boolean {
+  const { server, name, definition } = entry;
   switch (entry.list) {
     case "tools":
-      return permissions.tool(entry.server.name, entry.name);
+      return permissions.tool(server.name, name, definition);
     case "prompts":
-      return permissions.prompt(entry.server.name, entry.name);
+      return permissions.prompt(server.name, name, definition);
     default:
-      return permissions.resource(entry.server.name, entry.name);
+      return permissions.resource(server.name, name, definition);
   }
+}
+
+const KINDS = {
+  tools: "tool",
+  prompts: "prompt",
+  resources: "resource",
+  resourceTemplates: "resource",
+} as const;
+
+function isListed(permissions: Permissions, { list, server, name, definition }: CatalogEntry): boolean {
+  return permissions.listed(KINDS[list], server.name, name, definition);
 }
 
 function compilePage(entries: readonly CatalogEntry[], from: number, bare: boolean): Page {

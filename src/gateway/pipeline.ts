@@ -14,6 +14,7 @@ import { authorizePolicy } from "../policy/authorize/authorize.ts";
 import { authorizeOperationPolicy } from "../policy/authorize/authorize-operation.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { bodySizePolicy } from "../policy/body-size/body-size.ts";
+import { conditionsPolicy } from "../policy/conditions/conditions.ts";
 import { deadlinePolicy } from "../policy/deadline/deadline.ts";
 import { type HostSettings, hostPolicy } from "../policy/host/host.ts";
 import { ipLimitPolicy, limitPolicy, operationLimitPolicy, toolLimitPolicy } from "../policy/limit/limit.ts";
@@ -137,6 +138,12 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
       name: "validate",
       reason: "a call with wrong arguments costs its server nothing and its model one hint",
       policy: validatePolicy(deps.log),
+    },
+    {
+      name: "conditions",
+      reason:
+        "conditions on arguments may count on their shape; what is refused here was visible, and is told so",
+      policy: conditionsPolicy(deps.permissions, deps.now),
     },
     {
       name: "rounds",

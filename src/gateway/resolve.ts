@@ -149,7 +149,14 @@ export function resourceOwner(
   const granted = permissions.of(caller.principal, caller.endpoint.namespaceSlug);
   try {
     const target = findResource(uri, caller, catalog, fleet, permissions);
-    return target !== undefined && granted.resource(target.server.name, uri) ? target : undefined;
+    if (target === undefined || !granted.resource(target.server.name, uri, target.definition))
+      return undefined;
+    const refusal = granted.refusal("resource", target.server.name, uri, target.definition, {
+      args: {},
+      clientAddress: "",
+      now: Date.now(),
+    });
+    return refusal === undefined ? target : undefined;
   } catch {
     return undefined;
   }

@@ -33,7 +33,6 @@ export function route(fleet: Fleet, listing: Listing, permissions: PermissionCac
       catalog,
       key,
       exchange.endpoint,
-      exchange.principal.permissionKey,
       permissions.of(exchange.principal, exchange.endpoint.namespaceSlug),
       cursor,
     );

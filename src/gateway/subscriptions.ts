@@ -47,7 +47,9 @@ export class Subscriptions {
       for (const listener of this.#listeners) {
         const { principalId } = event;
         if (principalId !== undefined && principalId !== listener.subscriber.principal.id) continue;
-        if (listener.resources.get(uri)?.serverId === serverId) listener.subscriber.notify(notification);
+        const held = listener.resources.get(uri);
+        if (held?.serverId !== serverId || !this.#mayRead(listener.subscriber, held.upstream, uri)) continue;
+        listener.subscriber.notify(notification);
       }
     });
   }
@@ -118,6 +120,11 @@ export class Subscriptions {
         );
       }
     }
+  }
+
+  /** Asked at each update: what was permitted at the subscription may have been forbidden since. */
+  #mayRead({ principal, endpoint }: Subscriber, { server }: Upstream, uri: string): boolean {
+    return this.#permissions.of(principal, endpoint.namespaceSlug).resource(server.name, uri);
   }
 
   /** A change behind what the caller may see would tell that something is there. */

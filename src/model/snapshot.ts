@@ -1,4 +1,5 @@
 import type { LimitRule } from "./limit-rule.ts";
+import type { Policies } from "./policy.ts";
 import type { ServerDefinition } from "./server.ts";
 
 /** The compiled configuration the data plane reads; replaced as a whole, never changed. */
@@ -15,6 +16,8 @@ export interface OrganizationSnapshot {
   readonly namespacesBySlug: ReadonlyMap<string, NamespaceSnapshot>;
   /** The rules that apply to it, the gateway's among them. */
   readonly limits?: readonly LimitRule[];
+  /** Absent where it has none: roles and permissions alone decide. */
+  readonly policies?: Policies | undefined;
 }
 export interface NamespaceSnapshot {
   readonly id: string;

@@ -1,4 +1,4 @@
-import { compileSnapshot, type StoredConfig } from "../config/compile.ts";
+import { compileSnapshot, EMPTY_STORED_CONFIG, type StoredConfig } from "../config/compile.ts";
 import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf } from "../config/identity.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Fleet } from "../gateway/fleet.ts";
@@ -27,7 +27,7 @@ export class Configuration {
   #seenConfig = -1;
   #seenCredentials = -1;
   #storeIsAway = false;
-  #stored: StoredConfig = { organizations: [], namespaces: [], servers: [] };
+  #stored: StoredConfig = EMPTY_STORED_CONFIG;
   #looking: Promise<void> = Promise.resolve();
   #poll: ReturnType<typeof setInterval> | undefined;
 
@@ -134,13 +134,15 @@ export class Configuration {
     const namespaces: StoredConfig["namespaces"][number][] = [];
     const servers: StoredConfig["servers"][number][] = [];
     const rateLimits: RateLimitRecord[] = [];
+    const policies: StoredConfig["policies"][number][] = [];
     for (const { id } of organizations) {
       const page = (after: string | undefined) => ({ limit: PAGE, ...(after !== undefined && { after }) });
       namespaces.push(...(await this.#pages((after) => this.#store.namespaces.list(id, page(after)))));
       servers.push(...(await this.#pages((after) => this.#store.servers.list(id, page(after)))));
       rateLimits.push(...(await this.#pages((after) => this.#store.rateLimits.list(id, page(after)))));
+      policies.push(...(await this.#pages((after) => this.#store.policies.list(id, page(after)))));
     }
-    return { organizations, namespaces, servers, rateLimits };
+    return { organizations, namespaces, servers, rateLimits, policies };
   }
 
   async #pages<T extends { readonly id: string }>(

@@ -93,7 +93,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const { limits } = settings;
   const createUpstream = createMcpUpstreams({ http, childHost, log, gatewayInfo: serverInfo, limits });
   const fleet = new Fleet(createUpstream, log);
-  const permissions = new PermissionCache();
+  const permissions = new PermissionCache((id) => fleet.organization(id)?.policies);
   const calls = new CallCounters(settings.telemetry.seriesMax);
   const access = peerAccess({ settings, worker: options.worker, store, sealer, masterKeys, log });
   const { peers, cluster } = access;

@@ -18,6 +18,7 @@ const kinds: Readonly<Record<string, "json" | "flag" | "number">> = {
   tags: "json",
   settings: "json",
   filters: "json",
+  rules: "json",
   subscriptions: "json",
   upstreamSessions: "json",
   isActive: "flag",

@@ -1,6 +1,7 @@
 import type { ColumnType } from "kysely";
 import type { ApiKeyType } from "../model/api-key.ts";
 import type { LimitAlgorithm, LimitMatch, QuotaPeriod } from "../model/limit-rule.ts";
+import type { PolicyRule } from "../model/policy.ts";
 import type { Role } from "../model/principal.ts";
 import type { SessionStatus } from "../model/session-record.ts";
 
@@ -18,6 +19,7 @@ export interface Schema {
   namespaces: NamespaceTable;
   apiKeys: ApiKeyTable;
   mcpServers: ServerTable;
+  policies: PolicyTable;
   mcpSessions: SessionTable;
   rateLimits: RateLimitTable;
   rateLimitUsage: RateLimitUsageTable;
@@ -169,6 +171,17 @@ interface RateLimitUsageTable {
 interface LimitProcessTable {
   id: Fixed<string>;
   expiresAt: Time;
+}
+interface PolicyTable extends Stamped {
+  id: Fixed<string>;
+  organizationId: Fixed<string>;
+  namespaceId: Fixed<string | null>;
+  name: string;
+  description: string;
+  rules: PolicyRule;
+  priority: number;
+  isActive: boolean;
+  createdBy: Fixed<string | null>;
 }
 interface SessionTable {
   id: Fixed<string>;

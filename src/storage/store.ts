@@ -10,6 +10,7 @@ import { leaseStore } from "./leases.ts";
 import { namespaceRow, namespaceStore } from "./namespaces.ts";
 import { organizationRow, organizationStore } from "./organizations.ts";
 import { peerStore } from "./peers.ts";
+import { policyStore } from "./policies.ts";
 import { rateLimitStore } from "./rate-limits.ts";
 import { recordStore } from "./records.ts";
 import { serverStore } from "./servers.ts";
@@ -25,6 +26,7 @@ export function createStore(engine: Engine, sealer: RotatingSealer): Store {
     namespaces: namespaceStore(db),
     apiKeys: apiKeyStore(db),
     servers: serverStore(db, sealer),
+    policies: policyStore(db),
     sessions: sessionStore(db, engine.kind),
     records: recordStore(db),
     idempotencyKeys: idempotencyKeyStore(db, sealer),

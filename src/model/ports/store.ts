@@ -1,6 +1,7 @@
 import type { ApiKey, ApiKeyIdentity } from "../api-key.ts";
 import type { QuotaPeriod } from "../limit-rule.ts";
 import type { AuditLogEntry, ChainHead, RequestLogEntry } from "../log-entry.ts";
+import type { PolicyRecord } from "../policy.ts";
 import type { LimitUsage, RateLimitRecord } from "../rate-limit-record.ts";
 import type { ServerRecord } from "../server-record.ts";
 import type { SessionRecord } from "../session-record.ts";
@@ -19,6 +20,7 @@ export interface Store {
   readonly namespaces: Namespaces;
   readonly apiKeys: ApiKeys;
   readonly servers: Servers;
+  readonly policies: PolicyRows;
   readonly sessions: Sessions;
   readonly records: Records;
   readonly idempotencyKeys: IdempotencyKeys;
@@ -47,7 +49,7 @@ export interface BootstrapSeed {
   readonly apiKey: NewApiKey;
 }
 export interface Versions {
-  /** Organisations, namespaces, servers, rate limits. */
+  /** Organisations, namespaces, servers, policies, rate limits. */
   readonly config: number;
   /** Keys: on a change, drop cached principals. */
   readonly credentials: number;
@@ -85,6 +87,10 @@ export type OrganizationChange = Partial<Omit<NewOrganization, "id">>;
 export type NamespaceChange = Partial<Omit<NewNamespace, "id" | "organizationId">>;
 export type ApiKeyChange = Partial<Pick<ApiKey, "name" | "role" | "permissions" | "expiresAt" | "isActive">>;
 export type ServerChange = Partial<Omit<NewServer, "id" | "organizationId" | "namespaceId" | "createdBy">>;
+export type NewPolicy = Omit<PolicyRecord, Stamps>;
+export type PolicyChange = Partial<
+  Omit<PolicyRecord, Stamps | "id" | "organizationId" | "namespaceId" | "createdBy">
+>;
 export type SessionChange = Partial<Pick<SessionRecord, "logLevel" | "connectionId" | "upstreamSessions">>;
 
 export type NewRateLimit = Omit<RateLimitRecord, Stamps | "resetAt">;
@@ -149,6 +155,13 @@ export interface Servers {
     change: ServerChange,
     unchangedSince?: UnchangedSince,
   ): Promise<ServerRecord | undefined>;
+  remove(organizationId: string, id: string): Promise<boolean>;
+}
+export interface PolicyRows {
+  create(policy: NewPolicy): Promise<PolicyRecord>;
+  find(organizationId: string, id: string): Promise<PolicyRecord | undefined>;
+  list(organizationId: string, page?: PageRequest): Promise<PolicyRecord[]>;
+  update(organizationId: string, id: string, change: PolicyChange): Promise<PolicyRecord | undefined>;
   remove(organizationId: string, id: string): Promise<boolean>;
 }
 export interface Sessions {

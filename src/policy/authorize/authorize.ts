@@ -29,12 +29,12 @@ export function permits(permissions: Permissions, target: Target): boolean {
   const server = target.server.name;
   switch (target.kind) {
     case "tool":
-      return permissions.tool(server, target.name);
+      return permissions.tool(server, target.name, target.definition);
     case "prompt":
-      return permissions.prompt(server, target.name);
+      return permissions.prompt(server, target.name, target.definition);
     case "resource":
     case "template":
-      return permissions.resource(server, target.name);
+      return permissions.resource(server, target.name, target.definition);
     case "completion":
       return permissions.server(server);
     case "extension":

@@ -1,23 +1,38 @@
-import { compileGlob } from "../../model/glob.ts";
+import type { Policy } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
+import type { JsonObject } from "../../protocol/json-value.ts";
+import { type Kind, matchesKind, type Pattern, parsePattern, withinNamespace } from "./pattern.ts";
 
-/** What one principal may reach in one namespace, compiled from its role and permission patterns. */
+/** What one principal may reach in one namespace. A definition is what its server listed, for conditions on annotations. */
 export interface Permissions {
-  tool(server: string, name: string): boolean;
-  prompt(server: string, name: string): boolean;
-  resource(server: string, uri: string): boolean;
+  /** Equal for principals that may see and do the same; keys the caches of filtered lists. */
+  readonly key: string;
+  /** No policy narrows it. */
+  readonly isUnconditional: boolean;
+  tool(server: string, name: string, definition?: JsonObject): boolean;
+  prompt(server: string, name: string, definition?: JsonObject): boolean;
+  resource(server: string, uri: string, definition?: JsonObject): boolean;
   extension(server: string, method: string): boolean;
   /** At least something of the server may be visible. */
   server(server: string): boolean;
+  /** What may be used stands in lists too, unless a policy hides it there. */
+  listed(kind: Kind, server: string, name: string, definition?: JsonObject): boolean;
+  /** The policy whose condition on the call itself refuses what is visible. */
+  refusal(
+    kind: Kind,
+    server: string,
+    name: string,
+    definition: JsonObject | undefined,
+    facts: CallFacts,
+  ): Policy | undefined;
 }
 
-type Kind = "tool" | "prompt" | "resource" | "extension";
-interface Rule {
-  /** A name or a glob. */
-  readonly server: string;
-  readonly matchesServer: (name: string) => boolean;
-  readonly kind: Kind | "any";
-  readonly name: (name: string) => boolean;
+/** What a call is judged by besides its target. */
+export interface CallFacts {
+  readonly args: JsonObject;
+  readonly clientAddress: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }
 
 /**
@@ -26,7 +41,8 @@ interface Rule {
  * `namespace/`; `*` alone is `*:*`. A role of `admin` reaches everything of its organisation; a `viewer` calls no tool.
  */
 export function compilePermissions(principal: Principal, namespaceSlug: string): Permissions {
-  if (principal.platformAdmin || principal.role === "admin") return EVERYTHING;
+  if (principal.platformAdmin || principal.role === "admin")
+    return { ...EVERYTHING, key: principal.permissionKey };
   const plain = principal.permissions.flatMap((pattern) => withinNamespace(pattern, namespaceSlug) ?? []);
   const exactTools = new Set(plain.filter((pattern) => EXACT_TOOL.test(pattern) && !QUALIFIED.test(pattern)));
   const rules = new RuleTable(
@@ -35,6 +51,8 @@ export function compilePermissions(principal: Principal, namespaceSlug: string):
   for (const tool of exactTools) rules.note(tool.slice(0, tool.indexOf(":")));
   const mayCall = principal.role !== "viewer";
   return {
+    ...EVERYTHING,
+    key: principal.permissionKey,
     tool: (server, name) =>
       mayCall && (exactTools.has(`${server}:${name}`) || rules.allow("tool", server, name)),
     prompt: (server, name) => rules.allow("prompt", server, name),
@@ -46,10 +64,10 @@ export function compilePermissions(principal: Principal, namespaceSlug: string):
 
 /** Rules by the server they name, so that a caller with thousands of them pays for those of one server. */
 class RuleTable {
-  readonly #named = new Map<string, Rule[]>();
-  readonly #patterned: Rule[] = [];
+  readonly #named = new Map<string, Pattern[]>();
+  readonly #patterned: Pattern[] = [];
 
-  constructor(rules: readonly Rule[]) {
+  constructor(rules: readonly Pattern[]) {
     for (const rule of rules) {
       const known = this.#named.get(rule.server);
       if (rule.server.includes("*")) this.#patterned.push(rule);
@@ -64,7 +82,7 @@ class RuleTable {
   }
 
   allow(kind: Kind, server: string, name: string): boolean {
-    const allows = (rule: Rule) => matchesKind(rule.kind, kind) && rule.name(name);
+    const allows = (rule: Pattern) => matchesKind(rule.kind, kind) && rule.name(name);
     return (
       this.#named.get(server)?.some(allows) === true ||
       this.#patterned.some((rule) => rule.matchesServer(server) && allows(rule))
@@ -79,35 +97,13 @@ class RuleTable {
 const EXACT_TOOL = /^[^:*]+:[^*]*$/;
 const QUALIFIED = /^[^:]*:(resource|prompt|extension):/;
 
-const EVERYTHING: Permissions = {
+const EVERYTHING: Omit<Permissions, "key"> = {
+  isUnconditional: true,
   tool: () => true,
   prompt: () => true,
   resource: () => true,
   extension: () => true,
   server: () => true,
+  listed: () => true,
+  refusal: () => undefined,
 };
-
-function matchesKind(ruleKind: Rule["kind"], kind: Kind): boolean {
-  return ruleKind === kind || (ruleKind === "any" && kind !== "extension");
-}
-
-function withinNamespace(pattern: string, namespaceSlug: string): string | undefined {
-  const match = /^([a-z0-9-]{1,32}|\*)\/(.*)$/s.exec(pattern);
-  if (match === null) return pattern;
-  return match[1] === namespaceSlug || match[1] === "*" ? match[2] : undefined;
-}
-
-/** One rule, or none for what is no pattern. */
-function parsePattern(pattern: string): Rule[] {
-  const colon = pattern.indexOf(":");
-  const server = colon < 0 ? pattern : pattern.slice(0, colon);
-  const rule = (kind: Rule["kind"], name: string): Rule[] => [
-    { server, matchesServer: compileGlob(server), kind, name: compileGlob(name) },
-  ];
-  if (colon < 0) return server === "*" ? rule("any", "*") : [];
-  const rest = pattern.slice(colon + 1);
-  for (const kind of ["resource", "prompt", "extension"] as const) {
-    if (rest.startsWith(`${kind}:`)) return rule(kind, rest.slice(kind.length + 1));
-  }
-  return rule(rest === "*" ? "any" : "tool", rest);
-}

@@ -1,0 +1,50 @@
+/**
+ * A rule about who may do what. Policies narrow what roles and permissions grant and never widen it: a deny that applies
+ * wins over every allow, and where an organisation has policies and none applies, the configured default decides.
+ */
+export interface PolicyRule {
+  readonly effect: PolicyEffect;
+  /** `*`, `user:<id>`, `key:<id>`, `client:<id>`, `role:<role>`, `group:<name>`. */
+  readonly subjects: readonly string[];
+  readonly actions: readonly PolicyAction[];
+  /** Patterns as in permissions: `server:tool`, `server:resource:<uri glob>`, `namespace/server:*`, `*`. */
+  readonly resources: readonly string[];
+  /** CEL over `principal`, `tool`, `args`, `time` and `client_address`; absent holds always. */
+  readonly condition?: string | undefined;
+}
+
+export type PolicyEffect = "allow" | "deny";
+/** `call` a tool or extension, `read` a resource, `get` a prompt; a denied `list` hides from lists alone. */
+export type PolicyAction = "*" | "call" | "read" | "get" | "list";
+
+/** A policy in force in one organisation, of the file or of the store. */
+export interface Policy extends PolicyRule {
+  readonly id: string;
+  /** Unique in its organisation; told to whom it denies by a condition. */
+  readonly name: string;
+  /** Where it belongs to one namespace. */
+  readonly namespaceSlug: string | undefined;
+  /** Orders explanations and which of several denials is named; never the decision. Highest first. */
+  readonly priority: number;
+  readonly source: "file" | "store";
+}
+
+/** All policies of an organisation, and what happens where none applies. */
+export interface Policies {
+  readonly all: readonly Policy[];
+  readonly defaultEffect: PolicyEffect;
+}
+
+/** A policy as a row: the object of the API. */
+export interface PolicyRecord extends PolicyRule {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly namespaceId: string | null;
+  readonly name: string;
+  readonly description: string;
+  readonly priority: number;
+  readonly isActive: boolean;
+  readonly createdBy: string | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}

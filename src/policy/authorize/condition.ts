@@ -1,0 +1,249 @@
+import { type ASTNode, Environment } from "@marcbachmann/cel-js";
+import { RE2JS } from "re2js";
+import type { Principal } from "../../model/principal.ts";
+
+/** What a condition sees. Without `args` only conditions on what never changes between two calls are asked. */
+export interface ConditionContext {
+  readonly principal: ConditionPrincipal;
+  readonly tool: ConditionTool;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly time: Date;
+  readonly client_address: string;
+}
+
+/** A condition that was checked: its types are right and its cost is bounded. */
+export interface Condition {
+  readonly source: string;
+  /** Reads arguments, time or address: decided per call, so that its target stays visible. */
+  readonly dependsOnCall: boolean;
+  readonly readsPrincipal: boolean;
+  readonly readsTool: boolean;
+  /** @throws whatever goes wrong, also where the answer is neither true nor false: the caller denies then. */
+  holds(context: ConditionContext): boolean;
+}
+
+/** What is wrong with a condition, and where: both count from 1. */
+export interface ConditionFault {
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
+export class ConditionPrincipal {
+  readonly id: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly role: string;
+  readonly groups: readonly string[];
+  readonly scopes: readonly string[];
+  constructor({ id, kind, name, role, groups = [], scopes = [] }: Principal) {
+    this.id = id;
+    this.kind = kind;
+    this.name = name;
+    this.role = role;
+    this.groups = groups;
+    this.scopes = scopes;
+  }
+}
+
+export class ConditionTool {
+  readonly namespace: string;
+  readonly kind: string;
+  readonly server: string;
+  readonly name: string;
+  readonly annotations: Readonly<Record<string, unknown>>;
+  constructor(
+    namespace: string,
+    kind: string,
+    server: string,
+    name: string,
+    annotations: Readonly<Record<string, unknown>>,
+  ) {
+    this.namespace = namespace;
+    this.kind = kind;
+    this.server = server;
+    this.name = name;
+    this.annotations = annotations;
+  }
+}
+
+export const CONDITION_LENGTH_MAX = 2_000;
+/** A regular expression looks at no longer text, a comprehension at no more arguments: past it the condition fails. */
+const MATCHED_CHARS_MAX = 10_000;
+const VISITED_VALUES_MAX = 10_000;
+const COMPREHENSIONS = new Set(["all", "exists", "exists_one", "map", "filter"]);
+/** As long as the name it replaces, so that positions stay true. The library's own `matches` can take exponential time. */
+const LINEAR_MATCHES = "matchRe";
+const OF_A_CALL = new Set(["args", "time", "client_address"]);
+
+const environment = new Environment({
+  homogeneousAggregateLiterals: false,
+  limits: { maxAstNodes: 200, maxDepth: 24, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 8 },
+})
+  .registerType("Principal", {
+    ctor: ConditionPrincipal,
+    fields: {
+      id: "string",
+      kind: "string",
+      name: "string",
+      role: "string",
+      groups: "list<string>",
+      scopes: "list<string>",
+    },
+  })
+  .registerType("Tool", {
+    ctor: ConditionTool,
+    fields: {
+      namespace: "string",
+      kind: "string",
+      server: "string",
+      name: "string",
+      annotations: "map<string, dyn>",
+    },
+  })
+  .registerVariable("principal", "Principal")
+  .registerVariable("tool", "Tool")
+  .registerVariable("args", "map<string, dyn>")
+  .registerVariable("time", "google.protobuf.Timestamp")
+  .registerVariable("client_address", "string")
+  .registerFunction(`string.${LINEAR_MATCHES}(string): bool`, matchesLinearly);
+
+const COMPILED_MAX = 20_000;
+const compiled = new Map<string, Condition | ConditionFault>();
+
+/** Checks and compiles; the same text is compiled once. */
+export function compileCondition(source: string): Condition | ConditionFault {
+  let known = compiled.get(source);
+  if (known === undefined) {
+    known = compile(source);
+    if (compiled.size >= COMPILED_MAX) compiled.clear();
+    compiled.set(source, known);
+  }
+  return known;
+}
+
+export function isFault(result: Condition | ConditionFault): result is ConditionFault {
+  return "message" in result;
+}
+
+function compile(source: string): Condition | ConditionFault {
+  if (source.length > CONDITION_LENGTH_MAX)
+    return { line: 1, column: 1, message: `longer than ${CONDITION_LENGTH_MAX} characters` };
+  try {
+    const survey = new Survey(source);
+    survey.visit(environment.parse(source).ast, 0);
+    const checked = environment.check(survey.linearSource);
+    if (!checked.valid) throw checked.error;
+    if (checked.type !== "bool" && checked.type !== "dyn") {
+      return {
+        line: 1,
+        column: 1,
+        message: `its value is ${String(checked.type)}, and must be true or false`,
+      };
+    }
+    const run = environment.parse(survey.linearSource);
+    return {
+      source,
+      dependsOnCall: [...survey.names].some((name) => OF_A_CALL.has(name)),
+      readsPrincipal: survey.names.has("principal"),
+      readsTool: survey.names.has("tool"),
+      holds(context) {
+        if (survey.hasComprehension && !isSmall(context.args))
+          throw new Error("more arguments than a condition may visit");
+        const answer: unknown = run(context);
+        if (typeof answer !== "boolean") throw new Error("neither true nor false");
+        return answer;
+      },
+    };
+  } catch (thrown) {
+    return faultOf(thrown, source);
+  }
+}
+
+/** What an expression uses, and the parts the language allows and we do not. */
+class Survey {
+  readonly names = new Set<string>();
+  hasComprehension = false;
+  linearSource: string;
+
+  constructor(source: string) {
+    this.linearSource = source;
+  }
+
+  visit(node: ASTNode, comprehensions: number): void {
+    let inside = comprehensions;
+    if (node.op === "id") this.names.add(node.args);
+    if (node.op === "rcall") {
+      const [name, receiver, args] = node.args;
+      if (name === "matches") this.#linearise(receiver, args);
+      if (COMPREHENSIONS.has(name)) {
+        this.hasComprehension = true;
+        inside++;
+        if (inside > 1) throw new Located("comprehensions may not be nested", node.start);
+      }
+    }
+    for (const child of childrenOf(node.args)) this.visit(child, inside);
+  }
+
+  #linearise(receiver: ASTNode, [pattern]: ASTNode[]): void {
+    if (pattern?.op !== "value" || typeof pattern.args !== "string")
+      throw new Located("the pattern of matches must be written out", receiver.end);
+    try {
+      linearPattern(pattern.args);
+    } catch {
+      throw new Located("not a regular expression of RE2", pattern.start);
+    }
+    const at = this.linearSource.indexOf("matches", receiver.end);
+    this.linearSource = `${this.linearSource.slice(0, at)}${LINEAR_MATCHES}${this.linearSource.slice(at + LINEAR_MATCHES.length)}`;
+  }
+}
+
+function* childrenOf(value: unknown): Iterable<ASTNode> {
+  if (Array.isArray(value)) for (const one of value) yield* childrenOf(one);
+  else if (typeof value === "object" && value !== null && "op" in value) yield value as ASTNode;
+}
+
+class Located extends Error {
+  readonly at: number;
+  constructor(message: string, at: number) {
+    super(message);
+    this.at = at;
+  }
+}
+
+function faultOf(thrown: unknown, source: string): ConditionFault {
+  const { range, summary } = thrown as { range?: { start: number }; summary?: string };
+  const at = thrown instanceof Located ? thrown.at : (range?.start ?? 0);
+  const before = source.slice(0, at).split("\n");
+  const message = (summary ?? (thrown as Error).message).replaceAll(LINEAR_MATCHES, "matches");
+  return { line: before.length, column: (before.at(-1) as string).length + 1, message };
+}
+
+const PATTERNS_MAX = 10_000;
+const patterns = new Map<string, RE2JS>();
+
+function linearPattern(pattern: string): RE2JS {
+  let known = patterns.get(pattern);
+  if (known === undefined) {
+    known = RE2JS.compile(pattern);
+    if (patterns.size >= PATTERNS_MAX) patterns.clear();
+    patterns.set(pattern, known);
+  }
+  return known;
+}
+
+function matchesLinearly(text: string, pattern: string): boolean {
+  if (text.length > MATCHED_CHARS_MAX) throw new Error("a longer text than a condition may match");
+  return linearPattern(pattern).matcher(text).find();
+}
+
+function isSmall(args: unknown): boolean {
+  let left = VISITED_VALUES_MAX;
+  const visit = (value: unknown): boolean => {
+    if (--left < 0) return false;
+    if (typeof value !== "object" || value === null) return true;
+    for (const key in value) if (!visit((value as Record<string, unknown>)[key])) return false;
+    return true;
+  };
+  return visit(args);
+}

@@ -1,0 +1,96 @@
+import type { Kysely, Selectable } from "kysely";
+import { z } from "zod";
+import type { PolicyRecord, PolicyRule } from "../model/policy.ts";
+import type { PolicyRows } from "../model/ports/store.ts";
+import { configWrite } from "./config-version.ts";
+import { checked, textList } from "./json-column.ts";
+import { pageOf } from "./page.ts";
+import type { Schema } from "./schema.ts";
+
+const rule = z
+  .object({
+    effect: z.enum(["allow", "deny"]),
+    subjects: textList,
+    actions: z.array(z.enum(["*", "call", "read", "get", "list"])).readonly(),
+    resources: textList,
+    condition: z.string().optional(),
+  })
+  .readonly();
+
+export function policyStore(db: Kysely<Schema>): PolicyRows {
+  const within = (organizationId: string) =>
+    db.selectFrom("policies").selectAll().where("organizationId", "=", organizationId);
+  const find = async (organizationId: string, id: string) => {
+    const row = await within(organizationId).where("id", "=", id).executeTakeFirst();
+    return row && record(row);
+  };
+  return {
+    create: async (policy) => {
+      const { effect, subjects, actions, resources, condition, ...columns } = policy;
+      const rules = checked<PolicyRule>(rule, "rules", { effect, subjects, actions, resources, condition });
+      const now = new Date();
+      await configWrite(db, policy.organizationId, async (transaction) => {
+        await transaction
+          .insertInto("policies")
+          .values({ ...columns, rules, createdAt: now, updatedAt: now })
+          .execute();
+        return true;
+      });
+      return (await find(policy.organizationId, policy.id)) as PolicyRecord;
+    },
+    find,
+    list: async (organizationId, page) => {
+      const { after, limit } = pageOf(page);
+      const rows = await within(organizationId)
+        .where("id", ">", after)
+        .$if(page?.namespaceId !== undefined, (query) =>
+          query.where("namespaceId", "=", page?.namespaceId as string),
+        )
+        .orderBy("id")
+        .limit(limit)
+        .execute();
+      return rows.map(record);
+    },
+    update: async (organizationId, id, change) => {
+      const isChanged = await configWrite(db, organizationId, async (transaction) => {
+        const row = await transaction
+          .selectFrom("policies")
+          .selectAll()
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .executeTakeFirst();
+        if (row === undefined) return false;
+        const { name, description, priority, isActive } = change;
+        const rules = checked<PolicyRule>(rule, "rules", { ...row.rules, ...change });
+        await transaction
+          .updateTable("policies")
+          .set({
+            rules,
+            ...(name !== undefined && { name }),
+            ...(description !== undefined && { description }),
+            ...(priority !== undefined && { priority }),
+            ...(isActive !== undefined && { isActive }),
+            updatedAt: new Date(),
+          })
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .execute();
+        return true;
+      });
+      return isChanged ? find(organizationId, id) : undefined;
+    },
+    remove: (organizationId, id) =>
+      configWrite(db, organizationId, async (transaction) => {
+        const { numDeletedRows } = await transaction
+          .deleteFrom("policies")
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .executeTakeFirst();
+        return numDeletedRows > 0n;
+      }),
+  };
+}
+
+function record({ rules, ...columns }: Selectable<Schema["policies"]>): PolicyRecord {
+  return { ...columns, ...rules };
+}
