@@ -1,4 +1,4 @@
-import { type ASTNode, Environment } from "@marcbachmann/cel-js";
+import type { ASTNode, Environment } from "@marcbachmann/cel-js";
 import { RE2JS } from "re2js";
 import type { Principal } from "../../model/principal.ts";
 
@@ -76,37 +76,48 @@ const COMPREHENSIONS = new Set(["all", "exists", "exists_one", "map", "filter"])
 const LINEAR_MATCHES = "matchRe";
 const OF_A_CALL = new Set(["args", "time", "client_address"]);
 
-const environment = new Environment({
-  homogeneousAggregateLiterals: false,
-  limits: { maxAstNodes: 200, maxDepth: 24, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 8 },
-})
-  .registerType("Principal", {
-    ctor: ConditionPrincipal,
-    fields: {
-      id: "string",
-      kind: "string",
-      name: "string",
-      role: "string",
-      groups: "list<string>",
-      scopes: "list<string>",
-    },
+let loaded: Environment | undefined;
+
+/** The language is loaded with the first condition: a gateway without any starts sooner and is smaller. */
+function language(): Environment {
+  loaded ??= createLanguage();
+  return loaded;
+}
+
+function createLanguage(): Environment {
+  const cel = require("@marcbachmann/cel-js") as typeof import("@marcbachmann/cel-js");
+  return new cel.Environment({
+    homogeneousAggregateLiterals: false,
+    limits: { maxAstNodes: 200, maxDepth: 24, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 8 },
   })
-  .registerType("Tool", {
-    ctor: ConditionTool,
-    fields: {
-      namespace: "string",
-      kind: "string",
-      server: "string",
-      name: "string",
-      annotations: "map<string, dyn>",
-    },
-  })
-  .registerVariable("principal", "Principal")
-  .registerVariable("tool", "Tool")
-  .registerVariable("args", "map<string, dyn>")
-  .registerVariable("time", "google.protobuf.Timestamp")
-  .registerVariable("client_address", "string")
-  .registerFunction(`string.${LINEAR_MATCHES}(string): bool`, matchesLinearly);
+    .registerType("Principal", {
+      ctor: ConditionPrincipal,
+      fields: {
+        id: "string",
+        kind: "string",
+        name: "string",
+        role: "string",
+        groups: "list<string>",
+        scopes: "list<string>",
+      },
+    })
+    .registerType("Tool", {
+      ctor: ConditionTool,
+      fields: {
+        namespace: "string",
+        kind: "string",
+        server: "string",
+        name: "string",
+        annotations: "map<string, dyn>",
+      },
+    })
+    .registerVariable("principal", "Principal")
+    .registerVariable("tool", "Tool")
+    .registerVariable("args", "map<string, dyn>")
+    .registerVariable("time", "google.protobuf.Timestamp")
+    .registerVariable("client_address", "string")
+    .registerFunction(`string.${LINEAR_MATCHES}(string): bool`, matchesLinearly);
+}
 
 const COMPILED_MAX = 20_000;
 const compiled = new Map<string, Condition | ConditionFault>();
@@ -129,6 +140,7 @@ export function isFault(result: Condition | ConditionFault): result is Condition
 function compile(source: string): Condition | ConditionFault {
   if (source.length > CONDITION_LENGTH_MAX)
     return { line: 1, column: 1, message: `longer than ${CONDITION_LENGTH_MAX} characters` };
+  const environment = language();
   try {
     const survey = new Survey(source);
     survey.visit(environment.parse(source).ast, 0);
