@@ -1,5 +1,7 @@
 import type { CatalogPart } from "../gateway/catalog-part.ts";
+import type { LimitRule } from "../model/limit-rule.ts";
 import type { Clock } from "../model/ports/clock.ts";
+import type { LimitDemand, LimitStanding } from "../model/ports/limiter.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { UpstreamState } from "../model/ports/upstream.ts";
@@ -39,6 +41,14 @@ export interface AdminParts {
   testServer(record: ServerRecord): Promise<readonly ConnectionStep[]>;
   /** Ends a legacy client's session here and everywhere. */
   endSession(organizationId: string, id: string): Promise<boolean>;
+  /** Limits as they are counted now. */
+  readonly limits: {
+    standing(demand: LimitDemand): LimitStanding | Promise<LimitStanding>;
+    /** Of one subject, or of the whole rule. */
+    reset(rule: LimitRule, subject?: string): Promise<void>;
+    /** Brings the store's usage up to now. */
+    flush(): Promise<void>;
+  };
   /** A new API key's credential, and what of it is stored. */
   mintKey(): { readonly key: string; readonly prefix: string; readonly hash: string };
   /** Of the whole API; `undefined` where its documentation is switched off. */

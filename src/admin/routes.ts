@@ -3,6 +3,7 @@ import { documentationRoutes } from "./documentation/documentation-routes.ts";
 import { logRoutes } from "./logs/log-routes.ts";
 import { namespaceRoutes } from "./namespaces/namespace-routes.ts";
 import { organizationRoutes } from "./organizations/organization-routes.ts";
+import { rateLimitRoutes } from "./rate-limits/rate-limit-routes.ts";
 import type { AdminRoute } from "./route.ts";
 import { serverRoutes } from "./servers/server-routes.ts";
 import { sessionRoutes } from "./sessions/session-routes.ts";
@@ -14,6 +15,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...namespaceRoutes,
   ...organizationRoutes,
   ...sessionRoutes,
+  ...rateLimitRoutes,
   ...logRoutes,
   ...documentationRoutes,
 ];

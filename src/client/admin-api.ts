@@ -93,6 +93,35 @@ export type Problem = {
   readonly data?: unknown;
 };
 
+export type RateLimit = {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly namespace_id: string | null;
+  readonly per: readonly ("ip" | "user" | "key" | "organization" | "namespace" | "endpoint" | "server" | "tool")[];
+  readonly match: Readonly<Record<string, readonly string[]>>;
+  readonly algorithm: "sliding_window" | "token_bucket" | "fixed_window" | "concurrency" | "quota";
+  readonly limit: number;
+  readonly window_seconds: number | null;
+  readonly burst: number | null;
+  readonly period: "day" | "month" | null;
+  readonly active: boolean;
+  readonly managed: boolean;
+  readonly created_at: string | null;
+  readonly updated_at: string | null;
+};
+
+export type RateLimitUsage = {
+  readonly subject: string;
+  readonly period: "day" | "month";
+  readonly period_start: string;
+  readonly admitted: number;
+  readonly refused: number;
+  readonly used: number | null;
+  readonly limit: number;
+  readonly resets_in_seconds: number | null;
+};
+
 export type Server = {
   readonly id: string;
   readonly name: string;
@@ -505,6 +534,86 @@ export interface AdminApi {
     body: undefined;
     answer: undefined;
   };
+  /** The rules in force: those of the configuration file on the first page, then the organisation's own. */
+  "rate-limits-list": {
+    params: Record<never, never>;
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly RateLimit[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** A new rule, in force at once. */
+  "rate-limits-create": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly name: string;
+      readonly description?: string;
+      readonly per?: readonly ("ip" | "user" | "key" | "organization" | "namespace" | "endpoint" | "server" | "tool")[];
+      readonly match?: Readonly<Record<string, readonly string[]>>;
+      readonly algorithm?: "sliding_window" | "token_bucket" | "fixed_window" | "concurrency" | "quota";
+      readonly limit: number;
+      readonly window_seconds?: number | null;
+      readonly burst?: number | null;
+      readonly period?: "day" | "month" | null;
+      readonly active?: boolean;
+      readonly namespace_id?: string | null;
+    };
+    answer: RateLimit;
+  };
+  /** One rule. */
+  "rate-limits-get": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: RateLimit;
+  };
+  /** Changes what is given. What was counted stays where window and algorithm stay. */
+  "rate-limits-update": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: {
+      readonly name?: string;
+      readonly description?: string;
+      readonly per?: readonly ("ip" | "user" | "key" | "organization" | "namespace" | "endpoint" | "server" | "tool")[];
+      readonly match?: Readonly<Record<string, readonly string[]>>;
+      readonly algorithm?: "sliding_window" | "token_bucket" | "fixed_window" | "concurrency" | "quota";
+      readonly limit?: number;
+      readonly window_seconds?: number | null;
+      readonly burst?: number | null;
+      readonly period?: "day" | "month" | null;
+      readonly active?: boolean;
+    };
+    answer: RateLimit;
+  };
+  /** Deletes it with its usage. */
+  "rate-limits-delete": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** What was admitted and refused by day (or month, of monthly quotas), and what is used now. */
+  "rate-limits-usage": {
+    params: { readonly id: string };
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly RateLimitUsage[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** Forgets what was counted, of one subject or of all. Calls under way stay counted. */
+  "rate-limits-reset": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: {
+      readonly subject?: string;
+    };
+    answer: undefined;
+  };
   /** Calls and events, newest first; `format=jsonl|csv` exports up to 100000 of them. */
   "logs": {
     params: Record<never, never>;
@@ -569,6 +678,13 @@ export const adminOperations = {
   "sessions-list": { method: "GET", path: "/api/admin/sessions" },
   "sessions-get": { method: "GET", path: "/api/admin/sessions/{id}" },
   "sessions-end": { method: "DELETE", path: "/api/admin/sessions/{id}" },
+  "rate-limits-list": { method: "GET", path: "/api/admin/rate-limits" },
+  "rate-limits-create": { method: "POST", path: "/api/admin/rate-limits" },
+  "rate-limits-get": { method: "GET", path: "/api/admin/rate-limits/{id}" },
+  "rate-limits-update": { method: "PUT", path: "/api/admin/rate-limits/{id}" },
+  "rate-limits-delete": { method: "DELETE", path: "/api/admin/rate-limits/{id}" },
+  "rate-limits-usage": { method: "GET", path: "/api/admin/rate-limits/{id}/usage" },
+  "rate-limits-reset": { method: "POST", path: "/api/admin/rate-limits/{id}/reset" },
   "logs": { method: "GET", path: "/admin/logs" },
   "stats": { method: "GET", path: "/admin/stats" },
 } as const satisfies { readonly [Id in keyof AdminApi]: { method: string; path: string } };

@@ -74,6 +74,15 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
       await peers.tell({ kind: "session_ended", sessionId: id });
       return wasActive;
     },
+    limits: {
+      standing: (demand) => deps.limiting.limiter.standing(demand),
+      reset: async (rule, subject) => {
+        await deps.limiting.ledger.flush();
+        deps.limiting.ledger.reset(rule, subject);
+        await deps.limiting.limiter.reset(rule, subject);
+      },
+      flush: () => deps.limiting.ledger.flush(),
+    },
     statistics: deps.statistics,
   };
   const administration = new Administration({

@@ -1,0 +1,329 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import { LIMIT_DIMENSIONS, type LimitRule, limitRuleFault, periodOf } from "../../model/limit-rule.ts";
+import type { LimitUsage, RateLimitRecord } from "../../model/rate-limit-record.ts";
+import {
+  checkIfMatch,
+  found,
+  idOf,
+  note,
+  pageAnswer,
+  pageOf,
+  pageQuery,
+  pageRequest,
+  timeOf,
+  uuid,
+} from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
+import { defineRoute, tagged } from "../route.ts";
+import { limitName, managedView, match, rateLimit, storedView, usage } from "./rate-limit-view.ts";
+
+const rule = {
+  name: limitName,
+  description: note,
+  per: z.array(z.enum(LIMIT_DIMENSIONS)).max(LIMIT_DIMENSIONS.length),
+  match,
+  algorithm: rateLimit.shape.algorithm,
+  limit: z.number().int(),
+  window_seconds: z.number().int().nullable(),
+  burst: z.number().int().nullable(),
+  period: rateLimit.shape.period,
+  active: z.boolean(),
+};
+const newRule = z.strictObject({
+  ...rule,
+  description: note.default(""),
+  per: rule.per.default([]),
+  match: match.default({}),
+  algorithm: rule.algorithm.default("sliding_window"),
+  window_seconds: rule.window_seconds.default(null),
+  burst: rule.burst.default(null),
+  period: rule.period.default(null),
+  active: z.boolean().default(true),
+  namespace_id: uuid.nullable().default(null),
+});
+const change = z.strictObject(rule).partial();
+
+type Fields = Pick<
+  RateLimitRecord,
+  | "name"
+  | "description"
+  | "per"
+  | "match"
+  | "algorithm"
+  | "limit"
+  | "windowSeconds"
+  | "burst"
+  | "period"
+  | "isActive"
+>;
+
+function fieldsOf(body: Omit<z.output<typeof newRule>, "namespace_id">): Fields {
+  const { window_seconds, active, per, ...rest } = body;
+  return { ...rest, per: [...new Set(per)], windowSeconds: window_seconds ?? 0, isActive: active };
+}
+
+/** What the members do not say of each other. @throws GatewayError `invalid_request` */
+function check(fields: Fields): void {
+  const { windowSeconds, burst, period } = fields;
+  const fault = limitRuleFault({
+    ...fields,
+    windowMs: windowSeconds * 1_000,
+    burst: burst ?? undefined,
+    period: period ?? undefined,
+  });
+  if (fault === undefined) return;
+  const member = fault.member === "window" ? "window_seconds" : fault.member;
+  throw new GatewayError("invalid_request", { detail: `${member}: must be ${fault.expected}` });
+}
+
+function managed(parts: AdminParts, organizationId: string): readonly LimitRule[] {
+  return (parts.organization(organizationId)?.limits ?? []).filter(({ source }) => source === "file");
+}
+function refuseManaged(parts: AdminParts, organizationId: string, id: string): void {
+  if (managed(parts, organizationId).some((one) => one.id === id)) {
+    throw new GatewayError("managed_by_file", { what: "The rate limit" });
+  }
+}
+
+/** A rule in force or stored, as the limiter knows it. */
+async function ruleOf(parts: AdminParts, organizationId: string, id: string): Promise<LimitRule> {
+  const inForce = parts.organization(organizationId)?.limits?.find((one) => one.id === id);
+  if (inForce !== undefined) return inForce;
+  const { windowSeconds, burst, period, namespaceId, resetAt, ...row } = found(
+    await parts.store.rateLimits.find(organizationId, id),
+  );
+  return {
+    ...row,
+    namespaceId: namespaceId ?? undefined,
+    windowMs: windowSeconds * 1_000,
+    burst: burst ?? undefined,
+    period: period ?? undefined,
+    resetAt: resetAt ?? undefined,
+    source: "store",
+  };
+}
+
+/** Counts over all organisations are the operator's to see. */
+function ownerOf(
+  { organizationId, per }: LimitRule,
+  own: string,
+  isOperator: boolean,
+): string | null | undefined {
+  if (organizationId !== undefined || per.some((dimension) => dimension !== "ip")) return own;
+  return isOperator ? null : undefined;
+}
+
+async function usageView(
+  parts: AdminParts,
+  limit: LimitRule,
+  row: LimitUsage,
+): Promise<z.input<typeof usage>> {
+  const now = parts.clock.now();
+  const { start, end } = periodOf(row.period, now);
+  const isNow = row.periodStart === start;
+  const standing =
+    limit.algorithm === "quota"
+      ? { used: row.admitted, resetMs: end - now }
+      : await parts.limits.standing({ rule: limit, subject: row.subject });
+  return {
+    subject: row.subject,
+    period: row.period,
+    period_start: timeOf(row.periodStart),
+    admitted: row.admitted,
+    refused: row.refused,
+    used: isNow ? standing.used : null,
+    limit: limit.limit,
+    resets_in_seconds: isNow ? Math.ceil(standing.resetMs / 1_000) : null,
+  };
+}
+
+const cursor = z.tuple([z.number(), z.string()]);
+function usageCursor(text: string | undefined): Pick<LimitUsage, "periodStart" | "subject"> | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const [periodStart, subject] = cursor.parse(JSON.parse(Buffer.from(text, "base64url").toString()));
+    return { periodStart, subject };
+  } catch {
+    throw new GatewayError("cursor_invalid");
+  }
+}
+
+const readers = ["admin", "user", "viewer"] as const;
+
+export const rateLimitRoutes = [
+  defineRoute({
+    id: "rate-limits-list",
+    method: "GET",
+    path: "/api/admin/rate-limits",
+    roles: readers,
+    action: "rate_limit.list",
+    summary:
+      "The rules in force: those of the configuration file on the first page, then the organisation's own.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(rateLimit),
+    handle: async ({ operation: { organizationId }, parts, query }) => {
+      const rows = await parts.store.rateLimits.list(organizationId, pageRequest(query));
+      const page = pageAnswer(rows, query.limit, storedView);
+      const file = query.cursor === undefined ? managed(parts, organizationId).map(managedView) : [];
+      return { body: { ...page, items: [...file, ...page.items] } };
+    },
+  }),
+  defineRoute({
+    id: "rate-limits-create",
+    method: "POST",
+    path: "/api/admin/rate-limits",
+    roles: ["admin"],
+    action: "rate_limit.create",
+    summary: "A new rule, in force at once.",
+    body: newRule,
+    status: 201,
+    response: rateLimit,
+    handle: async ({ operation, parts, body: { namespace_id: namespaceId, ...body } }) => {
+      const { organizationId } = operation;
+      const fields = fieldsOf(body);
+      check(fields);
+      if (namespaceId !== null) found(await parts.store.namespaces.find(organizationId, namespaceId));
+      const row = await parts.store.rateLimits.create({
+        ...fields,
+        id: Bun.randomUUIDv7(),
+        organizationId,
+        namespaceId,
+        createdBy: operation.principal.id,
+      });
+      operation.target = `rate_limit:${row.id}`;
+      const view = storedView(row);
+      operation.after = view;
+      await parts.refresh();
+      return tagged(view);
+    },
+  }),
+  defineRoute({
+    id: "rate-limits-get",
+    method: "GET",
+    path: "/api/admin/rate-limits/{id}",
+    roles: readers,
+    action: "rate_limit.get",
+    summary: "One rule.",
+    response: rateLimit,
+    handle: async ({ operation: { organizationId }, parts, params }) => {
+      const id = idOf(params);
+      const file = managed(parts, organizationId).find((one) => one.id === id);
+      if (file !== undefined) return { body: managedView(file) };
+      return tagged(storedView(found(await parts.store.rateLimits.find(organizationId, id))));
+    },
+  }),
+  defineRoute({
+    id: "rate-limits-update",
+    method: "PUT",
+    path: "/api/admin/rate-limits/{id}",
+    roles: ["admin"],
+    action: "rate_limit.update",
+    summary: "Changes what is given. What was counted stays where window and algorithm stay.",
+    body: change,
+    response: rateLimit,
+    handle: async ({ operation, parts, params, body, headers }) => {
+      const { organizationId } = operation;
+      const id = idOf(params);
+      refuseManaged(parts, organizationId, id);
+      const before = found(await parts.store.rateLimits.find(organizationId, id));
+      operation.target = `rate_limit:${id}`;
+      checkIfMatch(headers, before.updatedAt);
+      operation.before = storedView(before);
+      const {
+        active = before.isActive,
+        window_seconds: windowSeconds = before.windowSeconds,
+        ...rest
+      } = body;
+      const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+      const {
+        name,
+        description,
+        per,
+        match: written,
+        algorithm,
+        limit,
+        burst,
+        period,
+      } = { ...before, ...given };
+      const fields = { name, description, per, match: written, algorithm, limit, burst, period };
+      const next = { ...fields, windowSeconds: windowSeconds ?? 0, isActive: active };
+      check(next);
+      const view = storedView(found(await parts.store.rateLimits.update(organizationId, id, next)));
+      operation.after = view;
+      await parts.refresh();
+      return tagged(view);
+    },
+  }),
+  defineRoute({
+    id: "rate-limits-delete",
+    method: "DELETE",
+    path: "/api/admin/rate-limits/{id}",
+    roles: ["admin"],
+    action: "rate_limit.delete",
+    summary: "Deletes it with its usage.",
+    status: 204,
+    handle: async ({ operation, parts, params }) => {
+      const { organizationId } = operation;
+      const id = idOf(params);
+      refuseManaged(parts, organizationId, id);
+      const before = found(await parts.store.rateLimits.find(organizationId, id));
+      operation.target = `rate_limit:${id}`;
+      operation.before = storedView(before);
+      await parts.store.rateLimits.remove(organizationId, id);
+      await parts.refresh();
+      return {};
+    },
+  }),
+  defineRoute({
+    id: "rate-limits-usage",
+    method: "GET",
+    path: "/api/admin/rate-limits/{id}/usage",
+    roles: ["admin"],
+    action: "rate_limit.usage",
+    summary: "What was admitted and refused by day (or month, of monthly quotas), and what is used now.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(usage),
+    handle: async ({ operation: { organizationId, principal }, parts, params, query }) => {
+      const limit = await ruleOf(parts, organizationId, idOf(params));
+      const owner = ownerOf(limit, organizationId, principal.platformAdmin);
+      if (owner === undefined) return { body: { items: [], next_cursor: null } };
+      await parts.limits.flush();
+      const after = usageCursor(query.cursor);
+      const rows = await parts.store.rateLimits.usage(owner, limit.id, {
+        limit: query.limit,
+        ...(after !== undefined && { after }),
+      });
+      const last = rows.length === query.limit ? rows.at(-1) : undefined;
+      const next =
+        last && Buffer.from(JSON.stringify([last.periodStart, last.subject])).toString("base64url");
+      const items = await Promise.all(rows.map((row) => usageView(parts, limit, row)));
+      return { body: { items, next_cursor: next ?? null } };
+    },
+  }),
+  defineRoute({
+    id: "rate-limits-reset",
+    method: "POST",
+    path: "/api/admin/rate-limits/{id}/reset",
+    roles: ["admin"],
+    action: "rate_limit.reset",
+    summary: "Forgets what was counted, of one subject or of all. Calls under way stay counted.",
+    body: z.strictObject({ subject: z.string().max(1_000).optional() }),
+    status: 204,
+    handle: async ({ operation, parts, params, body: { subject } }) => {
+      const { organizationId, principal } = operation;
+      const limit = await ruleOf(parts, organizationId, idOf(params));
+      operation.target = `rate_limit:${limit.id}`;
+      // A rule of the gateway counts others too.
+      if (limit.organizationId === undefined && !principal.platformAdmin) throw new GatewayError("forbidden");
+      const owner = ownerOf(limit, organizationId, principal.platformAdmin) ?? null;
+      await parts.limits.reset(limit, subject);
+      await parts.store.rateLimits.forgetUsage(owner, limit.id, subject);
+      if (limit.source === "store" && subject === undefined) {
+        await parts.store.rateLimits.update(organizationId, limit.id, { resetAt: parts.clock.now() });
+        await parts.refresh();
+      }
+      return {};
+    },
+  }),
+];
