@@ -91,6 +91,8 @@ function checkWithinCreator(
   if (principal.platformAdmin) return;
   const exceeds = (detail: string) => new GatewayError("exceeds_creator", { detail });
   if (body.platform_admin) throw exceeds("platform_admin");
+  // It would outlive the setting that lets anonymous callers in.
+  if (principal.kind === "anonymous") throw exceeds("an anonymous caller has no right to pass on");
   if (body.role !== undefined && !GIVES[principal.role].includes(body.role))
     throw exceeds(`role ${body.role}`);
   if (principal.namespaceBound && namespaceId !== principal.namespaceId) throw exceeds("another namespace");

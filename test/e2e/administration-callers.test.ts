@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { adminRoutes } from "../../src/admin/routes.ts";
+import { request } from "./administration.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
+
+const OPERATOR_TOKEN = "an-operator-token-of-some-length";
+let gateway: Gateway;
+beforeAll(async () => {
+  gateway = await startGateway({
+    servers: [],
+    settings: { telemetry: { operator_token: OPERATOR_TOKEN }, limits: { failed_auth_per_minute: 10_000 } },
+  });
+}, 30_000);
+afterAll(() => gateway?.stop());
+
+test("403: the operator token reads metrics and administers nothing", async () => {
+  expect((await request(gateway.origin, "GET", "/metrics", OPERATOR_TOKEN)).status).toBe(200);
+  for (const { method, path, access } of adminRoutes) {
+    if (access === "open") continue;
+    const place = path.replaceAll(/\{\w+\}/g, Bun.randomUUIDv7());
+    const body = method === "POST" || method === "PUT" ? {} : undefined;
+    const { status } = await request(gateway.origin, method, place, OPERATOR_TOKEN, body);
+    expect([method, path, status]).toEqual([method, path, 403]);
+  }
+});
+
+test("403: an anonymous caller makes no key, which would outlive the setting that lets it in", async () => {
+  expect((await request(gateway.origin, "GET", "/gateway/servers")).status).toBe(200);
+  const body = { name: "kept", type: "user", role: "user", permissions: ["*:*"] };
+  const { status, json } = await request(gateway.origin, "POST", "/auth/api-keys", undefined, body);
+  expect([status, json.code]).toEqual([403, "exceeds_creator"]);
+});
