@@ -2,6 +2,7 @@ import { expect } from "bun:test";
 import { join } from "node:path";
 import type { Durability } from "../../src/model/ports/journal.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
+import { eventually } from "../e2e/child.ts";
 import { startGateway } from "../e2e/gateway.ts";
 import { fixtureEntry, startEcho } from "../e2e/upstreams.ts";
 import { postgresDatabase } from "../servers/postgres.ts";
@@ -43,7 +44,10 @@ export async function killUnderLoad(lives: Lives): Promise<number | undefined> {
       await untilConnected(gateway, ["echo"]);
       const load = startLoad(url, { connections: CONNECTIONS });
       const held = startLoad(url, { connections: 4, ms: HELD_MS });
-      await Bun.sleep(150 + Math.random() * 250);
+      await eventually("the load runs", () =>
+        load.ends.length > 2 * CONNECTIONS && held.ends.length > 0 ? true : undefined,
+      );
+      await Bun.sleep(Math.random() * 250);
       child.kill("SIGKILL");
       await child.exited;
       ends.push(...(await load.stop()), ...(await held.stop()));
