@@ -248,6 +248,27 @@ describe("questions of a legacy server", () => {
     expect(third.asked).toEqual([]);
   });
 
+  test("of several questions each goes to a call that is not being asked yet", async () => {
+    const { connection } = await legacy({ capabilities: grantAll });
+    const answerLater = async (answer: JsonObject) => {
+      await Bun.sleep(150);
+      return answer;
+    };
+    const asked = ["first", "second"].map((action) =>
+      asking({
+        capabilities: grantAll,
+        ask: async (requests) =>
+          Object.fromEntries(
+            await Promise.all(Object.keys(requests).map(async (key) => [key, await answerLater({ action })])),
+          ),
+      }),
+    );
+    const outcomes = await Promise.all(asked.map((call) => connection.request(call)));
+    expect(new Set(outcomes.map((outcome) => JSON.stringify(said(outcome))))).toEqual(
+      new Set(['{"action":"first"}', '{"action":"second"}']),
+    );
+  });
+
   test("without a call the session is asked; a ping is answered at once", async () => {
     const { connection, observer } = await legacy({ capabilities: grantAll, answer: { roots: [] } });
     connection.notify({ jsonrpc: "2.0", method: "notifications/ask-outside" });

@@ -48,6 +48,10 @@ export class PendingRequest implements Timed {
   onDue(): void {
     this.#onDue(this);
   }
+  /** Its client is being asked something. */
+  get isAsking(): boolean {
+    return this.#questions > 0;
+  }
   pause(now: number): void {
     if (this.#questions++ === 0) this.#pausedSince = now;
   }

@@ -16,7 +16,8 @@ const CAPABILITY: Readonly<Record<string, string>> = {
 
 /**
  * Requests of a legacy server to its client. On a single channel nothing says which call a question belongs to:
- * the only call under way gets it, among several the one started last that can answer, and without any the session.
+ * the only call under way gets it, among several the one started last that can answer and is not being asked already,
+ * and without any the session.
  * Nobody else's client is on the channel: a connection that declares capabilities is private to one principal.
  */
 export class Questions {
@@ -83,12 +84,15 @@ export class Questions {
     let calls = 0;
     let last: PendingRequest | undefined;
     let able: PendingRequest | undefined;
+    let free: PendingRequest | undefined;
     for (const pending of this.#peer.pending()) {
       if (pending.call === undefined) continue;
       calls++;
       last = pending;
-      if (isObject(pending.call.client.capabilities[capability])) able = pending;
+      if (!isObject(pending.call.client.capabilities[capability])) continue;
+      able = pending;
+      if (!pending.isAsking) free = pending;
     }
-    return calls === 1 ? last : able;
+    return calls === 1 ? last : (free ?? able);
   }
 }
