@@ -20,6 +20,8 @@ export interface Principal {
   readonly userId?: string | undefined;
   /** The key the credential is, or was exchanged from. */
   readonly keyId?: string | undefined;
+  /** The sign-in its token came from; the token ends with it. */
+  readonly signInId?: string | undefined;
   /** Groups an identity provider vouches for; subjects of policies. */
   readonly groups?: readonly string[] | undefined;
   /** Scopes of a token; `undefined` where scopes do not govern the caller (keys, users of our own). */

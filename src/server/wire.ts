@@ -1,8 +1,9 @@
 import packageJson from "../../package.json" with { type: "json" };
 import { keyAdministration } from "../admin/api-keys/key-administration.ts";
-import { createApiKeyAuthenticator } from "../auth/api-key/authenticator.ts";
 import { displayPrefix, newCredential } from "../auth/api-key/credential.ts";
 import { loadApiKeyDigest } from "../auth/api-key/digest.ts";
+import { apiKeyLook } from "../auth/api-key/look.ts";
+import { CredentialCache } from "../auth/credential-cache.ts";
 import { processEnvironment } from "../config/environment.ts";
 import { DEFAULT_ORGANIZATION_ID } from "../config/identity.ts";
 import type { ServeOptions } from "../config/serve-options.ts";
@@ -115,7 +116,12 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     requestTimeoutMs: settings.limits.requestTimeoutMs,
     now: () => Date.now(),
   });
-  const apiKeys = createApiKeyAuthenticator({ store: store.acrossTenants, digest, clock: systemClock, log });
+  const apiKeys = new CredentialCache({
+    look: apiKeyLook({ store: store.acrossTenants, digest, clock: systemClock }),
+    touch: (uses) => store.acrossTenants.touchApiKeys(uses),
+    clock: systemClock,
+    log,
+  });
   const authenticator = withOperatorToken(apiKeys, settings.telemetry.operatorToken);
   const configuration = new Configuration({
     store,

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from "kysely";
+import type { ApiKeyIdentity } from "../model/api-key.ts";
 import type { AcrossTenants, Use } from "../model/ports/store.ts";
 import type { Engine } from "./engine.ts";
 import { instant } from "./instant.ts";
@@ -43,23 +44,12 @@ export function acrossTenants(db: Kysely<Schema>, fromNow: Engine["fromNow"]): A
       return [...ids];
     },
     // Only the key itself says which organisation its bearer belongs to.
-    apiKeyByHash: async (hash) => {
-      const row = await db
-        .selectFrom("apiKeys")
-        .innerJoin("organizations", "organizations.id", "apiKeys.organizationId")
-        .leftJoin("namespaces", (join) =>
-          join
-            .onRef("namespaces.organizationId", "=", "organizations.id")
-            .on("namespaces.slug", "=", "default"),
-        )
-        .selectAll("apiKeys")
-        .select(["namespaces.id as defaultNamespaceId", "organizations.isActive as organizationIsActive"])
-        .where("apiKeys.hash", "=", hash)
-        .executeTakeFirst();
-      if (row === undefined) return undefined;
-      const { defaultNamespaceId, organizationIsActive, ...key } = row;
-      return { key, defaultNamespaceId, organizationActive: organizationIsActive };
-    },
+    apiKeyByHash: (hash) => apiKeyIdentity(db, "hash", hash),
+    // A token exchanged from a key names the key; its organisation is the key's.
+    apiKeyById: (id) => apiKeyIdentity(db, "id", id),
+    // Whoever signs in names the organisation as people do.
+    organizationBySlug: (slug) =>
+      db.selectFrom("organizations").selectAll().where("slug", "=", slug).executeTakeFirst(),
     // A batch holds the uses of all the keys that were used within a minute.
     touchApiKeys: (uses) =>
       inTransactions(db, uses, async (transaction, { id, at }) => {
@@ -124,6 +114,26 @@ async function tenantsOf(db: Kysely<Schema>, table: "request_logs" | "audit_logs
       select ${next(sql`organization_id > tenants.id`)} from tenants where tenants.id is not null
     ) select id from tenants where id is not null`.execute(db);
   return rows.map(({ id }) => id);
+}
+
+async function apiKeyIdentity(
+  db: Kysely<Schema>,
+  column: "hash" | "id",
+  value: string,
+): Promise<ApiKeyIdentity | undefined> {
+  const row = await db
+    .selectFrom("apiKeys")
+    .innerJoin("organizations", "organizations.id", "apiKeys.organizationId")
+    .leftJoin("namespaces", (join) =>
+      join.onRef("namespaces.organizationId", "=", "organizations.id").on("namespaces.slug", "=", "default"),
+    )
+    .selectAll("apiKeys")
+    .select(["namespaces.id as defaultNamespaceId", "organizations.isActive as organizationIsActive"])
+    .where(`apiKeys.${column}`, "=", value)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  const { defaultNamespaceId, organizationIsActive, ...key } = row;
+  return { key, defaultNamespaceId, organizationActive: organizationIsActive };
 }
 
 /** In order of id, so that two processes never wait for each other's rows. */

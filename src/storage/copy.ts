@@ -40,6 +40,15 @@ export const copiedTables: readonly Table[] = [
     flags: ["platform_admin", "is_active"],
   },
   {
+    name: "token_families",
+    key: ["id"],
+    times: ["created_at", "last_used_at", "expires_at", "revoked_at"],
+  },
+  { name: "signing_keys", key: ["id"], times: ["created_at", "retires_at"] },
+  { name: "external_identities", key: ["id"], times: ["created_at"] },
+  { name: "client_key_sets", key: ["api_key_id"], times: ["created_at"], json: ["jwks"] },
+  { name: "used_assertions", key: ["id"], times: ["expires_at"] },
+  {
     name: "mcp_servers",
     key: ["id"],
     times: stamps,

@@ -10,6 +10,7 @@ const sealedColumns = [
   { table: "mcp_servers", key: "id", column: "auth" },
   { table: "virtual_servers", key: "id", column: "auth" },
   { table: "idempotency_keys", key: "id", column: "answer" },
+  { table: "signing_keys", key: "id", column: "private_key" },
   { table: "settings", key: "name", column: "value" },
 ] as const;
 

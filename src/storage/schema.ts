@@ -18,6 +18,12 @@ export interface Schema {
   organizations: OrganizationTable;
   namespaces: NamespaceTable;
   apiKeys: ApiKeyTable;
+  users: UserTable;
+  tokenFamilies: TokenFamilyTable;
+  signingKeys: SigningKeyTable;
+  externalIdentities: ExternalIdentityTable;
+  clientKeySets: ClientKeySetTable;
+  usedAssertions: UsedAssertionTable;
   mcpServers: ServerTable;
   policies: PolicyTable;
   mcpSessions: SessionTable;
@@ -111,6 +117,56 @@ interface ApiKeyTable extends Stamped {
   isActive: boolean;
   revokedAt: OptionalTime;
   createdBy: Fixed<string | null>;
+}
+interface UserTable extends Stamped {
+  id: Fixed<string>;
+  organizationId: Fixed<string>;
+  username: string;
+  usernameLower: string;
+  email: string | null;
+  emailLower: string | null;
+  passwordHash: string | null;
+  role: Role;
+  platformAdmin: boolean;
+  permissions: readonly string[];
+  isActive: boolean;
+  emailVerified: boolean;
+  mustChangePassword: boolean;
+  lastLoginAt: OptionalTime;
+}
+interface TokenFamilyTable {
+  id: Fixed<string>;
+  organizationId: Fixed<string>;
+  userId: Fixed<string>;
+  generation: number;
+  createdAt: ColumnType<number, Date, never>;
+  lastUsedAt: Time;
+  expiresAt: Time;
+  revokedAt: OptionalTime;
+}
+interface SigningKeyTable {
+  id: Fixed<string>;
+  publicKey: Fixed<string>;
+  privateKey: string;
+  createdAt: ColumnType<number, Date, never>;
+  retiresAt: Time;
+}
+interface ExternalIdentityTable {
+  id: Fixed<string>;
+  organizationId: Fixed<string>;
+  userId: Fixed<string>;
+  issuer: Fixed<string>;
+  subject: Fixed<string>;
+  createdAt: ColumnType<number, Date, never>;
+}
+interface ClientKeySetTable {
+  apiKeyId: Fixed<string>;
+  jwks: JsonMap;
+  createdAt: Time;
+}
+interface UsedAssertionTable {
+  id: Fixed<string>;
+  expiresAt: Time;
 }
 interface ServerTable extends Stamped {
   id: Fixed<string>;

@@ -3,9 +3,11 @@ import type { RotatingSealer } from "../model/ports/sealer.ts";
 import type { Store } from "../model/ports/store.ts";
 import { acrossTenants } from "./across-tenants.ts";
 import { apiKeyRow, apiKeyStore } from "./api-keys.ts";
+import { clientStore } from "./clients.ts";
 import { configWrite, countCredentialWrite } from "./config-version.ts";
 import type { Engine } from "./engine.ts";
 import { idempotencyKeyStore } from "./idempotency-keys.ts";
+import { externalIdentityStore } from "./external-identities.ts";
 import { leaseStore } from "./leases.ts";
 import { namespaceRow, namespaceStore } from "./namespaces.ts";
 import { organizationRow, organizationStore } from "./organizations.ts";
@@ -16,15 +18,24 @@ import { recordStore } from "./records.ts";
 import { serverStore } from "./servers.ts";
 import { sessionStore } from "./sessions.ts";
 import { settingStore } from "./settings.ts";
+import { signingKeyStore } from "./signing-keys.ts";
+import { tokenFamilyStore } from "./token-families.ts";
+import { userStore } from "./users.ts";
 
 /** The store port over either engine. */
 export function createStore(engine: Engine, sealer: RotatingSealer): Store {
   const { db } = engine;
+  const across = acrossTenants(db);
   return {
     kind: engine.kind,
     organizations: organizationStore(db),
     namespaces: namespaceStore(db),
     apiKeys: apiKeyStore(db),
+    users: userStore(db),
+    tokenFamilies: tokenFamilyStore(db),
+    externalIdentities: externalIdentityStore(db),
+    signingKeys: signingKeyStore(db, sealer),
+    clients: clientStore(db, across),
     servers: serverStore(db, sealer),
     policies: policyStore(db),
     sessions: sessionStore(db, engine.kind),
@@ -35,6 +46,7 @@ export function createStore(engine: Engine, sealer: RotatingSealer): Store {
     peers: peerStore(db, engine.fromNow),
     settings: settingStore(db, sealer),
     acrossTenants: acrossTenants(db, engine.fromNow),
+    acrossTenants: across,
     bootstrap: ({ organization, namespace, apiKey }) =>
       configWrite(db, organization.id, async (transaction) => {
         await engine.lockMigrations(transaction);

@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ApiKeyLimits, createApiKeyAuthenticator } from "../../src/auth/api-key/authenticator.ts";
 import { displayPrefix, newCredential } from "../../src/auth/api-key/credential.ts";
 import { type ApiKeyDigest, loadApiKeyDigest } from "../../src/auth/api-key/digest.ts";
+import { apiKeyLook } from "../../src/auth/api-key/look.ts";
+import { CredentialCache, type CredentialLimits } from "../../src/auth/credential-cache.ts";
 import { GatewayError } from "../../src/errors/gateway-error.ts";
 import type { AcrossTenants, NewApiKey, OperatedStore } from "../../src/model/ports/store.ts";
 import type { Principal } from "../../src/model/principal.ts";
@@ -58,7 +59,7 @@ async function issue(over: Partial<NewApiKey> = {}) {
 }
 
 /** The store, with a line to it that can be cut or stalled. */
-function bench(limits: Partial<ApiKeyLimits> = {}) {
+function bench(limits: Partial<CredentialLimits> = {}) {
   const state = { now: Date.now(), lookups: 0, line: "up" as "up" | "cut" | "stalled" };
   const cut = () => Promise.reject(new GatewayError("store_unavailable"));
   const line: Pick<AcrossTenants, "apiKeyByHash" | "touchApiKeys"> = {
@@ -70,10 +71,11 @@ function bench(limits: Partial<ApiKeyLimits> = {}) {
     },
     touchApiKeys: (uses) => (state.line === "up" ? store.acrossTenants.touchApiKeys(uses) : cut()),
   };
-  const keys = createApiKeyAuthenticator({
-    store: line,
-    digest,
-    clock: { now: () => state.now },
+  const clock = { now: () => state.now };
+  const keys = new CredentialCache({
+    look: apiKeyLook({ store: line, digest, clock }),
+    touch: (uses) => line.touchApiKeys(uses),
+    clock,
     log: quiet,
     limits,
   });

@@ -9,6 +9,7 @@ import { createSealer } from "../../src/storage/sealing.ts";
 import { idempotencyContract } from "./idempotency.contract.ts";
 import { limitStoreContract } from "./limit-store.contract.ts";
 import { policyContract } from "./policy.contract.ts";
+import { identitiesContract } from "./identities.contract.ts";
 import { sessionContract } from "./session.contract.ts";
 import { Chain, id, newKey, newServer, newSession, tenant } from "./store-fixture.ts";
 import { updateContract } from "./update.contract.ts";
@@ -236,6 +237,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
   idempotencyContract(() => store);
   updateContract(() => store);
   limitStoreContract(() => store);
+  identitiesContract(() => store);
 
   describe("leases", () => {
     test("one holder at a time; the next has a higher generation", async () => {

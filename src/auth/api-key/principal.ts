@@ -1,5 +1,6 @@
 import type { ApiKeyIdentity } from "../../model/api-key.ts";
 import type { Principal } from "../../model/principal.ts";
+import { permissionKeyOf } from "../permission-key.ts";
 
 /** The principal of a stored key, or `undefined` where the key does not work now. */
 export function principalOf(identity: ApiKeyIdentity, now: number): Principal | undefined {
@@ -23,10 +24,4 @@ export function principalOf(identity: ApiKeyIdentity, now: number): Principal | 
     keyId: key.id,
     ...(key.expiresAt === null ? {} : { expiresAt: key.expiresAt }),
   };
-}
-
-/** Equal for keys that may see and do the same; an order or a repetition of patterns makes no difference. */
-function permissionKeyOf(key: ApiKeyIdentity["key"]): string {
-  const permissions = [...new Set(key.permissions)].sort();
-  return Bun.SHA256.hash(JSON.stringify([key.role, key.platformAdmin, permissions]), "base64").slice(0, 22);
 }

@@ -6,6 +6,7 @@ import type { LimitUsage, RateLimitRecord } from "../rate-limit-record.ts";
 import type { ServerRecord } from "../server-record.ts";
 import type { SessionRecord } from "../session-record.ts";
 import type { Namespace, Organization } from "../tenancy.ts";
+import type { Clients, ExternalIdentities, SigningKeys, TokenFamilies, Users } from "./identities.ts";
 import type { StoredRecord } from "./record-sink.ts";
 
 /**
@@ -19,6 +20,11 @@ export interface Store {
   readonly organizations: Organizations;
   readonly namespaces: Namespaces;
   readonly apiKeys: ApiKeys;
+  readonly users: Users;
+  readonly tokenFamilies: TokenFamilies;
+  readonly externalIdentities: ExternalIdentities;
+  readonly signingKeys: SigningKeys;
+  readonly clients: Clients;
   readonly servers: Servers;
   readonly policies: PolicyRows;
   readonly sessions: Sessions;
@@ -51,7 +57,7 @@ export interface BootstrapSeed {
 export interface Versions {
   /** Organisations, namespaces, servers, policies, rate limits. */
   readonly config: number;
-  /** Keys: on a change, drop cached principals. */
+  /** Keys, users, sign-ins: on a change, drop cached principals. */
   readonly credentials: number;
 }
 
@@ -330,6 +336,9 @@ export interface AcrossTenants {
   organizationsRemoved(): Promise<string[]>;
   /** The credential says which tenant it is. */
   apiKeyByHash(hash: string): Promise<ApiKeyIdentity | undefined>;
+  /** For tokens exchanged from a key; the same check of who it is. */
+  apiKeyById(id: string): Promise<ApiKeyIdentity | undefined>;
+  organizationBySlug(slug: string): Promise<Organization | undefined>;
   /** One batch of all tenants' uses. Never moves a time backwards. */
   touchApiKeys(uses: readonly Use[]): Promise<void>;
   touchSessions(uses: readonly Use[]): Promise<void>;

@@ -5,6 +5,7 @@ import { sessions } from "./0004-sessions.ts";
 import { records } from "./0005-records.ts";
 import { administration } from "./0006-administration.ts";
 import { limits } from "./0009-limits.ts";
+import { identities } from "./0007-identities.ts";
 import { peers } from "./0010-peers.ts";
 import type { Migration } from "./migration.ts";
 
@@ -17,5 +18,6 @@ export const migrations: readonly Migration[] = [
   records,
   administration,
   limits,
+  identities,
   peers,
 ];

@@ -1,5 +1,5 @@
-import type { Log } from "../../model/ports/log.ts";
-import type { Use } from "../../model/ports/store.ts";
+import type { Log } from "../model/ports/log.ts";
+import type { Use } from "../model/ports/store.ts";
 
 const FLUSH_MS = 5_000;
 /** Keys noted between two writes; further ones are written at their next use. */

@@ -1,23 +1,31 @@
-import { GatewayError } from "../../errors/gateway-error.ts";
-import { isWellFormed } from "../../model/api-key-form.ts";
-import type { Authenticator } from "../../model/ports/authenticator.ts";
-import type { Clock } from "../../model/ports/clock.ts";
-import type { Log } from "../../model/ports/log.ts";
-import type { AcrossTenants } from "../../model/ports/store.ts";
-import type { Principal } from "../../model/principal.ts";
-import type { ApiKeyDigest } from "./digest.ts";
-import { principalOf } from "./principal.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
+import type { Authenticator } from "../model/ports/authenticator.ts";
+import type { Clock } from "../model/ports/clock.ts";
+import type { Log } from "../model/ports/log.ts";
+import type { Use } from "../model/ports/store.ts";
+import type { Principal } from "../model/principal.ts";
 import { UseMeter } from "./use-meter.ts";
 import { VerdictCache } from "./verdict-cache.ts";
 
-export interface ApiKeyAuthenticatorOptions {
-  readonly store: Pick<AcrossTenants, "apiKeyByHash" | "touchApiKeys">;
-  readonly digest: ApiKeyDigest;
+/** What a look-up found: a principal, or that the credential does not work now. */
+export interface Finding {
+  readonly principal: Principal | undefined;
+  /** The key whose use is noted. */
+  readonly usedKey?: { readonly id: string; readonly lastUsedAt: number | null } | undefined;
+  /** A refusal that costs no question to the store is not worth remembering. */
+  readonly isForgettable?: boolean;
+}
+/** `undefined` at once for what cannot be such a credential at all. */
+export type CredentialLook = (credential: string) => Promise<Finding> | undefined;
+
+export interface CredentialCacheOptions {
+  readonly look: CredentialLook;
+  readonly touch: (uses: readonly Use[]) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
-  readonly limits?: Partial<ApiKeyLimits>;
+  readonly limits?: Partial<CredentialLimits>;
 }
-export interface ApiKeyLimits {
+export interface CredentialLimits {
   /** A verdict older than this is asked for again in the background while it still serves. */
   readonly refreshAfterMs: number;
   /** A verdict older than this does not serve, unless the store is away: how long a revoked key may work elsewhere. */
@@ -36,7 +44,7 @@ export interface ApiKeyLimits {
   readonly lookupsMax: number;
 }
 
-const defaultLimits: ApiKeyLimits = {
+const defaultLimits: CredentialLimits = {
   refreshAfterMs: 4_000,
   freshMsMax: 5_000,
   confirmedMsMax: 5 * 60_000,
@@ -60,32 +68,16 @@ interface Verdict {
   usedAt: number;
 }
 
-export interface ApiKeyAuthenticator extends Authenticator {
-  /** Forgets one key, or all: call it when a key was changed here, or the store's credential version elsewhere. */
-  invalidate(keyId: string | "all"): void;
-  /**
-   * No credential changed since the last call of this or of `invalidate("all")`: verdicts hold as if asked for at `at`.
-   * @param at when the store was asked for its credential version, epoch milliseconds.
-   */
-  confirmed(at: number): void;
-  /** Writes the pending times of last use. */
-  flush(): Promise<void>;
-}
-
 /**
- * API keys (F23-F25). A known key is answered synchronously from memory; `undefined` for one that does not work.
- * @throws GatewayError (the promise rejects) `store_unavailable` for a key not seen before while the store is away,
- *   `overloaded` where too many unknown keys are being asked for.
+ * Credentials and what was found of them. A known one is answered synchronously from memory; `undefined` for one that
+ * does not work.
+ * @throws GatewayError (the promise rejects) `store_unavailable` for a credential not seen before while the store is
+ *   away, `overloaded` where too many unknown ones are being asked for.
  */
-export function createApiKeyAuthenticator(options: ApiKeyAuthenticatorOptions): ApiKeyAuthenticator {
-  return new CachedApiKeys(options);
-}
-
-class CachedApiKeys implements ApiKeyAuthenticator {
-  readonly #store: ApiKeyAuthenticatorOptions["store"];
-  readonly #digest: ApiKeyDigest;
+export class CredentialCache implements Authenticator {
+  readonly #look: CredentialLook;
   readonly #clock: Clock;
-  readonly #limits: ApiKeyLimits;
+  readonly #limits: CredentialLimits;
   readonly #uses: UseMeter;
   readonly #valid: VerdictCache<Verdict>;
   /** Apart, so that guesses never push out keys that work. */
@@ -96,12 +88,11 @@ class CachedApiKeys implements ApiKeyAuthenticator {
   /** Counts invalidations: an answer to a question asked before one is not believed. */
   #epoch = 0;
 
-  constructor({ store, digest, clock, log, limits }: ApiKeyAuthenticatorOptions) {
-    this.#store = store;
-    this.#digest = digest;
+  constructor({ look, touch, clock, log, limits }: CredentialCacheOptions) {
+    this.#look = look;
     this.#clock = clock;
     this.#limits = { ...defaultLimits, ...limits };
-    this.#uses = new UseMeter((uses) => store.touchApiKeys(uses), log);
+    this.#uses = new UseMeter(touch, log);
     this.#valid = new VerdictCache(this.#limits.keysMax);
     this.#refused = new VerdictCache(this.#limits.refusedMax);
   }
@@ -110,8 +101,8 @@ class CachedApiKeys implements ApiKeyAuthenticator {
     const now = this.#clock.now();
     const known = this.#valid.get(credential) ?? this.#refused.get(credential);
     if (known === undefined) {
-      if (!isWellFormed(credential)) return undefined;
-      return this.#ask(credential).then((verdict) => this.#admit(verdict, this.#clock.now()));
+      const answer = this.#ask(credential);
+      return answer?.then((verdict) => this.#admit(verdict, this.#clock.now()));
     }
     const ageMs = now - this.#heldSince(known);
     if (ageMs < this.#limits.refreshAfterMs) return this.#admit(known, now);
@@ -141,13 +132,13 @@ class CachedApiKeys implements ApiKeyAuthenticator {
 
   #askQuietly(credential: string, now: number): void {
     if (now < this.#awayUntil || this.#asking.size >= this.#limits.lookupsMax) return;
-    this.#ask(credential).catch(() => {});
+    this.#ask(credential)?.catch(() => {});
   }
 
   /** The verdict is too old to serve by itself: it serves only where the store fails or takes its time. */
   async #askPatiently(credential: string, known: Verdict): Promise<Principal | undefined> {
     const canServe = this.#clock.now() - this.#heldSince(known) < this.#limits.staleMsMax;
-    const answer = this.#ask(credential);
+    const answer = this.#ask(credential) ?? Promise.resolve(known);
     if (!canServe) return this.#admit(await answer, this.#clock.now());
     const { promise: impatience, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(resolve, this.#limits.patienceMs);
@@ -169,53 +160,61 @@ class CachedApiKeys implements ApiKeyAuthenticator {
   }
 
   /** One question at a time for each credential. */
-  #ask(credential: string): Promise<Verdict> {
+  #ask(credential: string): Promise<Verdict> | undefined {
     const asking = this.#asking.get(credential);
     if (asking !== undefined) return asking;
     if (this.#asking.size >= this.#limits.lookupsMax) return Promise.reject(new GatewayError("overloaded"));
-    const answer = this.#lookUp(credential).finally(() => this.#asking.delete(credential));
+    const askedAt = this.#clock.now();
+    const found = this.#question(credential);
+    if (found === undefined) return undefined;
+    const answer = this.#lookUp(credential, found, askedAt).finally(() => this.#asking.delete(credential));
     this.#asking.set(credential, answer);
     return answer;
   }
 
-  async #lookUp(credential: string): Promise<Verdict> {
+  async #lookUp(credential: string, first: Promise<Finding>, firstAskedAt: number): Promise<Verdict> {
+    let asking = first;
+    let askedAt = firstAskedAt;
     for (;;) {
       const epoch = this.#epoch;
-      const askedAt = this.#clock.now();
-      const identity = await this.#question(credential);
-      if (epoch !== this.#epoch) continue;
-      const principal = identity && principalOf(identity, askedAt);
-      const usedAt = this.#valid.get(credential)?.usedAt ?? identity?.key.lastUsedAt ?? 0;
-      const verdict: Verdict = { principal, keyId: identity?.key.id, askedAt, voided: false, usedAt };
+      const { principal, usedKey, isForgettable } = await asking;
+      if (epoch !== this.#epoch) {
+        askedAt = this.#clock.now();
+        asking = this.#question(credential) ?? Promise.resolve({ principal: undefined });
+        continue;
+      }
+      const usedAt = this.#valid.get(credential)?.usedAt ?? usedKey?.lastUsedAt ?? 0;
+      const verdict: Verdict = { principal, keyId: usedKey?.id, askedAt, voided: false, usedAt };
       (principal === undefined ? this.#valid : this.#refused).delete(credential);
-      (principal === undefined ? this.#refused : this.#valid).set(credential, verdict);
+      if (principal !== undefined) this.#valid.set(credential, verdict);
+      else if (isForgettable !== true) this.#refused.set(credential, verdict);
       this.#awayUntil = 0;
       return verdict;
     }
   }
 
-  async #question(credential: string): ReturnType<AcrossTenants["apiKeyByHash"]> {
-    try {
-      return await this.#store.apiKeyByHash(this.#digest(credential));
-    } catch (failure) {
+  #question(credential: string): Promise<Finding> | undefined {
+    return this.#look(credential)?.catch((failure) => {
       if (isAway(failure)) this.#awayUntil = this.#clock.now() + AWAY_MS;
       throw failure;
-    }
+    });
   }
 
-  invalidate(keyId: string | "all"): void {
+  /**
+   * Forgets what came from one key or user, or all: call it when one was changed here, or the store's credential version
+   * elsewhere.
+   */
+  invalidate(id: string | "all"): void {
     this.#epoch++;
-    // A key refused before may work now, whichever it is: its id is not known here.
+    // A credential refused before may work now, whichever it is: its id is not known here.
     this.#refused.clear();
-    if (keyId === "all") {
+    if (id === "all") {
       this.#expireAll();
       return;
     }
-    for (const [credential, verdict] of this.#valid.entries()) {
-      if (verdict.keyId === keyId) {
-        this.#valid.delete(credential);
-        break;
-      }
+    for (const [credential, { principal }] of [...this.#valid.entries()]) {
+      if (principal === undefined || (principal.keyId !== id && principal.userId !== id)) continue;
+      this.#valid.delete(credential);
     }
   }
 
@@ -227,10 +226,15 @@ class CachedApiKeys implements ApiKeyAuthenticator {
     }
   }
 
+  /**
+   * No credential changed since the last call of this or of `invalidate("all")`: verdicts hold as if asked for at `at`.
+   * @param at when the store was asked for its credential version, epoch milliseconds.
+   */
   confirmed(at: number): void {
     this.#confirmedAt = Math.max(this.#confirmedAt, at);
   }
 
+  /** Writes the pending times of last use. */
   flush(): Promise<void> {
     return this.#uses.flush();
   }

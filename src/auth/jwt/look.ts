@@ -1,0 +1,55 @@
+import type { ApiKeyIdentity } from "../../model/api-key.ts";
+import type { Clock } from "../../model/ports/clock.ts";
+import type { AcrossTenants, Store } from "../../model/ports/store.ts";
+import type { Principal } from "../../model/principal.ts";
+import { principalOf } from "../api-key/principal.ts";
+import type { Finding } from "../credential-cache.ts";
+import { permissionKeyOf } from "../permission-key.ts";
+import { userPrincipal } from "../user/principal.ts";
+import type { AccessClaims, AccessTokens } from "./access-token.ts";
+
+export interface OwnTokenLookOptions {
+  readonly tokens: AccessTokens;
+  readonly store: Pick<Store, "users"> & { readonly acrossTenants: Pick<AcrossTenants, "apiKeyById"> };
+  readonly clock: Clock;
+}
+
+/** Looks up who bears a token of our own: the token says who, the store what they may now. */
+export function ownTokenLook({
+  tokens,
+  store,
+  clock,
+}: OwnTokenLookOptions): (token: string) => Promise<Finding> {
+  return async (token) => {
+    const claims = await tokens.verify(token);
+    if (claims === undefined) return { principal: undefined, isForgettable: true };
+    const { subject, organizationId, signInId } = claims;
+    const id = subject.slice(subject.indexOf(":") + 1);
+    if (subject.startsWith("user:") && signInId !== undefined) {
+      const identity = await store.users.identity(organizationId, id, signInId, clock.now());
+      return { principal: identity && userPrincipal(identity, { expiresAt: claims.expiresAt, signInId }) };
+    }
+    if (!subject.startsWith("client:")) return { principal: undefined };
+    const identity = await store.acrossTenants.apiKeyById(id);
+    return { principal: identity && clientPrincipal(identity, claims, clock.now()) };
+  };
+}
+
+/** The principal of a token exchanged from an a2a key: the key's, never wider, for as long as both last. */
+export function clientPrincipal(
+  identity: ApiKeyIdentity,
+  { permissions, expiresAt }: Pick<AccessClaims, "permissions" | "expiresAt">,
+  now: number,
+): Principal | undefined {
+  const key = principalOf(identity, now);
+  if (key === undefined || identity.key.type !== "a2a") return undefined;
+  const rights =
+    permissions === undefined ? {} : { permissions, permissionKey: permissionKeyOf({ ...key, permissions }) };
+  return {
+    ...key,
+    ...rights,
+    id: `client:${identity.key.id}`,
+    kind: "client",
+    expiresAt: Math.min(expiresAt, key.expiresAt ?? expiresAt),
+  };
+}

@@ -1,0 +1,17 @@
+import type { Role } from "../model/principal.ts";
+
+export interface Rights {
+  readonly role: Role;
+  readonly platformAdmin: boolean;
+  readonly permissions: readonly string[];
+  readonly scopes?: readonly string[] | undefined;
+  readonly groups?: readonly string[] | undefined;
+}
+
+/** Equal for those who may see and do the same; an order or a repetition makes no difference. */
+export function permissionKeyOf({ role, platformAdmin, permissions, scopes, groups }: Rights): string {
+  const sorted = (values: readonly string[]) => [...new Set(values)].sort();
+  const rights: unknown[] = [role, platformAdmin, sorted(permissions)];
+  if (scopes !== undefined || groups !== undefined) rights.push(sorted(scopes ?? []), sorted(groups ?? []));
+  return Bun.SHA256.hash(JSON.stringify(rights), "base64").slice(0, 22);
+}

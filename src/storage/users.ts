@@ -1,0 +1,123 @@
+import type { Kysely } from "kysely";
+import type { UserChange, Users } from "../model/ports/identities.ts";
+import { credentialWrite } from "./config-version.ts";
+import { instant } from "./instant.ts";
+import { checked, textList } from "./json-column.ts";
+import { pageOf } from "./page.ts";
+import type { Schema } from "./schema.ts";
+
+const columns = [
+  "users.id",
+  "users.organizationId",
+  "users.username",
+  "users.email",
+  "users.passwordHash",
+  "users.role",
+  "users.platformAdmin",
+  "users.permissions",
+  "users.isActive",
+  "users.emailVerified",
+  "users.mustChangePassword",
+  "users.lastLoginAt",
+  "users.createdAt",
+  "users.updatedAt",
+] as const;
+
+export function userStore(db: Kysely<Schema>): Users {
+  const within = (organizationId: string) =>
+    db.selectFrom("users").select(columns).where("users.organizationId", "=", organizationId);
+  const find = (organizationId: string, id: string) =>
+    within(organizationId).where("users.id", "=", id).executeTakeFirst();
+  return {
+    create: async (user) => {
+      const now = new Date();
+      await db
+        .insertInto("users")
+        .values({
+          emailVerified: false,
+          mustChangePassword: false,
+          ...user,
+          usernameLower: user.username.toLowerCase(),
+          emailLower: user.email?.toLowerCase() ?? null,
+          permissions: checked(textList, "permissions", user.permissions),
+          isActive: true,
+          lastLoginAt: null,
+          createdAt: now,
+          updatedAt: now,
+        })
+        .execute();
+      return within(user.organizationId).where("users.id", "=", user.id).executeTakeFirstOrThrow();
+    },
+    find,
+    findByName: (organizationId, username) =>
+      within(organizationId).where("usernameLower", "=", username.toLowerCase()).executeTakeFirst(),
+    list: (organizationId, page) => {
+      const { after, limit } = pageOf(page);
+      return within(organizationId).where("users.id", ">", after).orderBy("users.id").limit(limit).execute();
+    },
+    update: async (organizationId, id, change) => {
+      const isChanged = await credentialWrite(db, async (transaction) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable("users")
+          .set({ ...change, ...lowered(change), updatedAt: new Date() })
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
+      });
+      return isChanged ? find(organizationId, id) : undefined;
+    },
+    remove: (organizationId, id) =>
+      credentialWrite(db, async (transaction) => {
+        const { numDeletedRows } = await transaction
+          .deleteFrom("users")
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .executeTakeFirst();
+        return numDeletedRows > 0n;
+      }),
+    signedIn: async (organizationId, id, at, passwordHash) => {
+      await db
+        .updateTable("users")
+        .set({ lastLoginAt: new Date(at), ...(passwordHash === undefined ? {} : { passwordHash }) })
+        .where("organizationId", "=", organizationId)
+        .where("id", "=", id)
+        .execute();
+    },
+    identity: async (organizationId, id, familyId, now) => {
+      let query = within(organizationId)
+        .innerJoin("organizations", "organizations.id", "users.organizationId")
+        .leftJoin("namespaces", (join) =>
+          join
+            .onRef("namespaces.organizationId", "=", "organizations.id")
+            .on("namespaces.slug", "=", "default"),
+        )
+        .select(["namespaces.id as defaultNamespaceId", "organizations.isActive as organizationIsActive"])
+        .where("users.id", "=", id);
+      if (familyId !== undefined) {
+        query = query.where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom("tokenFamilies")
+              .select("tokenFamilies.id")
+              .where("tokenFamilies.id", "=", familyId)
+              .whereRef("tokenFamilies.userId", "=", "users.id")
+              .where("tokenFamilies.revokedAt", "is", null)
+              .where("tokenFamilies.expiresAt", ">", instant(now)),
+          ),
+        );
+      }
+      const row = await query.executeTakeFirst();
+      if (row === undefined) return undefined;
+      const { defaultNamespaceId, organizationIsActive, ...user } = row;
+      return { user, defaultNamespaceId, organizationActive: organizationIsActive };
+    },
+  };
+}
+
+function lowered({ username, email, permissions }: UserChange) {
+  return {
+    ...(username === undefined ? {} : { usernameLower: username.toLowerCase() }),
+    ...(email === undefined ? {} : { emailLower: email?.toLowerCase() ?? null }),
+    ...(permissions === undefined ? {} : { permissions: checked(textList, "permissions", permissions) }),
+  };
+}
