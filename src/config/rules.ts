@@ -30,6 +30,7 @@ export function checkRules(
     refuse("store.path", "both store.url and store.path", "one of them", "remove store.path");
   if (purpose === "command") return problems;
   checkAnonymous(settings, refuse);
+  checkProviders(settings, file, refuse);
   checkProcesses(settings, refuse);
   const { bootstrapKey } = settings.secrets;
   if (bootstrapKey !== undefined && !isWellFormed(bootstrapKey))
@@ -123,6 +124,31 @@ function checkAnonymous(settings: Settings, refuse: Refuse): void {
       "no trusted proxies",
       "remove auth.anonymous, or empty server.trusted_proxies",
     );
+}
+
+/** A provider that could vouch for anybody, or a name that two share, is a way in nobody meant. */
+function checkProviders(settings: Settings, { oauth }: FileSettings, refuse: Refuse): void {
+  if (oauth.enabled && settings.providers.length === 0)
+    refuse("oauth.authorization_servers", "no provider", "an issuer, or oauth.providers");
+  const seen = new Set<string>();
+  for (const { name, issuer, tenancy, client } of settings.providers) {
+    const key = oauth.providers.some((entry) => entry.name === name) ? "oauth.providers" : "oauth";
+    for (const part of [name, issuer]) {
+      if (seen.has(part)) refuse(key, `"${part}" a second time`, "each name and each issuer once");
+      seen.add(part);
+    }
+    if ("claim" in tenancy && tenancy.allowed.length === 0)
+      refuse(
+        `${key}.organizations`,
+        "organization_claim without organizations",
+        "the organisations it may name",
+      );
+    if (client?.secret !== undefined && client.privateKey !== undefined)
+      refuse(`${key}.client_secret`, "client_secret and private_key", "one of them");
+    const url = new URL(issuer);
+    if (url.protocol !== "https:" && settings.mode === "production" && !isLoopbackHost(url.hostname))
+      refuse(key, `issuer ${issuer}`, "an https issuer");
+  }
 }
 
 /** An embedded store belongs to one process: two would each keep their own counts, sessions and configuration. */

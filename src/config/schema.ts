@@ -1,6 +1,7 @@
 import type { Durability } from "../model/ports/journal.ts";
 import type { Role } from "../model/principal.ts";
 import { field, list, optionalField, optionalSection, Refusal, requiredField, section } from "./field.ts";
+import { claimMembers, oauthSchema } from "./identity-schema.ts";
 import {
   addressRange,
   boolean,
@@ -194,8 +195,10 @@ export const fileSchema = section("", {
         namespace: field(slug, "default", "The namespace such a caller sees.", restart),
       },
     ),
+    ...claimMembers,
   }),
   policies: policiesSchema,
+  oauth: oauthSchema,
   store,
   redis: section("Shared counters; without it each process counts for itself.", {
     url: optionalField(url("redis:", "rediss:"), "Redis or Valkey URL.", { secret: true, restart: true }),

@@ -1,4 +1,5 @@
 import type { PolicyEffect, PolicyRule } from "../model/policy.ts";
+import type { ClaimMapping, IdentityProvider } from "../model/identity-provider.ts";
 import type { Durability } from "../model/ports/journal.ts";
 import type { Role } from "../model/principal.ts";
 import type { ServerDefinition } from "../model/server.ts";
@@ -30,6 +31,9 @@ export interface Settings {
   readonly namespaces: readonly NamespaceEntry[];
   readonly auth: { readonly anonymous: { readonly role: Role; readonly namespace: string } | undefined };
   readonly policies: PolicySettings;
+  readonly auth: AuthSettings;
+  /** Identity providers; none where they are switched off. */
+  readonly providers: readonly IdentityProvider[];
   readonly store: StoreSettings;
   readonly redis: { readonly url: string | undefined; readonly prefix: string };
   readonly rateLimits: RateLimitSettings;
@@ -52,6 +56,15 @@ export interface Settings {
     readonly documentation: boolean;
     readonly metrics: boolean;
   };
+}
+
+export interface AuthSettings extends ClaimMapping {
+  readonly anonymous: { readonly role: Role; readonly namespace: string } | undefined;
+  /** Patterns to the scopes that permit them. */
+  readonly permissions: Readonly<Record<string, readonly string[]>>;
+  readonly scopeMode: "any" | "all";
+  /** `undefined` denies what no pattern names. */
+  readonly defaultScope: string | undefined;
 }
 
 export interface SecretSettings {

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { isLoopbackHost } from "./kinds.ts";
 import { draftOf } from "./limit-schema.ts";
+import { providersOf } from "./providers.ts";
 import type { FileSettings } from "./schema.ts";
 import type { ServerFileEntry } from "./server-schema.ts";
 import type { LimitSettings, Mode, ServerEntry, Settings, StoreSettings } from "./settings.ts";
@@ -40,6 +41,15 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
       defaultEffect: file.policies.default ?? (context.mode === "production" ? "deny" : "allow"),
       rules: file.policies.rules.filter((rule) => rule.enabled),
     },
+    auth: {
+      anonymous: file.auth.anonymous,
+      claims: file.auth.claims,
+      mappings: file.auth.mappings,
+      permissions: file.auth.permissions,
+      scopeMode: file.auth.options.scope_mode,
+      defaultScope: file.auth.options.default_scope,
+    },
+    providers: providersOf(file.oauth, listenerSettings(file.server, path).url),
     store: storeSettings(file.store, dataDir, path),
     redis: file.redis,
     rateLimits: {

@@ -159,6 +159,18 @@ export const catalogue = {
     rpc: 1112,
     text: "The organisation has its maximum of {max} sessions, all in use.",
   },
+  // Signing in.
+  invalid_credentials: { http: 401, rpc: 1120, text: "The user name or the password is wrong." },
+  invalid_grant: {
+    http: 400,
+    rpc: 1121,
+    text: "The refresh token, key or assertion does not work (any more). Sign in again.",
+  },
+  invalid_client: { http: 401, rpc: 1122, text: "The client could not be authenticated." },
+  unsupported_grant_type: { http: 400, rpc: 1123, text: "This grant type is not taken here." },
+  invalid_scope: { http: 400, rpc: 1124, text: "The client may not have what it asks for: {detail}." },
+  password_refused: { http: 422, rpc: 1125, text: "The new password is not taken: {detail}." },
+  sign_in_failed: { http: 400, rpc: 1126, text: "The sign-in did not succeed. Start it again." },
   internal: { http: 500, rpc: -32603, text: "Internal error." },
   // Limits.
   rate_limited: { http: 429, rpc: 1160, text: "The limit {rule} is reached. Try again in {seconds} s." },

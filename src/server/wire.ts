@@ -2,8 +2,6 @@ import packageJson from "../../package.json" with { type: "json" };
 import { keyAdministration } from "../admin/api-keys/key-administration.ts";
 import { displayPrefix, newCredential } from "../auth/api-key/credential.ts";
 import { loadApiKeyDigest } from "../auth/api-key/digest.ts";
-import { apiKeyLook } from "../auth/api-key/look.ts";
-import { CredentialCache } from "../auth/credential-cache.ts";
 import { processEnvironment } from "../config/environment.ts";
 import { DEFAULT_ORGANIZATION_ID } from "../config/identity.ts";
 import type { ServeOptions } from "../config/serve-options.ts";
@@ -48,11 +46,13 @@ import { serveForwarded } from "./forwarded.ts";
 import { Front } from "./front.ts";
 import { followPeers } from "./hints.ts";
 import { openLimits } from "./limits.ts";
+import { composeIdentity } from "./identity.ts";
 import { Listener } from "./listen.ts";
 import { masterKeysOf } from "./master-keys.ts";
 import { openMigratedStore } from "./open-store.ts";
 import { peerAccess } from "./peers.ts";
 import { readings } from "./readings.ts";
+import { Revocation } from "./revocation.ts";
 import { StoreSessionLedger } from "./session-ledger.ts";
 
 /** At the end, for requests that were on their way when new connections were refused. */
@@ -116,13 +116,23 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     requestTimeoutMs: settings.limits.requestTimeoutMs,
     now: () => Date.now(),
   });
-  const apiKeys = new CredentialCache({
-    look: apiKeyLook({ store: store.acrossTenants, digest, clock: systemClock }),
-    touch: (uses) => store.acrossTenants.touchApiKeys(uses),
+  const credentialsChanged = (id: string) => {
+    credentials.invalidate(id);
+    void peers.tell({ kind: "store_changed" });
+    void revocation.look();
+  };
+  const identity = composeIdentity({
+    settings,
+    store,
+    digest,
+    sealer,
+    http,
     clock: systemClock,
     log,
+    onRevoked: credentialsChanged,
   });
-  const authenticator = withOperatorToken(apiKeys, settings.telemetry.operatorToken);
+  const { credentials } = identity;
+  const authenticator = withOperatorToken(credentials, settings.telemetry.operatorToken);
   const configuration = new Configuration({
     store,
     fleet,
@@ -130,8 +140,11 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     demo: options.demo,
     serves,
     settings,
-    onCredentialsChanged: () => apiKeys.invalidate("all"),
-    onCredentialsConfirmed: (at) => apiKeys.confirmed(at),
+    onCredentialsChanged: () => {
+      credentials.invalidate("all");
+      void revocation.look();
+    },
+    onCredentialsConfirmed: (at) => credentials.confirmed(at),
   });
   const ledger = new StoreSessionLedger(store, log);
   ledger.followEnds((id) => sessions.forget(id));
@@ -146,6 +159,10 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     sessionIdleMs: settings.limits.sessionIdleMs,
   });
   const waiting = new WaitingRoom();
+  const revocation: Revocation = new Revocation(store, systemClock, [
+    waiting,
+    { principals: () => sessions.principals(), end: (key) => sessions.endAll(key) },
+  ]);
   const listener = new Listener();
   const endpoints = new EndpointTable(() => fleet.snapshot, permissions);
   const origins = new OriginRule(settings.server.url, settings.cors.allowedOrigins);
@@ -286,7 +303,8 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       clock: systemClock,
       actor: "cli",
       onChange: async (act, key) => {
-        apiKeys.invalidate(key.id);
+        credentials.invalidate(key.id);
+        void revocation.look();
         await peers.tell({ kind: "store_changed" });
         await journal.event(keyChanged(act, key.id));
       },
@@ -327,6 +345,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       await ledger.close();
       await apiKeys.flush();
       await limiting.close();
+      await credentials.flush();
       await journal.close();
       await store.close();
     },

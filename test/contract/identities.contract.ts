@@ -74,7 +74,13 @@ export function identitiesContract(storeOf: () => OperatedStore): void {
       const { organizationId, namespaceId } = await tenant(store);
       const user = await store.users.create(newUser(organizationId));
       const key = await store.apiKeys.create(newKey(organizationId, { userId: user.id }));
-      const family = { id: id(), organizationId, userId: user.id, createdAt: 1, expiresAt: Date.now() + 60_000 };
+      const family = {
+        id: id(),
+        organizationId,
+        userId: user.id,
+        createdAt: 1,
+        expiresAt: Date.now() + 60_000,
+      };
       await store.tokenFamilies.begin(family);
       await store.externalIdentities.link(organizationId, "https://idp", "sub-1", user.id);
       expect(await store.externalIdentities.userOf(organizationId, "https://idp", "sub-1")).toBe(user.id);

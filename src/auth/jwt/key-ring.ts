@@ -43,7 +43,8 @@ export class KeyRing {
     const made = await this.#make(now);
     this.#ring = undefined;
     const { signer: fresh } = await this.#load();
-    if (fresh === undefined) throw new GatewayError("internal", {}, { cause: new Error(`key ${made} is lost`) });
+    if (fresh === undefined)
+      throw new GatewayError("internal", {}, { cause: new Error(`key ${made} is lost`) });
     return fresh;
   }
 

@@ -1,4 +1,5 @@
 import type { ApiKeyIdentity } from "../../model/api-key.ts";
+import { covers } from "../../model/permission-cover.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { AcrossTenants, Store } from "../../model/ports/store.ts";
 import type { Principal } from "../../model/principal.ts";
@@ -43,8 +44,12 @@ export function clientPrincipal(
 ): Principal | undefined {
   const key = principalOf(identity, now);
   if (key === undefined || identity.key.type !== "a2a") return undefined;
+  // The key may have been narrowed since the token was issued.
+  const kept = permissions?.filter((pattern) => covers(key.permissions, pattern));
   const rights =
-    permissions === undefined ? {} : { permissions, permissionKey: permissionKeyOf({ ...key, permissions }) };
+    kept === undefined
+      ? {}
+      : { permissions: kept, permissionKey: permissionKeyOf({ ...key, permissions: kept }) };
   return {
     ...key,
     ...rights,

@@ -17,7 +17,8 @@ export function sealRefreshToken(sealer: Sealer, ticket: RefreshTicket): string 
 
 export function openRefreshToken(sealer: Sealer, token: string): RefreshTicket | undefined {
   if (!token.startsWith(MARK) || token.length > 512) return undefined;
-  const [organizationId, familyId, generation] = sealer.open(PURPOSE, token.slice(MARK.length))?.split(" ") ?? [];
+  const [organizationId, familyId, generation] =
+    sealer.open(PURPOSE, token.slice(MARK.length))?.split(" ") ?? [];
   if (organizationId === undefined || familyId === undefined || generation === undefined) return undefined;
   return { organizationId, familyId, generation: Number(generation) };
 }

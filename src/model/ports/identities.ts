@@ -3,7 +3,8 @@ import type { SigningKey, TokenFamily, User, UserIdentity } from "../user.ts";
 
 type Stamps = "createdAt" | "updatedAt";
 type Preset = "emailVerified" | "isActive" | "lastLoginAt" | "mustChangePassword";
-export type NewUser = Omit<User, Stamps | Preset> & Partial<Pick<User, "emailVerified" | "mustChangePassword">>;
+export type NewUser = Omit<User, Stamps | Preset> &
+  Partial<Pick<User, "emailVerified" | "mustChangePassword">>;
 export type UserChange = Partial<Omit<User, Stamps | "id" | "organizationId" | "lastLoginAt">>;
 
 export interface Users {
@@ -11,10 +12,7 @@ export interface Users {
   find(organizationId: string, id: string): Promise<User | undefined>;
   /** Whatever the case. */
   findByName(organizationId: string, username: string): Promise<User | undefined>;
-  list(
-    organizationId: string,
-    page?: { readonly after?: string; readonly limit?: number },
-  ): Promise<User[]>;
+  list(organizationId: string, page?: { readonly after?: string; readonly limit?: number }): Promise<User[]>;
   update(organizationId: string, id: string, change: UserChange): Promise<User | undefined>;
   /** Deletes the user's keys and sign-ins too. */
   remove(organizationId: string, id: string): Promise<boolean>;

@@ -27,8 +27,8 @@ const FORWARDING_HEADERS = [
   "true-client-ip",
   "cf-connecting-ip",
 ];
-/** Longer is no credential of ours; hashing it would be work for an attacker's benefit. */
-const CREDENTIAL_LENGTH_MAX = 4096;
+/** Longer is no credential of ours; verifying it would be work for an attacker's benefit. Providers put many groups into theirs. */
+const CREDENTIAL_LENGTH_MAX = 8192;
 
 /**
  * Who is calling, from `Authorization: Bearer` or `X-API-Key` and nothing else. An address with too many failures is

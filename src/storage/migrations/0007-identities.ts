@@ -35,7 +35,9 @@ export const identities: Migration = {
       unique (organization_id, issuer, subject),
       foreign key (organization_id, user_id) references users (organization_id, id) on delete cascade
     ) ${tableEnd}`);
-    await run(sql`create index external_identities_by_user on external_identities (organization_id, user_id)`);
+    await run(
+      sql`create index external_identities_by_user on external_identities (organization_id, user_id)`,
+    );
     await run(sql`create table client_key_sets (
       api_key_id ${uuid} primary key references api_keys (id) on delete cascade,
       jwks ${json} not null,

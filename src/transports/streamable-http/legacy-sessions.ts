@@ -12,6 +12,7 @@ import { asObject } from "../../protocol/modern/codec.ts";
 import type { LegacyRevision } from "../../protocol/revision.ts";
 import { LegacySession, type SessionIdentity } from "./legacy-session.ts";
 import { SessionRow } from "./session-row.ts";
+import { standingKey } from "./waiting.ts";
 
 const PURPOSE = "legacy-session";
 /** Longest sealed id, so that it fits any proxy's header limits. */
@@ -124,6 +125,19 @@ export class LegacySessions {
     this.forget(id);
     await this.#ledger.ended(session.endpoint.organizationId, id);
     await this.#peers.tell({ kind: "session_ended", sessionId: id });
+  }
+
+  /** Those who hold sessions here, one of each. */
+  principals(): ReadonlyMap<string, Principal> {
+    const found = new Map<string, Principal>();
+    for (const { principal } of this.#sessions.values()) found.set(standingKey(principal), principal);
+    return found;
+  }
+
+  /** The caller's credential was taken back: its sessions end, their streams with them. */
+  async endAll(key: string): Promise<void> {
+    const ended = [...this.#sessions.values()].filter(({ principal }) => standingKey(principal) === key);
+    await Promise.all(ended.map((session) => this.end(session)));
   }
 
   /** It has ended elsewhere. */

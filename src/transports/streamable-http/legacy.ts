@@ -132,6 +132,7 @@ function callInSession(
 ): Promise<Response> {
   const cancellation = new Cancellation();
   const reply = new PostReply({
+    principal: request.principal,
     request: request.arrival.request,
     socket: deps.socket,
     waiting: deps.waiting,

@@ -1,5 +1,6 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Subscription, SubscriptionFilter } from "../../model/ports/relay.ts";
+import type { Principal } from "../../model/principal.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import { Meta } from "../../protocol/meta.ts";
@@ -26,7 +27,7 @@ export async function listen(deps: EdgeDeps, request: EdgeRequest, read: ModernR
 function isAtLimit(deps: EdgeDeps, request: EdgeRequest): boolean {
   if (open.size < deps.streamsPerPrincipalMax) return false;
   let own = 0;
-  for (const stream of open) if (stream.principalId === request.principal.id) own++;
+  for (const stream of open) if (stream.principal.id === request.principal.id) own++;
   return own >= deps.streamsPerPrincipalMax;
 }
 
@@ -98,8 +99,8 @@ class ListenStream implements Waiter {
     if (!this.events.open) this.#release();
   }
 
-  get principalId(): string {
-    return this.#request.principal.id;
+  get principal(): Principal {
+    return this.#request.principal;
   }
 
   attend(): void {}

@@ -96,6 +96,7 @@ function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: 
   const meta = readMeta(read.meta);
   const cancellation = new Cancellation();
   const reply = new PostReply({
+    principal: request.principal,
     request: request.arrival.request,
     socket: deps.socket,
     waiting: deps.waiting,

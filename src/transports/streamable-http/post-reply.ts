@@ -1,3 +1,4 @@
+import type { Principal } from "../../model/principal.ts";
 import { EVENT_STREAM_HEADERS } from "./event-stream.ts";
 import type { Waiter, WaitingRoom } from "./waiting.ts";
 
@@ -16,6 +17,7 @@ export interface ReplyStream {
 }
 
 export interface PostReplyInit {
+  readonly principal: Principal;
   readonly request: Request;
   readonly socket: Socket;
   readonly waiting: WaitingRoom;
@@ -48,6 +50,10 @@ export class PostReply implements Waiter {
     this.response = promise;
     this.#resolve = resolve;
     init.waiting.enter(this);
+  }
+
+  get principal(): Principal {
+    return this.#init.principal;
   }
 
   /** Something before the end; false, and dropped, where there is no stream for it. */

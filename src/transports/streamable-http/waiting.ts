@@ -1,3 +1,5 @@
+import type { Principal } from "../../model/principal.ts";
+
 const TICK_MS = 250;
 /** A request quieter than this has its socket's idle limit lifted and its disconnect watched. */
 const ATTEND_AFTER_MS = 250;
@@ -6,6 +8,8 @@ const KEEP_ALIVE_MS = 15_000;
 /** A request whose answer is not there yet. */
 export interface Waiter {
   readonly startedAt: number;
+  /** Whose it is. */
+  readonly principal: Principal;
   attended: boolean;
   lastSignOfLifeAt: number;
   /** Called once, when the wait has become noticeable. */
@@ -47,6 +51,18 @@ export class WaitingRoom {
     for (const waiter of this.#waiters) waiter.interrupt();
   }
 
+  /** Those whose requests wait, one of each. */
+  principals(): ReadonlyMap<string, Principal> {
+    const found = new Map<string, Principal>();
+    for (const { principal } of this.#waiters) found.set(standingKey(principal), principal);
+    return found;
+  }
+
+  /** The caller's credential was taken back: what it waits for ends. */
+  end(key: string): void {
+    for (const waiter of this.#waiters) if (standingKey(waiter.principal) === key) waiter.interrupt();
+  }
+
   #tick(): void {
     if (this.#waiters.size === 0) {
       clearInterval(this.#timer);
@@ -65,4 +81,9 @@ export class WaitingRoom {
       }
     }
   }
+}
+
+/** Equal for what one credential, or one sign-in, holds open. */
+export function standingKey({ id, signInId }: Principal): string {
+  return signInId === undefined ? id : `${id} ${signInId}`;
 }

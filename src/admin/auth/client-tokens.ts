@@ -1,0 +1,85 @@
+import type { Assertions } from "../../auth/a2a/assertion.ts";
+import { principalOf } from "../../auth/api-key/principal.ts";
+import { ACCESS_TOKEN_SECONDS, type AccessTokens } from "../../auth/jwt/access-token.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { ApiKeyIdentity } from "../../model/api-key.ts";
+import { isWellFormed } from "../../model/api-key-form.ts";
+import { covers } from "../../model/permission-cover.ts";
+import type { Clock } from "../../model/ports/clock.ts";
+import type { AcrossTenants } from "../../model/ports/store.ts";
+
+export interface ClientTokenParts {
+  readonly store: Pick<AcrossTenants, "apiKeyByHash">;
+  readonly digest: (credential: string) => string;
+  readonly assertions: Assertions;
+  readonly tokens: AccessTokens;
+  readonly clock: Clock;
+}
+
+/** What an application asks for (RFC 6749, 4.4). */
+export interface ClientRequest {
+  /** The a2a key itself. */
+  readonly key?: string | undefined;
+  readonly assertion?: string | undefined;
+  /** Patterns, fewer than its key's, divided by spaces. */
+  readonly scope?: string | undefined;
+}
+export interface ClientToken {
+  readonly access_token: string;
+  readonly token_type: "Bearer";
+  readonly expires_in: number;
+  readonly scope: string;
+}
+
+/** Exchanges an application's key, or an assertion it signed, for a token of ten minutes that is never wider (E7). */
+export class ClientTokens {
+  readonly #parts: ClientTokenParts;
+
+  constructor(parts: ClientTokenParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws GatewayError `invalid_client`, `invalid_scope` */
+  async exchange(
+    request: ClientRequest,
+  ): Promise<{ readonly identity: ApiKeyIdentity; readonly token: ClientToken }> {
+    const { tokens, clock } = this.#parts;
+    const identity = await this.#client(request);
+    const now = clock.now();
+    const principal = identity && principalOf(identity, now);
+    if (identity === undefined || principal === undefined || identity.key.type !== "a2a")
+      throw new GatewayError("invalid_client");
+    const asked = request.scope?.split(" ").filter((pattern) => pattern !== "");
+    const beyond = asked?.find((pattern) => !covers(principal.permissions, pattern));
+    if (beyond !== undefined) throw new GatewayError("invalid_scope", { detail: beyond });
+    const leftSeconds =
+      principal.expiresAt === undefined
+        ? ACCESS_TOKEN_SECONDS
+        : Math.floor((principal.expiresAt - now) / 1000);
+    const { token, expiresIn } = await tokens.issue(
+      {
+        subject: `client:${identity.key.id}`,
+        organizationId: identity.key.organizationId,
+        permissions: asked,
+      },
+      Math.max(1, Math.min(ACCESS_TOKEN_SECONDS, leftSeconds)),
+    );
+    return {
+      identity,
+      token: {
+        access_token: token,
+        token_type: "Bearer",
+        expires_in: expiresIn,
+        scope: (asked ?? principal.permissions).join(" "),
+      },
+    };
+  }
+
+  async #client({ key, assertion }: ClientRequest): Promise<ApiKeyIdentity | undefined> {
+    const { store, digest, assertions } = this.#parts;
+    // RFC 6749, 2.3: one method of authentication, not several.
+    if ((key === undefined) === (assertion === undefined)) return undefined;
+    if (assertion !== undefined) return assertions.verify(assertion);
+    return key !== undefined && isWellFormed(key) ? store.apiKeyByHash(digest(key)) : undefined;
+  }
+}

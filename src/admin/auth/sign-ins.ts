@@ -1,0 +1,184 @@
+import { ACCESS_TOKEN_SECONDS, type AccessTokens } from "../../auth/jwt/access-token.ts";
+import { PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, type Passwords } from "../../auth/user/password.ts";
+import { openRefreshToken, sealRefreshToken } from "../../auth/user/refresh-token.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Clock } from "../../model/ports/clock.ts";
+import type { Sealer } from "../../model/ports/sealer.ts";
+import type { AcrossTenants, Store } from "../../model/ports/store.ts";
+import type { Principal } from "../../model/principal.ts";
+import type { User } from "../../model/user.ts";
+import { FailureMeter } from "../../policy/authenticate/failure-meter.ts";
+
+/** A sign-in ends after this, however often it was refreshed. */
+const SIGN_IN_MS = 30 * 86_400_000;
+/** Wrong passwords a minute for one account from one address, and from anywhere. Nobody stays locked out longer. */
+const FAILURES_HERE_MAX = 10;
+const FAILURES_ANYWHERE_MAX = 100;
+
+export interface IssuedTokens {
+  readonly access_token: string;
+  readonly token_type: "Bearer";
+  readonly expires_in: number;
+  readonly refresh_token: string;
+  readonly must_change_password: boolean;
+}
+
+export interface SignInParts {
+  readonly store: Pick<Store, "users" | "tokenFamilies"> & {
+    readonly acrossTenants: Pick<AcrossTenants, "organizationBySlug">;
+  };
+  readonly passwords: Passwords;
+  readonly tokens: AccessTokens;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  /** A user's credentials changed: cached ones are void, here and elsewhere. */
+  readonly onRevoked: (userId: string) => void;
+}
+/** Who signed in, for the record. */
+export interface SignedIn {
+  readonly user: User;
+  readonly tokens: IssuedTokens;
+}
+
+/** Signing in, staying in and signing out, for people of our own (F15-F20). */
+export class SignIns {
+  readonly #parts: SignInParts;
+  readonly #failuresHere: FailureMeter;
+  readonly #failuresAnywhere: FailureMeter;
+
+  constructor(parts: SignInParts) {
+    this.#parts = parts;
+    this.#failuresHere = new FailureMeter(parts.clock, FAILURES_HERE_MAX);
+    this.#failuresAnywhere = new FailureMeter(parts.clock, FAILURES_ANYWHERE_MAX);
+  }
+
+  /** @throws GatewayError `invalid_credentials`, the same and after the same time whatever was wrong; `too_many_failures` */
+  async login(attempt: {
+    readonly organization: string;
+    readonly username: string;
+    readonly password: string;
+    readonly clientAddress: string;
+  }): Promise<SignedIn> {
+    const { store, passwords, clock } = this.#parts;
+    const account = Bun.SHA256.hash(`${attempt.organization}/${attempt.username.toLowerCase()}`, "hex");
+    const here = `${account}@${Bun.SHA256.hash(attempt.clientAddress, "hex")}`;
+    const seconds = Math.max(
+      this.#failuresHere.waitSeconds(here),
+      this.#failuresAnywhere.waitSeconds(account),
+    );
+    if (seconds > 0) throw new GatewayError("too_many_failures", { seconds });
+    const organization = await store.acrossTenants.organizationBySlug(attempt.organization);
+    const user = organization && (await store.users.findByName(organization.id, attempt.username));
+    const { isRight, renewedHash } = await passwords.verify(attempt.password, user?.passwordHash ?? null);
+    if (!isRight || user === undefined || !user.isActive || organization?.isActive !== true) {
+      this.#failuresHere.count(here);
+      this.#failuresAnywhere.count(account);
+      throw new GatewayError("invalid_credentials");
+    }
+    await store.users.signedIn(user.organizationId, user.id, clock.now(), renewedHash);
+    return { user, tokens: await this.begin(user) };
+  }
+
+  /** Begins a sign-in of somebody whose identity is proven. */
+  async begin(user: User): Promise<IssuedTokens> {
+    const now = this.#parts.clock.now();
+    const { organizationId, id: userId } = user;
+    const family = {
+      id: Bun.randomUUIDv7(),
+      organizationId,
+      userId,
+      createdAt: now,
+      expiresAt: now + SIGN_IN_MS,
+    };
+    await this.#parts.store.tokenFamilies.begin(family);
+    return this.#issue(user, family.id, 1);
+  }
+
+  /**
+   * The next tokens of a sign-in; each refresh token works once. Whoever shows one a second time has a copy of it, so
+   * the whole sign-in ends.
+   * @throws GatewayError `invalid_grant`
+   */
+  async refresh(refreshToken: string): Promise<SignedIn> {
+    const { store, sealer, clock, onRevoked } = this.#parts;
+    const ticket = openRefreshToken(sealer, refreshToken);
+    if (ticket === undefined) throw new GatewayError("invalid_grant");
+    const { organizationId, familyId, generation } = ticket;
+    const now = clock.now();
+    if (!(await store.tokenFamilies.rotate(organizationId, familyId, generation, now))) {
+      const family = await store.tokenFamilies.find(organizationId, familyId);
+      if (family !== undefined && family.generation > generation) {
+        if (await store.tokenFamilies.revoke(organizationId, familyId, now)) onRevoked(family.userId);
+        throw new GatewayError("invalid_grant", {}, { cause: new Error("refresh token replayed") });
+      }
+      throw new GatewayError("invalid_grant");
+    }
+    const family = await store.tokenFamilies.find(organizationId, familyId);
+    const identity = family && (await store.users.identity(organizationId, family.userId, familyId, now));
+    if (identity === undefined || !identity.user.isActive || !identity.organizationActive)
+      throw new GatewayError("invalid_grant");
+    return { user: identity.user, tokens: await this.#issue(identity.user, familyId, generation + 1) };
+  }
+
+  /** Ends the sign-in the caller's token came from; a key is not a sign-in and stays. */
+  async logout(principal: Principal): Promise<void> {
+    const { store, clock, onRevoked } = this.#parts;
+    if (principal.signInId === undefined || principal.userId === undefined) return;
+    await store.tokenFamilies.revoke(principal.organizationId, principal.signInId, clock.now());
+    onRevoked(principal.userId);
+  }
+
+  /**
+   * A new password by its owner; all other sign-ins of the user end.
+   * @throws GatewayError `invalid_credentials`, `password_refused`, `too_many_failures`
+   */
+  async changePassword(principal: Principal, current: string, next: string): Promise<User> {
+    const { store, passwords, clock, onRevoked } = this.#parts;
+    const { organizationId, userId, signInId } = principal;
+    const user = userId === undefined ? undefined : await store.users.find(organizationId, userId);
+    // A key in a script must not be able to take its owner's account over.
+    if (user === undefined || signInId === undefined) throw new GatewayError("forbidden");
+    const seconds = this.#failuresHere.waitSeconds(user.id);
+    if (seconds > 0) throw new GatewayError("too_many_failures", { seconds });
+    if (!(await passwords.verify(current, user.passwordHash)).isRight) {
+      this.#failuresHere.count(user.id);
+      throw new GatewayError("invalid_credentials");
+    }
+    checkPassword(next, user.username);
+    if (next === current) throw new GatewayError("password_refused", { detail: "it is the old one" });
+    const passwordHash = await passwords.hash(next);
+    const change = { passwordHash, mustChangePassword: false };
+    const changed = await store.users.update(organizationId, user.id, change);
+    await store.tokenFamilies.revokeAll(organizationId, user.id, clock.now(), signInId);
+    onRevoked(user.id);
+    return changed ?? user;
+  }
+
+  async #issue(user: User, signInId: string, generation: number): Promise<IssuedTokens> {
+    const { organizationId, id, mustChangePassword } = user;
+    const { token, expiresIn } = await this.#parts.tokens.issue(
+      { subject: `user:${id}`, organizationId, signInId },
+      ACCESS_TOKEN_SECONDS,
+    );
+    const ticket = { organizationId, familyId: signInId, generation };
+    return {
+      access_token: token,
+      token_type: "Bearer",
+      expires_in: expiresIn,
+      refresh_token: sealRefreshToken(this.#parts.sealer, ticket),
+      must_change_password: mustChangePassword,
+    };
+  }
+}
+
+/** NIST SP 800-63B: length is what counts. @throws GatewayError `password_refused` */
+export function checkPassword(password: string, username: string): void {
+  const refuse = (detail: string) => {
+    throw new GatewayError("password_refused", { detail });
+  };
+  if (password.length < PASSWORD_CHARS_MIN) refuse(`at least ${PASSWORD_CHARS_MIN} characters`);
+  if (password.length > PASSWORD_CHARS_MAX) refuse(`at most ${PASSWORD_CHARS_MAX} characters`);
+  if (new Set(password).size < 5) refuse("at least 5 different characters");
+  if (username.length > 3 && password.toLowerCase().includes(username.toLowerCase()))
+    refuse("it holds the user name");
+}

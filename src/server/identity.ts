@@ -1,0 +1,65 @@
+import { ClientTokens } from "../admin/auth/client-tokens.ts";
+import { SignIns } from "../admin/auth/sign-ins.ts";
+import { Assertions } from "../auth/a2a/assertion.ts";
+import { apiKeyLook } from "../auth/api-key/look.ts";
+import { CredentialCache } from "../auth/credential-cache.ts";
+import { AccessTokens } from "../auth/jwt/access-token.ts";
+import { KeyRing } from "../auth/jwt/key-ring.ts";
+import { ownTokenLook } from "../auth/jwt/look.ts";
+import { providerLook } from "../auth/oidc/look.ts";
+import { ProviderKeys } from "../auth/oidc/provider-keys.ts";
+import { patternsGranted } from "../auth/scopes.ts";
+import { eitherLook, tokenLook } from "../auth/token-look.ts";
+import { Passwords } from "../auth/user/password.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Clock } from "../model/ports/clock.ts";
+import type { Log } from "../model/ports/log.ts";
+import type { Sealer } from "../model/ports/sealer.ts";
+import type { Store } from "../model/ports/store.ts";
+import type { HttpClient } from "../net/http-exchange.ts";
+
+export interface IdentityDeps {
+  readonly settings: Settings;
+  readonly store: Store;
+  readonly digest: (credential: string) => string;
+  readonly sealer: Sealer;
+  readonly http: HttpClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Credentials of a key or a user changed. */
+  readonly onRevoked: (id: string) => void;
+}
+
+/** Everything that turns a credential into a principal, or makes one. */
+export interface Identity {
+  readonly credentials: CredentialCache;
+  readonly signIns: SignIns;
+  readonly clientTokens: ClientTokens;
+  readonly passwords: Passwords;
+  readonly keyRing: KeyRing;
+}
+
+export function composeIdentity(deps: IdentityDeps): Identity {
+  const { settings, store, digest, sealer, clock, log } = deps;
+  const { url } = settings.server;
+  const keyRing = new KeyRing(store.signingKeys, clock);
+  const tokens = new AccessTokens(url, keyRing, clock);
+  const passwords = new Passwords();
+  const patternsOf = (scopes: readonly string[]) => patternsGranted(settings.auth, scopes);
+  const byIssuer = new Map([[url, ownTokenLook({ tokens, store, clock })]]);
+  for (const provider of settings.providers) {
+    const keys = new ProviderKeys(provider, { http: deps.http, clock, log });
+    const mapping = settings.auth;
+    byIssuer.set(provider.issuer, providerLook({ provider, keys, mapping, patternsOf, store, clock }));
+  }
+  const credentials = new CredentialCache({
+    look: eitherLook(apiKeyLook({ store: store.acrossTenants, digest, clock }), tokenLook(byIssuer)),
+    touch: (uses) => store.acrossTenants.touchApiKeys(uses),
+    clock,
+    log,
+  });
+  const signIns = new SignIns({ store, passwords, tokens, sealer, clock, onRevoked: deps.onRevoked });
+  const assertions = new Assertions(store.clients, [url, `${url}/auth/a2a/token`], clock);
+  const clientTokens = new ClientTokens({ store: store.acrossTenants, digest, assertions, tokens, clock });
+  return { credentials, signIns, clientTokens, passwords, keyRing };
+}
