@@ -1,6 +1,5 @@
-import { ClientTokens } from "../admin/auth/client-tokens.ts";
-import { SignIns } from "../admin/auth/sign-ins.ts";
 import { Assertions } from "../auth/a2a/assertion.ts";
+import { KeyedClientTokens } from "../auth/a2a/client-tokens.ts";
 import { apiKeyLook } from "../auth/api-key/look.ts";
 import { CredentialCache } from "../auth/credential-cache.ts";
 import { AccessTokens } from "../auth/jwt/access-token.ts";
@@ -11,12 +10,19 @@ import { ProviderKeys } from "../auth/oidc/provider-keys.ts";
 import { patternsGranted } from "../auth/scopes.ts";
 import { eitherLook, tokenLook } from "../auth/token-look.ts";
 import { Passwords } from "../auth/user/password.ts";
+import { TokenSignIns } from "../auth/user/sign-ins.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Sealer } from "../model/ports/sealer.ts";
+import type { ClientTokens, SignIns } from "../model/ports/sign-ins.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { HttpClient } from "../net/http-exchange.ts";
+import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
+
+/** Wrong passwords a minute for one account from one address, and from anywhere. */
+const FAILURES_HERE_MAX = 10;
+const FAILURES_ANYWHERE_MAX = 100;
 
 export interface IdentityDeps {
   readonly settings: Settings;
@@ -58,8 +64,23 @@ export function composeIdentity(deps: IdentityDeps): Identity {
     clock,
     log,
   });
-  const signIns = new SignIns({ store, passwords, tokens, sealer, clock, onRevoked: deps.onRevoked });
+  const signIns = new TokenSignIns({
+    store,
+    passwords,
+    tokens,
+    sealer,
+    clock,
+    failuresHere: new FailureMeter(clock, FAILURES_HERE_MAX),
+    failuresAnywhere: new FailureMeter(clock, FAILURES_ANYWHERE_MAX),
+    onRevoked: deps.onRevoked,
+  });
   const assertions = new Assertions(store.clients, [url, `${url}/auth/a2a/token`], clock);
-  const clientTokens = new ClientTokens({ store: store.acrossTenants, digest, assertions, tokens, clock });
+  const clientTokens = new KeyedClientTokens({
+    store: store.acrossTenants,
+    digest,
+    assertions,
+    tokens,
+    clock,
+  });
   return { credentials, signIns, clientTokens, passwords, keyRing };
 }

@@ -42,6 +42,7 @@ import { Configuration } from "./configuration.ts";
 import { serveControl } from "./control.ts";
 import { openDataDir } from "./data-dir.ts";
 import { Duties } from "./duties.ts";
+import { anonymousPrincipal, withOperatorToken } from "./fixed-principals.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { Front } from "./front.ts";
 import { followPeers } from "./hints.ts";

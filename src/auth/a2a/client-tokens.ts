@@ -1,12 +1,13 @@
-import type { Assertions } from "../../auth/a2a/assertion.ts";
-import { principalOf } from "../../auth/api-key/principal.ts";
-import { ACCESS_TOKEN_SECONDS, type AccessTokens } from "../../auth/jwt/access-token.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ApiKeyIdentity } from "../../model/api-key.ts";
 import { isWellFormed } from "../../model/api-key-form.ts";
 import { covers } from "../../model/permission-cover.ts";
 import type { Clock } from "../../model/ports/clock.ts";
+import type { ClientRequest, ClientTokens } from "../../model/ports/sign-ins.ts";
 import type { AcrossTenants } from "../../model/ports/store.ts";
+import { principalOf } from "../api-key/principal.ts";
+import { ACCESS_TOKEN_SECONDS, type AccessTokens } from "../jwt/access-token.ts";
+import type { Assertions } from "./assertion.ts";
 
 export interface ClientTokenParts {
   readonly store: Pick<AcrossTenants, "apiKeyByHash">;
@@ -16,33 +17,15 @@ export interface ClientTokenParts {
   readonly clock: Clock;
 }
 
-/** What an application asks for (RFC 6749, 4.4). */
-export interface ClientRequest {
-  /** The a2a key itself. */
-  readonly key?: string | undefined;
-  readonly assertion?: string | undefined;
-  /** Patterns, fewer than its key's, divided by spaces. */
-  readonly scope?: string | undefined;
-}
-export interface ClientToken {
-  readonly access_token: string;
-  readonly token_type: "Bearer";
-  readonly expires_in: number;
-  readonly scope: string;
-}
-
 /** Exchanges an application's key, or an assertion it signed, for a token of ten minutes that is never wider (E7). */
-export class ClientTokens {
+export class KeyedClientTokens implements ClientTokens {
   readonly #parts: ClientTokenParts;
 
   constructor(parts: ClientTokenParts) {
     this.#parts = parts;
   }
 
-  /** @throws GatewayError `invalid_client`, `invalid_scope` */
-  async exchange(
-    request: ClientRequest,
-  ): Promise<{ readonly identity: ApiKeyIdentity; readonly token: ClientToken }> {
+  async exchange(request: ClientRequest): ReturnType<ClientTokens["exchange"]> {
     const { tokens, clock } = this.#parts;
     const identity = await this.#client(request);
     const now = clock.now();
@@ -65,7 +48,8 @@ export class ClientTokens {
       Math.max(1, Math.min(ACCESS_TOKEN_SECONDS, leftSeconds)),
     );
     return {
-      identity,
+      organizationId: identity.key.organizationId,
+      keyId: identity.key.id,
       token: {
         access_token: token,
         token_type: "Bearer",

@@ -1,27 +1,22 @@
-import { ACCESS_TOKEN_SECONDS, type AccessTokens } from "../../auth/jwt/access-token.ts";
-import { PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, type Passwords } from "../../auth/user/password.ts";
-import { openRefreshToken, sealRefreshToken } from "../../auth/user/refresh-token.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Sealer } from "../../model/ports/sealer.ts";
+import type {
+  AttemptMeter,
+  IssuedTokens,
+  LoginAttempt,
+  SignedIn,
+  SignIns,
+} from "../../model/ports/sign-ins.ts";
 import type { AcrossTenants, Store } from "../../model/ports/store.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { User } from "../../model/user.ts";
-import { FailureMeter } from "../../policy/authenticate/failure-meter.ts";
+import { ACCESS_TOKEN_SECONDS, type AccessTokens } from "../jwt/access-token.ts";
+import { PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, type Passwords } from "./password.ts";
+import { openRefreshToken, sealRefreshToken } from "./refresh-token.ts";
 
 /** A sign-in ends after this, however often it was refreshed. */
 const SIGN_IN_MS = 30 * 86_400_000;
-/** Wrong passwords a minute for one account from one address, and from anywhere. Nobody stays locked out longer. */
-const FAILURES_HERE_MAX = 10;
-const FAILURES_ANYWHERE_MAX = 100;
-
-export interface IssuedTokens {
-  readonly access_token: string;
-  readonly token_type: "Bearer";
-  readonly expires_in: number;
-  readonly refresh_token: string;
-  readonly must_change_password: boolean;
-}
 
 export interface SignInParts {
   readonly store: Pick<Store, "users" | "tokenFamilies"> & {
@@ -31,55 +26,41 @@ export interface SignInParts {
   readonly tokens: AccessTokens;
   readonly sealer: Sealer;
   readonly clock: Clock;
+  /** Wrong passwords for one account from one address, and from anywhere: nobody stays locked out beyond the minute. */
+  readonly failuresHere: AttemptMeter;
+  readonly failuresAnywhere: AttemptMeter;
   /** A user's credentials changed: cached ones are void, here and elsewhere. */
   readonly onRevoked: (userId: string) => void;
 }
-/** Who signed in, for the record. */
-export interface SignedIn {
-  readonly user: User;
-  readonly tokens: IssuedTokens;
-}
-
 /** Signing in, staying in and signing out, for people of our own (F15-F20). */
-export class SignIns {
+export class TokenSignIns implements SignIns {
   readonly #parts: SignInParts;
-  readonly #failuresHere: FailureMeter;
-  readonly #failuresAnywhere: FailureMeter;
 
   constructor(parts: SignInParts) {
     this.#parts = parts;
-    this.#failuresHere = new FailureMeter(parts.clock, FAILURES_HERE_MAX);
-    this.#failuresAnywhere = new FailureMeter(parts.clock, FAILURES_ANYWHERE_MAX);
   }
 
-  /** @throws GatewayError `invalid_credentials`, the same and after the same time whatever was wrong; `too_many_failures` */
-  async login(attempt: {
-    readonly organization: string;
-    readonly username: string;
-    readonly password: string;
-    readonly clientAddress: string;
-  }): Promise<SignedIn> {
+  async login(attempt: LoginAttempt): Promise<SignedIn> {
     const { store, passwords, clock } = this.#parts;
     const account = Bun.SHA256.hash(`${attempt.organization}/${attempt.username.toLowerCase()}`, "hex");
     const here = `${account}@${Bun.SHA256.hash(attempt.clientAddress, "hex")}`;
     const seconds = Math.max(
-      this.#failuresHere.waitSeconds(here),
-      this.#failuresAnywhere.waitSeconds(account),
+      this.#parts.failuresHere.waitSeconds(here),
+      this.#parts.failuresAnywhere.waitSeconds(account),
     );
     if (seconds > 0) throw new GatewayError("too_many_failures", { seconds });
     const organization = await store.acrossTenants.organizationBySlug(attempt.organization);
     const user = organization && (await store.users.findByName(organization.id, attempt.username));
     const { isRight, renewedHash } = await passwords.verify(attempt.password, user?.passwordHash ?? null);
     if (!isRight || user === undefined || !user.isActive || organization?.isActive !== true) {
-      this.#failuresHere.count(here);
-      this.#failuresAnywhere.count(account);
+      this.#parts.failuresHere.count(here);
+      this.#parts.failuresAnywhere.count(account);
       throw new GatewayError("invalid_credentials");
     }
     await store.users.signedIn(user.organizationId, user.id, clock.now(), renewedHash);
     return { user, tokens: await this.begin(user) };
   }
 
-  /** Begins a sign-in of somebody whose identity is proven. */
   async begin(user: User): Promise<IssuedTokens> {
     const now = this.#parts.clock.now();
     const { organizationId, id: userId } = user;
@@ -94,11 +75,6 @@ export class SignIns {
     return this.#issue(user, family.id, 1);
   }
 
-  /**
-   * The next tokens of a sign-in; each refresh token works once. Whoever shows one a second time has a copy of it, so
-   * the whole sign-in ends.
-   * @throws GatewayError `invalid_grant`
-   */
   async refresh(refreshToken: string): Promise<SignedIn> {
     const { store, sealer, clock, onRevoked } = this.#parts;
     const ticket = openRefreshToken(sealer, refreshToken);
@@ -120,7 +96,6 @@ export class SignIns {
     return { user: identity.user, tokens: await this.#issue(identity.user, familyId, generation + 1) };
   }
 
-  /** Ends the sign-in the caller's token came from; a key is not a sign-in and stays. */
   async logout(principal: Principal): Promise<void> {
     const { store, clock, onRevoked } = this.#parts;
     if (principal.signInId === undefined || principal.userId === undefined) return;
@@ -128,20 +103,16 @@ export class SignIns {
     onRevoked(principal.userId);
   }
 
-  /**
-   * A new password by its owner; all other sign-ins of the user end.
-   * @throws GatewayError `invalid_credentials`, `password_refused`, `too_many_failures`
-   */
   async changePassword(principal: Principal, current: string, next: string): Promise<User> {
     const { store, passwords, clock, onRevoked } = this.#parts;
     const { organizationId, userId, signInId } = principal;
     const user = userId === undefined ? undefined : await store.users.find(organizationId, userId);
     // A key in a script must not be able to take its owner's account over.
     if (user === undefined || signInId === undefined) throw new GatewayError("forbidden");
-    const seconds = this.#failuresHere.waitSeconds(user.id);
+    const seconds = this.#parts.failuresHere.waitSeconds(user.id);
     if (seconds > 0) throw new GatewayError("too_many_failures", { seconds });
     if (!(await passwords.verify(current, user.passwordHash)).isRight) {
-      this.#failuresHere.count(user.id);
+      this.#parts.failuresHere.count(user.id);
       throw new GatewayError("invalid_credentials");
     }
     checkPassword(next, user.username);
@@ -152,6 +123,16 @@ export class SignIns {
     await store.tokenFamilies.revokeAll(organizationId, user.id, clock.now(), signInId);
     onRevoked(user.id);
     return changed ?? user;
+  }
+
+  async hashOf(password: string, username: string): Promise<string> {
+    checkPassword(password, username);
+    return this.#parts.passwords.hash(password);
+  }
+
+  async endAll(organizationId: string, userId: string): Promise<void> {
+    await this.#parts.store.tokenFamilies.revokeAll(organizationId, userId, this.#parts.clock.now());
+    this.#parts.onRevoked(userId);
   }
 
   async #issue(user: User, signInId: string, generation: number): Promise<IssuedTokens> {
@@ -172,7 +153,7 @@ export class SignIns {
 }
 
 /** NIST SP 800-63B: length is what counts. @throws GatewayError `password_refused` */
-export function checkPassword(password: string, username: string): void {
+function checkPassword(password: string, username: string): void {
   const refuse = (detail: string) => {
     throw new GatewayError("password_refused", { detail });
   };

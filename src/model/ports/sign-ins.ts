@@ -1,0 +1,76 @@
+import type { Principal } from "../principal.ts";
+import type { User } from "../user.ts";
+
+export interface IssuedTokens {
+  readonly access_token: string;
+  readonly token_type: "Bearer";
+  readonly expires_in: number;
+  readonly refresh_token: string;
+  readonly must_change_password: boolean;
+}
+/** Who signed in, for the record. */
+export interface SignedIn {
+  readonly user: User;
+  readonly tokens: IssuedTokens;
+}
+export interface LoginAttempt {
+  /** Slug. */
+  readonly organization: string;
+  readonly username: string;
+  readonly password: string;
+  readonly clientAddress: string;
+}
+
+/** Signing in, staying in and signing out, for people. */
+export interface SignIns {
+  /** @throws GatewayError `invalid_credentials`, the same and after the same time whatever was wrong; `too_many_failures` */
+  login(attempt: LoginAttempt): Promise<SignedIn>;
+  /** Begins a sign-in of somebody whose identity is proven. */
+  begin(user: User): Promise<IssuedTokens>;
+  /**
+   * The next tokens of a sign-in; each refresh token works once. Whoever shows one a second time has a copy of it, so
+   * the whole sign-in ends.
+   * @throws GatewayError `invalid_grant`
+   */
+  refresh(refreshToken: string): Promise<SignedIn>;
+  /** Ends the sign-in the caller's token came from; a key is not a sign-in and stays. */
+  logout(principal: Principal): Promise<void>;
+  /**
+   * A new password by its owner; all other sign-ins of the user end.
+   * @throws GatewayError `invalid_credentials`, `password_refused`, `too_many_failures`, `forbidden` for a key
+   */
+  changePassword(principal: Principal, current: string, next: string): Promise<User>;
+  /** The hash to store of a password an administrator gives. @throws GatewayError `password_refused` */
+  hashOf(password: string, username: string): Promise<string>;
+  /** Ends every sign-in of a user. */
+  endAll(organizationId: string, userId: string): Promise<void>;
+}
+
+/** What an application asks for (RFC 6749, 4.4). */
+export interface ClientRequest {
+  /** The a2a key itself. */
+  readonly key?: string | undefined;
+  readonly assertion?: string | undefined;
+  /** Patterns, fewer than its key's, divided by spaces. */
+  readonly scope?: string | undefined;
+}
+export interface ClientToken {
+  readonly access_token: string;
+  readonly token_type: "Bearer";
+  readonly expires_in: number;
+  readonly scope: string;
+}
+/** Exchanges an application's key, or an assertion it signed, for a token of ten minutes that is never wider (E7). */
+export interface ClientTokens {
+  /** @throws GatewayError `invalid_client`, `invalid_scope` */
+  exchange(
+    request: ClientRequest,
+  ): Promise<{ readonly organizationId: string; readonly keyId: string; readonly token: ClientToken }>;
+}
+
+/** Counts failed attempts by a name, a minute at a time. */
+export interface AttemptMeter {
+  count(name: string): void;
+  /** Seconds until another attempt is taken; 0 where it is taken now. */
+  waitSeconds(name: string): number;
+}

@@ -1,0 +1,45 @@
+import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf } from "../config/identity.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Authenticator } from "../model/ports/authenticator.ts";
+import type { Principal } from "../model/principal.ts";
+
+/** Anonymous mode, already checked by the configuration's rules: loopback bind, no trusted proxies. */
+export function anonymousPrincipal(settings: Settings): Principal | undefined {
+  const { anonymous } = settings.auth;
+  if (anonymous === undefined) return undefined;
+  return {
+    id: "anonymous",
+    kind: "anonymous",
+    name: "anonymous",
+    organizationId: DEFAULT_ORGANIZATION_ID,
+    namespaceId: namespaceIdOf(DEFAULT_SLUG, anonymous.namespace),
+    namespaceBound: false,
+    role: anonymous.role,
+    platformAdmin: false,
+    permissions: ["*:*"],
+    permissionKey: `anonymous|${anonymous.role}`,
+  };
+}
+
+/** The operator token opens metrics and readiness details; it belongs to no organisation and reaches no server. */
+export function withOperatorToken(apiKeys: Authenticator, token: string | undefined): Authenticator {
+  if (token === undefined) return apiKeys;
+  const operator: Principal = {
+    id: "operator",
+    kind: "system",
+    name: "operator token",
+    organizationId: "",
+    namespaceId: "",
+    namespaceBound: true,
+    role: "viewer",
+    platformAdmin: true,
+    permissions: [],
+    permissionKey: "operator",
+  };
+  const expected = Bun.SHA256.hash(token, "hex");
+  return {
+    // Comparing digests tells nothing of the token by its time.
+    authenticate: (credential) =>
+      Bun.SHA256.hash(credential, "hex") === expected ? operator : apiKeys.authenticate(credential),
+  };
+}
