@@ -42,7 +42,6 @@ import { Configuration } from "./configuration.ts";
 import { serveControl } from "./control.ts";
 import { openDataDir } from "./data-dir.ts";
 import { Duties } from "./duties.ts";
-import { anonymousPrincipal, withOperatorToken } from "./fixed-principals.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { Front } from "./front.ts";
 import { followPeers } from "./hints.ts";
@@ -252,6 +251,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       look: () => configuration.look(),
       forgetSession: (id) => sessions.forget(id),
       invalidate: (keyId) => apiKeys.invalidate(keyId),
+      invalidate: credentialsChanged,
       statistics: async () => ({
         requests_under_way: front.underWay,
         sessions: sessions.size,

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ApiKey } from "../../model/api-key.ts";
 import type { Operation } from "../../model/operation.ts";
+import { covers } from "../../model/permission-cover.ts";
 import type { Role } from "../../model/principal.ts";
-import { covers } from "../../policy/authorize/covers.ts";
 import {
   found,
   idOf,

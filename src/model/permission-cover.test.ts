@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { covers } from "./covers.ts";
+import { covers } from "./permission-cover.ts";
 
 test.each([
   [["*"], "github:create_issue", true],
