@@ -14,11 +14,13 @@ import { TokenSignIns } from "../auth/user/sign-ins.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { Log } from "../model/ports/log.ts";
+import type { Peers } from "../model/ports/peers.ts";
 import type { Sealer } from "../model/ports/sealer.ts";
 import type { ClientTokens, SignIns } from "../model/ports/sign-ins.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { HttpClient } from "../net/http-exchange.ts";
 import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
+import { type HeldOpen, Revocation } from "./revocation.ts";
 
 /** Wrong passwords a minute for one account from one address, and from anywhere. */
 const FAILURES_HERE_MAX = 10;
@@ -32,13 +34,16 @@ export interface IdentityDeps {
   readonly http: HttpClient;
   readonly clock: Clock;
   readonly log: Log;
-  /** Credentials of a key or a user changed. */
-  readonly onRevoked: (id: string) => void;
+  readonly peers: Pick<Peers, "tell">;
+  /** What callers hold open. */
+  readonly held: () => readonly HeldOpen[];
 }
 
 /** Everything that turns a credential into a principal, or makes one. */
 export interface Identity {
   readonly credentials: CredentialCache;
+  /** Credentials of a key or a user changed, or anybody's: cached ones are void, and what the revoked hold open ends. */
+  changed(id: string): void;
   readonly signIns: SignIns;
   readonly clientTokens: ClientTokens;
   readonly passwords: Passwords;
@@ -64,6 +69,11 @@ export function composeIdentity(deps: IdentityDeps): Identity {
     clock,
     log,
   });
+  const revocation = new Revocation(store, clock, deps.held);
+  const changed = (id: string) => {
+    credentials.invalidate(id);
+    void revocation.look();
+  };
   const signIns = new TokenSignIns({
     store,
     passwords,
@@ -72,7 +82,10 @@ export function composeIdentity(deps: IdentityDeps): Identity {
     clock,
     failuresHere: new FailureMeter(clock, FAILURES_HERE_MAX),
     failuresAnywhere: new FailureMeter(clock, FAILURES_ANYWHERE_MAX),
-    onRevoked: deps.onRevoked,
+    onRevoked: (id) => {
+      changed(id);
+      void deps.peers.tell({ kind: "store_changed" });
+    },
   });
   const assertions = new Assertions(store.clients, [url, `${url}/auth/a2a/token`], clock);
   const clientTokens = new KeyedClientTokens({
@@ -82,5 +95,5 @@ export function composeIdentity(deps: IdentityDeps): Identity {
     tokens,
     clock,
   });
-  return { credentials, signIns, clientTokens, passwords, keyRing };
+  return { credentials, changed, signIns, clientTokens, passwords, keyRing };
 }

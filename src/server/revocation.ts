@@ -12,11 +12,11 @@ export interface HeldOpen {
 export class Revocation {
   readonly #store: StandingStore;
   readonly #clock: Clock;
-  readonly #held: readonly HeldOpen[];
+  readonly #held: () => readonly HeldOpen[];
   #looking: Promise<void> | undefined;
   #again = false;
 
-  constructor(store: StandingStore, clock: Clock, held: readonly HeldOpen[]) {
+  constructor(store: StandingStore, clock: Clock, held: () => readonly HeldOpen[]) {
     this.#store = store;
     this.#clock = clock;
     this.#held = held;
@@ -38,12 +38,12 @@ export class Revocation {
     do {
       this.#again = false;
       const all = new Map<string, Principal>();
-      for (const held of this.#held)
+      for (const held of this.#held())
         for (const [key, principal] of held.principals()) all.set(key, principal);
       for (const [key, principal] of all) {
         // A store that does not answer ends nobody's stream: the next change, or its return, asks again.
         if (await mayStay(this.#store, this.#clock, principal).catch(() => true)) continue;
-        for (const held of this.#held) await held.end(key);
+        for (const held of this.#held()) await held.end(key);
       }
     } while (this.#again);
   }

@@ -45,14 +45,13 @@ import { Duties } from "./duties.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { Front } from "./front.ts";
 import { followPeers } from "./hints.ts";
-import { openLimits } from "./limits.ts";
 import { composeIdentity } from "./identity.ts";
+import { openLimits } from "./limits.ts";
 import { Listener } from "./listen.ts";
 import { masterKeysOf } from "./master-keys.ts";
 import { openMigratedStore } from "./open-store.ts";
 import { peerAccess } from "./peers.ts";
 import { readings } from "./readings.ts";
-import { Revocation } from "./revocation.ts";
 import { StoreSessionLedger } from "./session-ledger.ts";
 
 /** At the end, for requests that were on their way when new connections were refused. */
@@ -116,20 +115,16 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     requestTimeoutMs: settings.limits.requestTimeoutMs,
     now: () => Date.now(),
   });
-  const credentialsChanged = (id: string) => {
-    credentials.invalidate(id);
-    void peers.tell({ kind: "store_changed" });
-    void revocation.look();
-  };
   const identity = composeIdentity({
     settings,
     store,
     digest,
     sealer,
     http,
+    peers,
     clock: systemClock,
     log,
-    onRevoked: credentialsChanged,
+    held: () => [waiting, { principals: () => sessions.principals(), end: (key) => sessions.endAll(key) }],
   });
   const { credentials } = identity;
   const authenticator = withOperatorToken(credentials, settings.telemetry.operatorToken);
@@ -140,10 +135,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     demo: options.demo,
     serves,
     settings,
-    onCredentialsChanged: () => {
-      credentials.invalidate("all");
-      void revocation.look();
-    },
+    onCredentialsChanged: () => void identity.changed("all"),
     onCredentialsConfirmed: (at) => credentials.confirmed(at),
   });
   const ledger = new StoreSessionLedger(store, log);
@@ -159,10 +151,6 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     sessionIdleMs: settings.limits.sessionIdleMs,
   });
   const waiting = new WaitingRoom();
-  const revocation: Revocation = new Revocation(store, systemClock, [
-    waiting,
-    { principals: () => sessions.principals(), end: (key) => sessions.endAll(key) },
-  ]);
   const listener = new Listener();
   const endpoints = new EndpointTable(() => fleet.snapshot, permissions);
   const origins = new OriginRule(settings.server.url, settings.cors.allowedOrigins);
@@ -250,8 +238,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       mint: () => mint(),
       look: () => configuration.look(),
       forgetSession: (id) => sessions.forget(id),
-      invalidate: (keyId) => apiKeys.invalidate(keyId),
-      invalidate: credentialsChanged,
+      invalidate: (id) => void identity.changed(id),
       statistics: async () => ({
         requests_under_way: front.underWay,
         sessions: sessions.size,
@@ -304,8 +291,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       clock: systemClock,
       actor: "cli",
       onChange: async (act, key) => {
-        credentials.invalidate(key.id);
-        void revocation.look();
+        identity.changed(key.id);
         await peers.tell({ kind: "store_changed" });
         await journal.event(keyChanged(act, key.id));
       },
@@ -344,9 +330,8 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       await duties.stop();
       await access.leave();
       await ledger.close();
-      await apiKeys.flush();
-      await limiting.close();
       await credentials.flush();
+      await limiting.close();
       await journal.close();
       await store.close();
     },

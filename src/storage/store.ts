@@ -25,7 +25,7 @@ import { userStore } from "./users.ts";
 /** The store port over either engine. */
 export function createStore(engine: Engine, sealer: RotatingSealer): Store {
   const { db } = engine;
-  const across = acrossTenants(db);
+  const across = acrossTenants(db, engine.fromNow);
   return {
     kind: engine.kind,
     organizations: organizationStore(db),
@@ -45,7 +45,6 @@ export function createStore(engine: Engine, sealer: RotatingSealer): Store {
     leases: leaseStore(db, engine.fromNow),
     peers: peerStore(db, engine.fromNow),
     settings: settingStore(db, sealer),
-    acrossTenants: acrossTenants(db, engine.fromNow),
     acrossTenants: across,
     bootstrap: ({ organization, namespace, apiKey }) =>
       configWrite(db, organization.id, async (transaction) => {

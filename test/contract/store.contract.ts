@@ -10,6 +10,7 @@ import { idempotencyContract } from "./idempotency.contract.ts";
 import { limitStoreContract } from "./limit-store.contract.ts";
 import { policyContract } from "./policy.contract.ts";
 import { identitiesContract } from "./identities.contract.ts";
+import { limitStoreContract } from "./limit-store.contract.ts";
 import { sessionContract } from "./session.contract.ts";
 import { Chain, id, newKey, newServer, newSession, tenant } from "./store-fixture.ts";
 import { updateContract } from "./update.contract.ts";

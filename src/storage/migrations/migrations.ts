@@ -4,8 +4,8 @@ import { rules } from "./0003-rules.ts";
 import { sessions } from "./0004-sessions.ts";
 import { records } from "./0005-records.ts";
 import { administration } from "./0006-administration.ts";
-import { limits } from "./0009-limits.ts";
 import { identities } from "./0007-identities.ts";
+import { limits } from "./0009-limits.ts";
 import { peers } from "./0010-peers.ts";
 import type { Migration } from "./migration.ts";
 
@@ -17,7 +17,7 @@ export const migrations: readonly Migration[] = [
   sessions,
   records,
   administration,
-  limits,
   identities,
+  limits,
   peers,
 ];
