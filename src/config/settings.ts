@@ -1,5 +1,5 @@
-import type { PolicyEffect, PolicyRule } from "../model/policy.ts";
 import type { ClaimMapping, IdentityProvider } from "../model/identity-provider.ts";
+import type { PolicyEffect, PolicyRule } from "../model/policy.ts";
 import type { Durability } from "../model/ports/journal.ts";
 import type { Role } from "../model/principal.ts";
 import type { ServerDefinition } from "../model/server.ts";
@@ -29,7 +29,6 @@ export interface Settings {
   /** Servers of the file, disabled ones left out. */
   readonly servers: readonly ServerEntry[];
   readonly namespaces: readonly NamespaceEntry[];
-  readonly auth: { readonly anonymous: { readonly role: Role; readonly namespace: string } | undefined };
   readonly policies: PolicySettings;
   readonly auth: AuthSettings;
   /** Identity providers; none where they are switched off. */

@@ -36,7 +36,6 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
     server: listenerSettings(file.server, path),
     servers: file.proxy.servers.filter((entry) => entry.enabled).map((entry) => serverEntry(entry, path)),
     namespaces: file.namespaces,
-    auth: file.auth,
     policies: {
       defaultEffect: file.policies.default ?? (context.mode === "production" ? "deny" : "allow"),
       rules: file.policies.rules.filter((rule) => rule.enabled),
