@@ -32,7 +32,7 @@ const NOBODY: Principal = {
   name: "nobody",
   organizationId: "",
   namespaceId: "",
-  namespaceBound: true,
+  namespaceBound: false,
   role: "viewer",
   platformAdmin: false,
   permissions: [],

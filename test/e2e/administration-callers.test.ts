@@ -30,3 +30,19 @@ test("403: an anonymous caller makes no key, which would outlive the setting tha
   const { status, json } = await request(gateway.origin, "POST", "/auth/api-keys", undefined, body);
   expect([status, json.code]).toEqual([403, "exceeds_creator"]);
 });
+
+test("403: a key of one namespace administers nothing of the organisation, whatever its role; its own keys it may", async () => {
+  const key = await gateway.mintKey(
+    ...["--name", "bound", "--role", "admin", "--namespace", "default", "--permission", "*:*"],
+  );
+  const own = (path: string) => path.startsWith("/auth/");
+  for (const { method, path, access } of adminRoutes) {
+    if (access === "open" || own(path)) continue;
+    const place = path.replaceAll(/\{\w+\}/g, Bun.randomUUIDv7());
+    const body = method === "POST" || method === "PUT" ? {} : undefined;
+    const { status } = await request(gateway.origin, method, place, key, body);
+    // A body that does not fit is not looked at before the caller is.
+    expect([method, path, status]).toEqual([method, path, 403]);
+  }
+  expect((await request(gateway.origin, "GET", "/auth/api-keys", key)).status).toBe(200);
+});
