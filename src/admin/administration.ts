@@ -67,12 +67,16 @@ export class Administration {
     const { request } = call;
     const route = this.#byKey.get(`${request.method === "HEAD" ? "GET" : request.method} ${path}`);
     if (route === undefined) throw new GatewayError("method_not_allowed");
-    const answer = await this.#run(route, call);
-    const headers: Record<string, string> = {
-      ...call.headers,
-      "cache-control": "no-store",
-      ...answer.headers,
-    };
+    const common = { ...call.headers, "cache-control": "no-store" };
+    let answer: AdminAnswer;
+    try {
+      answer = await this.#run(route, call);
+    } catch (thrown) {
+      const error = GatewayError.from(thrown);
+      if (!route.oauthErrors || error.httpStatus >= 429) throw thrown;
+      return oauthError(error, call.correlationId, common);
+    }
+    const headers: Record<string, string> = { ...common, ...answer.headers };
     if (answer.raw !== undefined) {
       return new Response(answer.raw.body, {
         headers: { ...headers, "content-type": answer.raw.contentType },
@@ -97,6 +101,7 @@ export class Administration {
       principal,
       organizationId: principal.organizationId,
       clientAddress: call.clientAddress,
+      actor: undefined,
       roles: route.access === "open" ? [principal.role] : route.roles,
       changes: !route.reads,
       target: undefined,
@@ -109,8 +114,9 @@ export class Administration {
 
   async #handle(route: AdminRoute, operation: Operation, call: AdminCall): Promise<AdminAnswer> {
     const query = readQuery(route.query, call.request.url);
-    const text = route.body === undefined ? "" : await readText(call.request);
-    const body = route.body === undefined ? undefined : this.#readBody(route.body, text);
+    const isForm = route.takesForms && isFormRequest(call.request);
+    const text = route.body === undefined ? "" : await readText(call.request, isForm);
+    const body = route.body === undefined ? undefined : this.#readBody(route.body, text, isForm);
     const run = () =>
       route.handle({
         operation,
@@ -137,23 +143,52 @@ export class Administration {
     return isReplay ? { ...answer, headers: { ...answer.headers, "idempotency-replayed": "true" } } : answer;
   }
 
-  #readBody(schema: z.ZodType, text: string): unknown {
-    return checked(schema, parseGuarded(text, this.#jsonLimits).value, "the body");
+  #readBody(schema: z.ZodType, text: string, isForm: boolean): unknown {
+    const value = isForm ? onceEach(new URLSearchParams(text)) : parseGuarded(text, this.#jsonLimits).value;
+    return checked(schema, value, "the body");
   }
 }
 
-async function readText(request: Request): Promise<string> {
+/** RFC 6749, 5.2: how the token routes say what is wrong. */
+function oauthError(
+  error: GatewayError,
+  correlationId: string,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const body = { error: error.code, error_description: error.message, correlation_id: correlationId };
+  return new Response(JSON.stringify(body), {
+    status: error.httpStatus,
+    headers: {
+      ...headers,
+      "content-type": "application/json",
+      ...(error.httpStatus === 401 && { "www-authenticate": 'Basic realm="mcp-gateway"' }),
+    },
+  });
+}
+
+function isFormRequest(request: Request): boolean {
+  return /^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers.get("content-type") ?? "");
+}
+
+async function readText(request: Request, isForm: boolean): Promise<string> {
   const contentType = request.headers.get("content-type") ?? "";
-  if (!/^application\/json\s*(;|$)/i.test(contentType)) throw new GatewayError("unsupported_media_type");
+  if (!isForm && !/^application\/json\s*(;|$)/i.test(contentType))
+    throw new GatewayError("unsupported_media_type");
   return request.text();
 }
 
-function readQuery(schema: z.ZodObject | undefined, url: string): unknown {
+/** Parameters by name; one given twice is an error (RFC 6749, 3.2). */
+function onceEach(parameters: URLSearchParams): Record<string, string> {
   const given: Record<string, string> = {};
-  for (const [name, value] of new URL(url).searchParams) {
+  for (const [name, value] of parameters) {
     if (name in given) throw new GatewayError("invalid_request", { detail: `${name} is given twice` });
     given[name] = value;
   }
+  return given;
+}
+
+function readQuery(schema: z.ZodObject | undefined, url: string): unknown {
+  const given = onceEach(new URL(url).searchParams);
   if (schema === undefined) {
     const [name] = Object.keys(given);
     if (name !== undefined)

@@ -3,6 +3,7 @@ import type { LimitRule } from "../model/limit-rule.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { LimitDemand, LimitStanding } from "../model/ports/limiter.ts";
 import type { Log } from "../model/ports/log.ts";
+import type { ClientTokens, SignIns } from "../model/ports/sign-ins.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { UpstreamState } from "../model/ports/upstream.ts";
 import type { ServerDefinition } from "../model/server.ts";
@@ -48,6 +49,12 @@ export interface AdminParts {
     reset(rule: LimitRule, subject?: string): Promise<void>;
     /** Brings the store's usage up to now. */
     flush(): Promise<void>;
+  };
+  readonly identity: {
+    readonly signIns: SignIns;
+    readonly clientTokens: ClientTokens;
+    /** Public keys of the gateway's own tokens. */
+    jwks(): Promise<{ readonly keys: readonly Readonly<Record<string, unknown>>[] }>;
   };
   /** A new API key's credential, and what of it is stored. */
   mintKey(): { readonly key: string; readonly prefix: string; readonly hash: string };

@@ -46,6 +46,10 @@ export interface AdminRoute {
   readonly response?: z.ZodType;
   /** Reads only, whatever its method says. */
   readonly reads: boolean;
+  /** Also takes `application/x-www-form-urlencoded`. */
+  readonly takesForms: boolean;
+  /** A token route: its errors are those of RFC 6749. */
+  readonly oauthErrors: boolean;
   readonly handle: (request: AdminRequest<never, never>) => Promise<AdminAnswer>;
 }
 
@@ -62,6 +66,8 @@ interface RouteInit<Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodT
   readonly status?: 200 | 201 | 204;
   readonly response?: R;
   readonly reads?: boolean;
+  readonly takesForms?: boolean;
+  readonly oauthErrors?: boolean;
   readonly handle: (request: AdminRequest<z.output<Q>, z.output<B>>) => Promise<AdminAnswer>;
 }
 
@@ -78,6 +84,8 @@ export function defineRoute<
     status: 200,
     tag: action.slice(0, action.indexOf(".")),
     reads: method === "GET",
+    takesForms: false,
+    oauthErrors: false,
     ...init,
   } as AdminRoute;
 }

@@ -1,4 +1,6 @@
 import { keyRoutes } from "./api-keys/key-routes.ts";
+import { signInRoutes } from "./auth/sign-in-routes.ts";
+import { tokenRoutes } from "./auth/token-routes.ts";
 import { documentationRoutes } from "./documentation/documentation-routes.ts";
 import { logRoutes } from "./logs/log-routes.ts";
 import { namespaceRoutes } from "./namespaces/namespace-routes.ts";
@@ -7,11 +9,15 @@ import { rateLimitRoutes } from "./rate-limits/rate-limit-routes.ts";
 import type { AdminRoute } from "./route.ts";
 import { serverRoutes } from "./servers/server-routes.ts";
 import { sessionRoutes } from "./sessions/session-routes.ts";
+import { userRoutes } from "./users/user-routes.ts";
 
 /** Every route of the control plane; the manifest (`server/routes.ts`) and the OpenAPI document are made of it. */
 export const adminRoutes: readonly AdminRoute[] = [
   ...serverRoutes,
+  ...signInRoutes,
+  ...tokenRoutes,
   ...keyRoutes,
+  ...userRoutes,
   ...namespaceRoutes,
   ...organizationRoutes,
   ...sessionRoutes,

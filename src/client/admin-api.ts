@@ -17,6 +17,13 @@ export type ApiKey = {
   readonly last_used_at: string | null;
 };
 
+export type ClientToken = {
+  readonly access_token: string;
+  readonly token_type: "Bearer";
+  readonly expires_in: number;
+  readonly scope: string;
+};
+
 export type IssuedApiKey = {
   readonly id: string;
   readonly name: string;
@@ -91,6 +98,27 @@ export type Problem = {
   readonly code: string;
   readonly correlation_id: string;
   readonly data?: unknown;
+};
+
+export type Profile = {
+  readonly id: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly organization_id: string;
+  readonly namespace_id: string;
+  readonly role: "admin" | "user" | "viewer" | "api_user";
+  readonly platform_admin: boolean;
+  readonly permissions: readonly string[];
+  readonly scopes: readonly string[] | null;
+  readonly expires_at: string | null;
+  readonly user: {
+    readonly id: string;
+    readonly username: string;
+    readonly email: string | null;
+    readonly email_verified: boolean;
+    readonly must_change_password: boolean;
+    readonly last_login_at: string | null;
+  } | null;
 };
 
 export type RateLimit = {
@@ -180,6 +208,30 @@ export type Session = {
   readonly started_at: string;
   readonly last_activity_at: string;
   readonly ended_at: string | null;
+};
+
+export type Tokens = {
+  readonly access_token: string;
+  readonly token_type: "Bearer";
+  readonly expires_in: number;
+  readonly refresh_token: string;
+  readonly must_change_password: boolean;
+};
+
+export type User = {
+  readonly id: string;
+  readonly username: string;
+  readonly email: string | null;
+  readonly email_verified: boolean;
+  readonly role: "admin" | "user" | "viewer" | "api_user";
+  readonly platform_admin: boolean;
+  readonly permissions: readonly string[];
+  readonly active: boolean;
+  readonly has_password: boolean;
+  readonly must_change_password: boolean;
+  readonly last_login_at: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
 };
 
 /** What each operation takes and answers. */
@@ -326,6 +378,83 @@ export interface AdminApi {
       })[];
     };
   };
+  /** Signs a user in: a token of ten minutes, and one to refresh it with. */
+  "login": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly organization?: string;
+      readonly username: string;
+      readonly password: string;
+    };
+    answer: Tokens;
+  };
+  /** The next tokens of a sign-in. A refresh token shown twice ends the sign-in. */
+  "refresh": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly refresh_token: string;
+    };
+    answer: Tokens;
+  };
+  /** Ends the sign-in the token came from; it works no more at once. */
+  "logout": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** A new password; the user's other sign-ins end. */
+  "password": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly current_password: string;
+      readonly new_password: string;
+    };
+    answer: undefined;
+  };
+  /** Who the caller is, and what it may. */
+  "profile-get": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Profile;
+  };
+  /** The user's own name and address. A changed address counts as not verified. */
+  "profile-update": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly username?: string;
+      readonly email?: string | null;
+    };
+    answer: Profile;
+  };
+  /** Client credentials (RFC 6749, 4.4): an a2a key as `client_secret`, Basic password or Bearer credential, or an assertion it signed (RFC 7523), for a token of ten minutes that is never wider. */
+  "a2a-token": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly grant_type: string;
+      readonly client_id?: string;
+      readonly client_secret?: string;
+      readonly client_assertion_type?: string;
+      readonly client_assertion?: string;
+      readonly scope?: string;
+    };
+    answer: ClientToken;
+  };
+  /** The public keys of the gateway's own tokens. */
+  "jwks": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: {
+      readonly keys: readonly Readonly<Record<string, unknown>>[];
+    };
+  };
   /** The caller's own keys. */
   "own-keys-list": {
     params: Record<never, never>;
@@ -384,6 +513,60 @@ export interface AdminApi {
   };
   /** Revokes a key: within a second here, within five seconds elsewhere. */
   "keys-revoke": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** The organisation's users. */
+  "users-list": {
+    params: Record<never, never>;
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly User[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** A new user. */
+  "users-create": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly username: string;
+      readonly email?: string | null;
+      readonly role?: "admin" | "user" | "viewer" | "api_user";
+      readonly permissions?: readonly string[];
+      readonly platform_admin?: boolean;
+      readonly password?: string;
+    };
+    answer: User;
+  };
+  /** One user. */
+  "users-get": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: User;
+  };
+  /** Changes what is given. A new password, or `active: false`, ends the user's sign-ins at once. */
+  "users-update": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: {
+      readonly username?: string;
+      readonly email?: string | null;
+      readonly role?: "admin" | "user" | "viewer" | "api_user";
+      readonly permissions?: readonly string[];
+      readonly platform_admin?: boolean;
+      readonly password?: string;
+      readonly active?: boolean;
+      readonly email_verified?: boolean;
+    };
+    answer: User;
+  };
+  /** Deletes the user with its keys and sign-ins. */
+  "users-delete": {
     params: { readonly id: string };
     query: Record<never, never>;
     body: undefined;
@@ -656,6 +839,14 @@ export const adminOperations = {
   "servers-update": { method: "PUT", path: "/gateway/servers/{id}" },
   "servers-delete": { method: "DELETE", path: "/gateway/servers/{id}" },
   "servers-test-stored": { method: "POST", path: "/gateway/servers/{id}/test" },
+  "login": { method: "POST", path: "/auth/login" },
+  "refresh": { method: "POST", path: "/auth/refresh" },
+  "logout": { method: "POST", path: "/auth/logout" },
+  "password": { method: "POST", path: "/auth/password" },
+  "profile-get": { method: "GET", path: "/auth/profile" },
+  "profile-update": { method: "PUT", path: "/auth/profile" },
+  "a2a-token": { method: "POST", path: "/auth/a2a/token" },
+  "jwks": { method: "GET", path: "/.well-known/jwks.json" },
   "own-keys-list": { method: "GET", path: "/auth/api-keys" },
   "own-keys-create": { method: "POST", path: "/auth/api-keys" },
   "own-keys-get": { method: "GET", path: "/auth/api-keys/{id}" },
@@ -663,6 +854,11 @@ export const adminOperations = {
   "keys-list": { method: "GET", path: "/api/admin/api-keys" },
   "keys-get": { method: "GET", path: "/api/admin/api-keys/{id}" },
   "keys-revoke": { method: "DELETE", path: "/api/admin/api-keys/{id}" },
+  "users-list": { method: "GET", path: "/api/admin/users" },
+  "users-create": { method: "POST", path: "/api/admin/users" },
+  "users-get": { method: "GET", path: "/api/admin/users/{id}" },
+  "users-update": { method: "PUT", path: "/api/admin/users/{id}" },
+  "users-delete": { method: "DELETE", path: "/api/admin/users/{id}" },
   "namespaces-list": { method: "GET", path: "/api/admin/namespaces" },
   "namespaces-create": { method: "POST", path: "/api/admin/namespaces" },
   "namespaces-get": { method: "GET", path: "/api/admin/namespaces/{id}" },

@@ -36,4 +36,6 @@ export interface ApiKeyIdentity {
   /** The organisation's namespace `default`, where it has not been deleted. */
   readonly defaultNamespaceId: string | null;
   readonly organizationActive: boolean;
+  /** The user it belongs to, where it belongs to one. */
+  readonly userActive: boolean;
 }

@@ -7,8 +7,10 @@ export interface Operation {
   /** Noun and verb, as it stands in the record: `server.create`. */
   readonly action: string;
   readonly principal: Principal;
-  /** The organisation acted in: the caller's own. */
-  readonly organizationId: string;
+  /** The organisation acted in: the caller's own; empty on open routes until it is known. */
+  organizationId: string;
+  /** Who acted, where the act itself says so: somebody who signs in. */
+  actor: string | undefined;
   readonly clientAddress: string;
   /** Roles that may; a platform administrator always may. Empty: platform administrators alone. */
   readonly roles: readonly Role[];

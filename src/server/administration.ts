@@ -14,6 +14,7 @@ import type { Store } from "../model/ports/store.ts";
 import type { UpstreamFactory } from "../model/ports/upstream.ts";
 import type { ServerRecord } from "../model/server-record.ts";
 import type { Admitted } from "./front.ts";
+import type { Identity } from "./identity.ts";
 import type { LimitParts } from "./limits.ts";
 
 /** A dry connection that takes longer says so and is given up. */
@@ -28,6 +29,7 @@ export interface AdministrationDeps {
   readonly peers: Pick<Peers, "tell">;
   readonly settings: Settings;
   readonly limiting: LimitParts;
+  readonly identity: Identity;
   readonly createUpstream: UpstreamFactory;
   readonly mint: () => { readonly key: string; readonly prefix: string; readonly hash: string };
   readonly look: () => Promise<void>;
@@ -65,6 +67,11 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
     credentialsChanged: (keyId) => {
       deps.invalidate(keyId);
       void peers.tell({ kind: "store_changed" });
+    },
+    identity: {
+      signIns: deps.identity.signIns,
+      clientTokens: deps.identity.clientTokens,
+      jwks: async () => ({ keys: (await deps.identity.keyRing.jwks()).keys.map((key) => ({ ...key })) }),
     },
     mintKey: deps.mint,
     testServer: (record) => testServer(record, settings, deps.createUpstream),

@@ -238,6 +238,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       mint: () => mint(),
       look: () => configuration.look(),
       forgetSession: (id) => sessions.forget(id),
+      identity,
       invalidate: (id) => void identity.changed(id),
       statistics: async () => ({
         requests_under_way: front.underWay,

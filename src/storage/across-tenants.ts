@@ -127,13 +127,24 @@ async function apiKeyIdentity(
     .leftJoin("namespaces", (join) =>
       join.onRef("namespaces.organizationId", "=", "organizations.id").on("namespaces.slug", "=", "default"),
     )
+    .leftJoin("users", "users.id", "apiKeys.userId")
     .selectAll("apiKeys")
-    .select(["namespaces.id as defaultNamespaceId", "organizations.isActive as organizationIsActive"])
+    .select([
+      "namespaces.id as defaultNamespaceId",
+      "organizations.isActive as organizationIsActive",
+      "users.isActive as userIsActive",
+    ])
     .where(`apiKeys.${column}`, "=", value)
     .executeTakeFirst();
   if (row === undefined) return undefined;
-  const { defaultNamespaceId, organizationIsActive, ...key } = row;
-  return { key, defaultNamespaceId, organizationActive: organizationIsActive };
+  const { defaultNamespaceId, organizationIsActive, userIsActive, ...key } = row;
+  return {
+    key,
+    defaultNamespaceId,
+    organizationActive: organizationIsActive,
+    // A key of nobody's depends on nobody.
+    userActive: userIsActive ?? true,
+  };
 }
 
 /** In order of id, so that two processes never wait for each other's rows. */

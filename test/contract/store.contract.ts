@@ -143,7 +143,12 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
       const key = await store.apiKeys.create(given);
       expect(key).toMatchObject({ ...given, isActive: true, lastUsedAt: null, revokedAt: null });
       const identity = await store.acrossTenants.apiKeyByHash(given.hash);
-      expect(identity).toEqual({ key, defaultNamespaceId: t.namespaceId, organizationActive: true });
+      expect(identity).toEqual({
+        key,
+        defaultNamespaceId: t.namespaceId,
+        organizationActive: true,
+        userActive: true,
+      });
       await store.organizations.update(t.organizationId, { isActive: false });
       expect((await store.acrossTenants.apiKeyByHash(given.hash))?.organizationActive).toBe(false);
       expect(await store.apiKeys.revoke(t.organizationId, key.id, 1_700_000_000_000)).toBe(true);

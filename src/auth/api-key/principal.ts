@@ -4,8 +4,8 @@ import { permissionKeyOf } from "../permission-key.ts";
 
 /** The principal of a stored key, or `undefined` where the key does not work now. */
 export function principalOf(identity: ApiKeyIdentity, now: number): Principal | undefined {
-  const { key, defaultNamespaceId, organizationActive } = identity;
-  if (!organizationActive || !key.isActive || key.revokedAt !== null) return undefined;
+  const { key, defaultNamespaceId, organizationActive, userActive } = identity;
+  if (!organizationActive || !userActive || !key.isActive || key.revokedAt !== null) return undefined;
   if (key.expiresAt !== null && key.expiresAt <= now) return undefined;
   const namespaceId = key.namespaceId ?? defaultNamespaceId;
   if (namespaceId === null) return undefined;

@@ -14,8 +14,8 @@ export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> 
     await journal.event({
       kind: outcome === "ok" ? "admin" : "security",
       action,
-      actor: principal.id,
-      organizationId,
+      actor: operation.actor ?? principal.id,
+      organizationId: organizationId === "" ? undefined : organizationId,
       namespaceId,
       target,
       correlationId: operation.id,

@@ -1,0 +1,177 @@
+import { z } from "zod";
+import type { Operation } from "../../model/operation.ts";
+import type { User } from "../../model/user.ts";
+import { found, label, role, slug, time, uuid } from "../fields.ts";
+import { defineRoute } from "../route.ts";
+import { userView } from "../users/user-view.ts";
+
+export const everybody = ["admin", "user", "viewer", "api_user"] as const;
+const username = z.string().min(1).max(200);
+const password = z.string().min(1).max(1_024);
+const tokens = z
+  .object({
+    access_token: z.string(),
+    token_type: z.literal("Bearer"),
+    expires_in: z.number().describe("Seconds."),
+    refresh_token: z.string().describe("Works once; each refresh gives the next."),
+    must_change_password: z.boolean().describe("Until `POST /auth/password` the token permits nothing else."),
+  })
+  .meta({ id: "Tokens" });
+const profile = z
+  .object({
+    id: z.string().describe("The principal's id."),
+    kind: z.string(),
+    name: z.string(),
+    organization_id: z.string(),
+    namespace_id: z.string(),
+    role,
+    platform_admin: z.boolean(),
+    permissions: z.array(z.string()),
+    scopes: z.array(z.string()).nullable(),
+    expires_at: time.nullable(),
+    user: z
+      .object({
+        id: uuid,
+        username: z.string(),
+        email: z.string().nullable(),
+        email_verified: z.boolean(),
+        must_change_password: z.boolean(),
+        last_login_at: time.nullable(),
+      })
+      .nullable(),
+  })
+  .meta({ id: "Profile" });
+
+/** Who acted becomes known by the act itself. */
+export function actedAs(operation: Operation, user: User): void {
+  operation.organizationId = user.organizationId;
+  operation.actor = `user:${user.id}`;
+  operation.target = `user:${user.id}`;
+}
+
+function profileOf({ principal }: Operation, user: User | undefined): z.input<typeof profile> {
+  return {
+    id: principal.id,
+    kind: principal.kind,
+    name: principal.name,
+    organization_id: principal.organizationId,
+    namespace_id: principal.namespaceId,
+    role: principal.role,
+    platform_admin: principal.platformAdmin,
+    permissions: [...principal.permissions],
+    scopes: principal.scopes === undefined ? null : [...principal.scopes],
+    expires_at: principal.expiresAt === undefined ? null : new Date(principal.expiresAt).toISOString(),
+    user: user === undefined ? null : userView(user),
+  };
+}
+
+export const signInRoutes = [
+  defineRoute({
+    id: "login",
+    method: "POST",
+    path: "/auth/login",
+    access: "open",
+    action: "auth.login",
+    summary: "Signs a user in: a token of ten minutes, and one to refresh it with.",
+    body: z.strictObject({ organization: slug.default("default"), username, password }),
+    response: tokens,
+    handle: async ({ operation, parts, body }) => {
+      const signedIn = await parts.identity.signIns.login({
+        ...body,
+        clientAddress: operation.clientAddress,
+      });
+      actedAs(operation, signedIn.user);
+      return { body: signedIn.tokens };
+    },
+  }),
+  defineRoute({
+    id: "refresh",
+    method: "POST",
+    path: "/auth/refresh",
+    access: "open",
+    action: "auth.refresh",
+    summary: "The next tokens of a sign-in. A refresh token shown twice ends the sign-in.",
+    body: z.strictObject({ refresh_token: z.string().min(1).max(2_048) }),
+    response: tokens,
+    oauthErrors: true,
+    handle: async ({ operation, parts, body }) => {
+      const signedIn = await parts.identity.signIns.refresh(body.refresh_token);
+      actedAs(operation, signedIn.user);
+      return { body: signedIn.tokens };
+    },
+  }),
+  defineRoute({
+    id: "logout",
+    method: "POST",
+    path: "/auth/logout",
+    roles: everybody,
+    action: "auth.logout",
+    summary: "Ends the sign-in the token came from; it works no more at once.",
+    status: 204,
+    handle: async ({ operation, parts }) => {
+      operation.target = operation.principal.id;
+      await parts.identity.signIns.logout(operation.principal);
+      return {};
+    },
+  }),
+  defineRoute({
+    id: "password",
+    method: "POST",
+    path: "/auth/password",
+    roles: everybody,
+    action: "auth.password",
+    summary: "A new password; the user's other sign-ins end.",
+    body: z.strictObject({ current_password: password, new_password: password }),
+    status: 204,
+    handle: async ({ operation, parts, body }) => {
+      operation.target = operation.principal.id;
+      await parts.identity.signIns.changePassword(
+        operation.principal,
+        body.current_password,
+        body.new_password,
+      );
+      return {};
+    },
+  }),
+  defineRoute({
+    id: "profile-get",
+    method: "GET",
+    path: "/auth/profile",
+    roles: everybody,
+    action: "auth.profile",
+    summary: "Who the caller is, and what it may.",
+    response: profile,
+    handle: async ({ operation, parts }) => {
+      const { userId, organizationId } = operation.principal;
+      const user = userId === undefined ? undefined : await parts.store.users.find(organizationId, userId);
+      return { body: profileOf(operation, user) };
+    },
+  }),
+  defineRoute({
+    id: "profile-update",
+    method: "PUT",
+    path: "/auth/profile",
+    roles: everybody,
+    action: "auth.profile_update",
+    summary: "The user's own name and address. A changed address counts as not verified.",
+    body: z.strictObject({ username: label, email: z.email().max(320).nullable() }).partial(),
+    response: profile,
+    handle: async ({ operation, parts, body }) => {
+      const { userId, organizationId } = operation.principal;
+      const user = found(
+        userId === undefined ? undefined : await parts.store.users.find(organizationId, userId),
+      );
+      operation.target = `user:${user.id}`;
+      operation.before = userView(user);
+      const changed = found(
+        await parts.store.users.update(organizationId, user.id, {
+          ...(body.username !== undefined && { username: body.username }),
+          ...(body.email !== undefined && { email: body.email, emailVerified: false }),
+        }),
+      );
+      operation.after = userView(changed);
+      parts.credentialsChanged(user.id);
+      return { body: profileOf(operation, changed) };
+    },
+  }),
+];

@@ -1,0 +1,176 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Operation } from "../../model/operation.ts";
+import type { User } from "../../model/user.ts";
+import {
+  checkIfMatch,
+  found,
+  idOf,
+  label,
+  pageAnswer,
+  pageOf,
+  pageQuery,
+  pageRequest,
+  permission,
+  role,
+} from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
+import { defineRoute, tagged } from "../route.ts";
+import { user, userView } from "./user-view.ts";
+
+const fields = {
+  username: label,
+  email: z.email().max(320).nullable(),
+  role,
+  permissions: z.array(permission).max(1_000),
+  platform_admin: z.boolean(),
+  password: z
+    .string()
+    .min(1)
+    .max(1_024)
+    .describe("Given by an administrator: to be changed at the next sign-in."),
+};
+const newUser = z.strictObject({
+  username: fields.username,
+  email: fields.email.default(null),
+  role: fields.role.default("user"),
+  permissions: fields.permissions.default([]),
+  platform_admin: fields.platform_admin.default(false),
+  password: fields.password
+    .optional()
+    .describe("Without one the user signs in at an identity provider only."),
+});
+const change = z.strictObject({ ...fields, active: z.boolean(), email_verified: z.boolean() }).partial();
+
+async function userOf(parts: AdminParts, operation: Operation, id: string): Promise<User> {
+  const row = found(await parts.store.users.find(operation.organizationId, id));
+  operation.target = `user:${id}`;
+  return row;
+}
+
+/** Platform administrators are made and changed by their like alone. */
+function checkMayTouch(operation: Operation, ...flags: (boolean | undefined)[]): void {
+  if (flags.includes(true) && !operation.principal.platformAdmin) throw new GatewayError("forbidden");
+}
+
+export const userRoutes = [
+  defineRoute({
+    id: "users-list",
+    method: "GET",
+    path: "/api/admin/users",
+    roles: ["admin"],
+    action: "user.list",
+    summary: "The organisation's users.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(user),
+    handle: async ({ operation, parts, query }) => ({
+      body: pageAnswer(
+        await parts.store.users.list(operation.organizationId, pageRequest(query)),
+        query.limit,
+        userView,
+      ),
+    }),
+  }),
+  defineRoute({
+    id: "users-create",
+    method: "POST",
+    path: "/api/admin/users",
+    roles: ["admin"],
+    action: "user.create",
+    summary: "A new user.",
+    body: newUser,
+    status: 201,
+    response: user,
+    handle: async ({ operation, parts, body }) => {
+      checkMayTouch(operation, body.platform_admin);
+      const { password } = body;
+      const row = await parts.store.users.create({
+        id: Bun.randomUUIDv7(),
+        organizationId: operation.organizationId,
+        username: body.username,
+        email: body.email,
+        passwordHash:
+          password === undefined ? null : await parts.identity.signIns.hashOf(password, body.username),
+        mustChangePassword: password !== undefined,
+        role: body.role,
+        platformAdmin: body.platform_admin,
+        permissions: body.permissions,
+      });
+      operation.target = `user:${row.id}`;
+      const view = userView(row);
+      operation.after = view;
+      return tagged(view);
+    },
+  }),
+  defineRoute({
+    id: "users-get",
+    method: "GET",
+    path: "/api/admin/users/{id}",
+    roles: ["admin"],
+    action: "user.get",
+    summary: "One user.",
+    response: user,
+    handle: async ({ operation, parts, params }) =>
+      tagged(userView(await userOf(parts, operation, idOf(params)))),
+  }),
+  defineRoute({
+    id: "users-update",
+    method: "PUT",
+    path: "/api/admin/users/{id}",
+    roles: ["admin"],
+    action: "user.update",
+    summary: "Changes what is given. A new password, or `active: false`, ends the user's sign-ins at once.",
+    body: change,
+    response: user,
+    handle: async ({ operation, parts, params, body, headers }) => {
+      const before = await userOf(parts, operation, idOf(params));
+      checkMayTouch(operation, before.platformAdmin, body.platform_admin);
+      checkIfMatch(headers, before.updatedAt);
+      operation.before = userView(before);
+      const { password } = body;
+      const passwordHash =
+        password === undefined
+          ? undefined
+          : await parts.identity.signIns.hashOf(password, body.username ?? before.username);
+      const row = found(
+        await parts.store.users.update(operation.organizationId, before.id, {
+          ...(body.username !== undefined && { username: body.username }),
+          ...(body.email !== undefined && { email: body.email }),
+          ...(body.email_verified !== undefined && { emailVerified: body.email_verified }),
+          ...(body.role !== undefined && { role: body.role }),
+          ...(body.permissions !== undefined && { permissions: body.permissions }),
+          ...(body.platform_admin !== undefined && { platformAdmin: body.platform_admin }),
+          ...(body.active !== undefined && { isActive: body.active }),
+          ...(passwordHash !== undefined && { passwordHash, mustChangePassword: true }),
+        }),
+      );
+      if (passwordHash !== undefined || body.active === false) {
+        await parts.identity.signIns.endAll(operation.organizationId, before.id);
+      }
+      parts.credentialsChanged(before.id);
+      const view = userView(row);
+      operation.after = view;
+      return tagged(view);
+    },
+  }),
+  defineRoute({
+    id: "users-delete",
+    method: "DELETE",
+    path: "/api/admin/users/{id}",
+    roles: ["admin"],
+    action: "user.delete",
+    summary: "Deletes the user with its keys and sign-ins.",
+    status: 204,
+    handle: async ({ operation, parts, params }) => {
+      const before = await userOf(parts, operation, idOf(params));
+      checkMayTouch(operation, before.platformAdmin);
+      operation.before = userView(before);
+      if (before.id === operation.principal.userId) {
+        throw new GatewayError("conflict", { detail: "nobody deletes the account they act with" });
+      }
+      await parts.store.users.remove(operation.organizationId, before.id);
+      parts.credentialsChanged("all");
+      return {};
+    },
+  }),
+];
