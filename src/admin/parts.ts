@@ -1,5 +1,6 @@
 import type { CatalogPart } from "../gateway/catalog-part.ts";
 import type { LimitRule } from "../model/limit-rule.ts";
+import type { PolicyEffect } from "../model/policy.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { LimitDemand, LimitStanding } from "../model/ports/limiter.ts";
 import type { Log } from "../model/ports/log.ts";
@@ -33,6 +34,8 @@ export interface AdminParts {
   readonly log: Log;
   /** The organisation as compiled; `undefined` where it is not active or does not exist. */
   organization(id: string): OrganizationSnapshot | undefined;
+  /** What happens where an organisation has policies and none applies. */
+  policyDefault(): PolicyEffect;
   running(serverId: string): RunningServer | undefined;
   /** Takes a change of the store on at once; other processes follow within 2 s. */
   refresh(): Promise<void>;

@@ -5,6 +5,8 @@ import { documentationRoutes } from "./documentation/documentation-routes.ts";
 import { logRoutes } from "./logs/log-routes.ts";
 import { namespaceRoutes } from "./namespaces/namespace-routes.ts";
 import { organizationRoutes } from "./organizations/organization-routes.ts";
+import { policyRoutes } from "./policies/policy-routes.ts";
+import { policyTrialRoutes } from "./policies/policy-trial-routes.ts";
 import { rateLimitRoutes } from "./rate-limits/rate-limit-routes.ts";
 import type { AdminRoute } from "./route.ts";
 import { serverRoutes } from "./servers/server-routes.ts";
@@ -18,6 +20,8 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...tokenRoutes,
   ...keyRoutes,
   ...userRoutes,
+  ...policyTrialRoutes,
+  ...policyRoutes,
   ...namespaceRoutes,
   ...organizationRoutes,
   ...sessionRoutes,

@@ -91,6 +91,23 @@ export type Organization = {
   readonly updated_at: string;
 };
 
+export type Policy = {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly namespace: string | null;
+  readonly managed: boolean;
+  readonly effect: "allow" | "deny";
+  readonly subjects: readonly string[];
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  readonly condition: string | null;
+  readonly priority: number;
+  readonly active: boolean;
+  readonly created_at: string | null;
+  readonly updated_at: string | null;
+};
+
 export type Problem = {
   readonly type: string;
   readonly title: string;
@@ -572,6 +589,202 @@ export interface AdminApi {
     body: undefined;
     answer: undefined;
   };
+  /** Asks policies in force or proposed about calls nobody makes, and says which came out otherwise than expected. */
+  "policies-test": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly policies?: readonly ({
+        readonly name: string;
+        readonly description?: string;
+        readonly namespace?: string;
+        readonly effect: "allow" | "deny";
+        readonly subjects?: readonly string[];
+        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+        readonly resources?: readonly string[];
+        readonly condition?: string;
+        readonly priority?: number;
+        readonly active?: boolean;
+      })[];
+      readonly mode?: "add" | "replace";
+      readonly cases: readonly ({
+        readonly name?: string;
+        readonly principal: {
+          readonly user_id?: string;
+          readonly key_id?: string;
+          readonly role?: "admin" | "user" | "viewer" | "api_user";
+          readonly permissions?: readonly string[];
+          readonly groups?: readonly string[];
+        };
+        readonly call: {
+          readonly namespace?: string;
+          readonly server: string;
+          readonly tool?: string;
+          readonly prompt?: string;
+          readonly resource?: string;
+          readonly arguments?: Readonly<Record<string, unknown>>;
+          readonly time?: string;
+          readonly client_address?: string;
+        };
+        readonly expect?: "allow" | "deny" | "hidden";
+      })[];
+    };
+    answer: {
+      readonly passed: number;
+      readonly failed: number;
+      readonly cases: readonly ({
+        readonly name: string | null;
+        readonly ok: boolean;
+        readonly verdict: "allow" | "deny" | "hidden";
+        readonly granted: boolean;
+        readonly decided_by: string | null;
+      })[];
+    };
+  };
+  /** Why somebody may or may not make a call: the deciding policy and the whole chain. */
+  "policies-explain": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly policies?: readonly ({
+        readonly name: string;
+        readonly description?: string;
+        readonly namespace?: string;
+        readonly effect: "allow" | "deny";
+        readonly subjects?: readonly string[];
+        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+        readonly resources?: readonly string[];
+        readonly condition?: string;
+        readonly priority?: number;
+        readonly active?: boolean;
+      })[];
+      readonly mode?: "add" | "replace";
+      readonly principal: {
+        readonly user_id?: string;
+        readonly key_id?: string;
+        readonly role?: "admin" | "user" | "viewer" | "api_user";
+        readonly permissions?: readonly string[];
+        readonly groups?: readonly string[];
+      };
+      readonly call: {
+        readonly namespace?: string;
+        readonly server: string;
+        readonly tool?: string;
+        readonly prompt?: string;
+        readonly resource?: string;
+        readonly arguments?: Readonly<Record<string, unknown>>;
+        readonly time?: string;
+        readonly client_address?: string;
+      };
+    };
+    answer: {
+      readonly verdict: "allow" | "deny" | "hidden";
+      readonly granted: boolean;
+      readonly decided_by: string | null;
+      readonly default: "allow" | "deny";
+      readonly chain: readonly ({
+        readonly policy: string;
+        readonly effect: "allow" | "deny";
+        readonly condition: string | null;
+        readonly answer: "applies" | "does_not_apply" | "failed" | "pending";
+      })[];
+    };
+  };
+  /** What proposed policies would have changed: recorded calls, at most 10000, whose end would have been another. */
+  "policies-replay": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly policies: readonly ({
+        readonly name: string;
+        readonly description?: string;
+        readonly namespace?: string;
+        readonly effect: "allow" | "deny";
+        readonly subjects?: readonly string[];
+        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+        readonly resources?: readonly string[];
+        readonly condition?: string;
+        readonly priority?: number;
+        readonly active?: boolean;
+      })[];
+      readonly mode?: "add" | "replace";
+      readonly hours?: number;
+    };
+    answer: {
+      readonly calls: number;
+      readonly undecidable: number;
+      readonly complete: boolean;
+      readonly flips: readonly ({
+        readonly call_id: string;
+        readonly at: string;
+        readonly principal: string;
+        readonly server: string;
+        readonly target: string;
+        readonly before: "allow" | "deny" | "hidden";
+        readonly after: "allow" | "deny" | "hidden";
+        readonly decided_by: string | null;
+      })[];
+    };
+  };
+  /** The organisation's policies: on the first page those of the configuration file too. */
+  "policies-list": {
+    params: Record<never, never>;
+    query: { readonly limit?: number; readonly cursor?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly Policy[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** A new policy; in force at once. */
+  "policies-create": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly name: string;
+      readonly description?: string;
+      readonly namespace?: string;
+      readonly effect: "allow" | "deny";
+      readonly subjects?: readonly string[];
+      readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+      readonly resources?: readonly string[];
+      readonly condition?: string;
+      readonly priority?: number;
+      readonly active?: boolean;
+    };
+    answer: Policy;
+  };
+  /** One policy. */
+  "policies-get": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Policy;
+  };
+  /** Changes what is given; `condition: null` removes it. In force at once. */
+  "policies-update": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: {
+      readonly name?: string;
+      readonly description?: string;
+      readonly effect?: "allow" | "deny";
+      readonly subjects?: readonly string[];
+      readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+      readonly resources?: readonly string[];
+      readonly condition?: string | null;
+      readonly priority?: number;
+      readonly active?: boolean;
+    };
+    answer: Policy;
+  };
+  /** Removes it; no longer in force at once. */
+  "policies-delete": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
   /** The organisation's namespaces. */
   "namespaces-list": {
     params: Record<never, never>;
@@ -859,6 +1072,14 @@ export const adminOperations = {
   "users-get": { method: "GET", path: "/api/admin/users/{id}" },
   "users-update": { method: "PUT", path: "/api/admin/users/{id}" },
   "users-delete": { method: "DELETE", path: "/api/admin/users/{id}" },
+  "policies-test": { method: "POST", path: "/policies/test" },
+  "policies-explain": { method: "POST", path: "/policies/explain" },
+  "policies-replay": { method: "POST", path: "/policies/replay" },
+  "policies-list": { method: "GET", path: "/policies" },
+  "policies-create": { method: "POST", path: "/policies" },
+  "policies-get": { method: "GET", path: "/policies/{id}" },
+  "policies-update": { method: "PUT", path: "/policies/{id}" },
+  "policies-delete": { method: "DELETE", path: "/policies/{id}" },
   "namespaces-list": { method: "GET", path: "/api/admin/namespaces" },
   "namespaces-create": { method: "POST", path: "/api/admin/namespaces" },
   "namespaces-get": { method: "GET", path: "/api/admin/namespaces/{id}" },

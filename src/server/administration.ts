@@ -53,6 +53,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
       return document;
     },
     organization: (id) => fleet.organization(id),
+    policyDefault: () => settings.policies.defaultEffect,
     running: (serverId) => {
       const upstream = fleet.upstream(serverId);
       if (upstream === undefined) return undefined;

@@ -1,0 +1,137 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Policy, PolicyRecord, PolicyRule } from "../../model/policy.ts";
+import { CONDITION_LENGTH_MAX, compileCondition, isFault } from "../../policy/authorize/condition.ts";
+import { isPattern } from "../../policy/authorize/pattern.ts";
+import { isSubject } from "../../policy/authorize/subject.ts";
+import { label, note, slug, time, timeOf, uuid } from "../fields.ts";
+
+const subject = z.string().max(300).refine(isSubject, {
+  error: "must be *, or a name after user:, key:, client:, role: or group:",
+});
+const resource = z.string().max(512).refine(isPattern, { error: "must be a pattern such as server:tool" });
+const condition = z
+  .string()
+  .min(1)
+  .max(CONDITION_LENGTH_MAX)
+  .superRefine((value, context) => {
+    const result = compileCondition(value);
+    if (!isFault(result)) return;
+    context.addIssue({
+      code: "custom",
+      message: `line ${result.line}, column ${result.column}: ${result.message}`,
+    });
+  })
+  .describe("CEL over principal, tool, args, time and client_address.");
+
+const rule = {
+  effect: z.enum(["allow", "deny"]).describe("A deny that applies wins over any allow."),
+  subjects: z.array(subject).min(1).max(1_000),
+  actions: z
+    .array(z.enum(["*", "call", "read", "get", "list"]))
+    .min(1)
+    .max(5),
+  resources: z.array(resource).min(1).max(1_000),
+};
+export const newPolicy = z.strictObject({
+  name: label,
+  description: note.default(""),
+  namespace: slug.optional().describe("The one namespace it is about; every one without it."),
+  effect: rule.effect,
+  subjects: rule.subjects.default(["*"]),
+  actions: rule.actions.default(["*"]),
+  resources: rule.resources.default(["*"]),
+  condition: condition.optional(),
+  priority: z.int().min(0).max(1_000_000).default(0).describe("Orders explanations, never the decision."),
+  active: z.boolean().default(true),
+});
+export const policyChange = z
+  .strictObject({
+    name: label,
+    description: note,
+    ...rule,
+    condition: condition.nullable(),
+    priority: z.int().min(0).max(1_000_000),
+    active: z.boolean(),
+  })
+  .partial();
+export const policy = z
+  .object({
+    id: uuid,
+    name: z.string(),
+    description: z.string(),
+    namespace: z.string().nullable(),
+    managed: z.boolean().describe("It comes from the configuration file, and is changed there."),
+    effect: z.enum(["allow", "deny"]),
+    subjects: z.array(z.string()),
+    actions: z.array(z.string()),
+    resources: z.array(z.string()),
+    condition: z.string().nullable(),
+    priority: z.number(),
+    active: z.boolean(),
+    created_at: time.nullable(),
+    updated_at: time.nullable(),
+  })
+  .meta({ id: "Policy" });
+export type PolicyView = z.input<typeof policy>;
+
+function ruleView({ effect, subjects, actions, resources, condition: text }: PolicyRule) {
+  return {
+    effect,
+    subjects: [...subjects],
+    actions: [...actions],
+    resources: [...resources],
+    condition: text ?? null,
+  };
+}
+
+export function storedPolicyView(row: PolicyRecord, namespaceSlug: string | null): PolicyView {
+  return {
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    namespace: namespaceSlug,
+    managed: false,
+    ...ruleView(row),
+    priority: row.priority,
+    active: row.isActive,
+    created_at: timeOf(row.createdAt),
+    updated_at: timeOf(row.updatedAt),
+  };
+}
+
+export function managedPolicyView(one: Policy): PolicyView {
+  return {
+    id: one.id,
+    name: one.name,
+    description: "",
+    namespace: one.namespaceSlug ?? null,
+    managed: true,
+    ...ruleView(one),
+    priority: one.priority,
+    active: true,
+    created_at: null,
+    updated_at: null,
+  };
+}
+
+/** A policy that is tried out and not kept. */
+export function proposed(body: z.output<typeof newPolicy>): Policy {
+  const { name, namespace, effect, subjects, actions, resources, condition: text, priority } = body;
+  return {
+    id: `proposed:${name}`,
+    name,
+    namespaceSlug: namespace,
+    effect,
+    subjects,
+    actions,
+    resources,
+    condition: text,
+    priority,
+    source: "store",
+  };
+}
+
+export function managed(what: Policy | undefined): void {
+  if (what !== undefined) throw new GatewayError("managed_by_file", { what: "The policy" });
+}

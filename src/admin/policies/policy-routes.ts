@@ -1,0 +1,158 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Operation } from "../../model/operation.ts";
+import type { PolicyRecord } from "../../model/policy.ts";
+import type { PolicyChange } from "../../model/ports/store.ts";
+import { checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest } from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
+import { defineRoute, tagged } from "../route.ts";
+import {
+  managed,
+  managedPolicyView,
+  newPolicy,
+  type PolicyView,
+  policy,
+  policyChange,
+  storedPolicyView,
+} from "./policy-body.ts";
+
+const readers = ["admin", "viewer"] as const;
+
+function slugOf(parts: AdminParts, { organizationId, namespaceId }: PolicyRecord): string | null {
+  if (namespaceId === null) return null;
+  return parts.organization(organizationId)?.namespacesById.get(namespaceId)?.slug ?? null;
+}
+const viewOf = (parts: AdminParts, row: PolicyRecord): PolicyView =>
+  storedPolicyView(row, slugOf(parts, row));
+const ofFile = (parts: AdminParts, { organizationId }: Operation) =>
+  (parts.organization(organizationId)?.policies?.all ?? []).filter(({ source }) => source === "file");
+
+async function stored(parts: AdminParts, operation: Operation, id: string): Promise<PolicyRecord> {
+  managed(ofFile(parts, operation).find((one) => one.id === id));
+  const row = found(await parts.store.policies.find(operation.organizationId, id));
+  operation.target = `policy:${id}`;
+  operation.namespaceId = row.namespaceId ?? undefined;
+  return row;
+}
+function answerOf(view: PolicyView) {
+  const { updated_at: updatedAt } = view;
+  return updatedAt === null ? { body: view } : { ...tagged({ updated_at: updatedAt }), body: view };
+}
+
+export const policyRoutes = [
+  defineRoute({
+    id: "policies-list",
+    method: "GET",
+    path: "/policies",
+    roles: readers,
+    action: "policy.list",
+    summary: "The organisation's policies: on the first page those of the configuration file too.",
+    query: z.strictObject(pageQuery),
+    response: pageOf(policy),
+    handle: async ({ operation, parts, query }) => {
+      const rows = await parts.store.policies.list(operation.organizationId, pageRequest(query));
+      const page = pageAnswer(rows, query.limit, (row) => viewOf(parts, row));
+      const files = query.cursor === undefined ? ofFile(parts, operation).map(managedPolicyView) : [];
+      return { body: { items: [...files, ...page.items], next_cursor: page.next_cursor } };
+    },
+  }),
+  defineRoute({
+    id: "policies-create",
+    method: "POST",
+    path: "/policies",
+    roles: ["admin"],
+    action: "policy.create",
+    summary: "A new policy; in force at once.",
+    body: newPolicy,
+    status: 201,
+    response: policy,
+    handle: async ({ operation, parts, body }) => {
+      const { organizationId } = operation;
+      const { namespace: namespaceSlug, active, condition, ...rule } = body;
+      const namespace =
+        namespaceSlug === undefined
+          ? undefined
+          : await parts.store.namespaces.findBySlug(organizationId, namespaceSlug);
+      if (namespaceSlug !== undefined && namespace === undefined) {
+        throw new GatewayError("invalid_request", {
+          detail: `namespace: there is no namespace ${namespaceSlug}`,
+        });
+      }
+      managed(ofFile(parts, operation).find(({ name }) => name === body.name));
+      const row = await parts.store.policies.create({
+        ...rule,
+        id: Bun.randomUUIDv7(),
+        organizationId,
+        namespaceId: namespace?.id ?? null,
+        condition,
+        isActive: active,
+        createdBy: operation.principal.id,
+      });
+      operation.target = `policy:${row.id}`;
+      operation.namespaceId = row.namespaceId ?? undefined;
+      await parts.refresh();
+      const view = viewOf(parts, row);
+      operation.after = view;
+      return answerOf(view);
+    },
+  }),
+  defineRoute({
+    id: "policies-get",
+    method: "GET",
+    path: "/policies/{id}",
+    roles: readers,
+    action: "policy.get",
+    summary: "One policy.",
+    response: policy,
+    handle: async ({ operation, parts, params }) => {
+      const id = idOf(params);
+      const file = ofFile(parts, operation).find((one) => one.id === id);
+      if (file !== undefined) return { body: managedPolicyView(file) };
+      const row = found(await parts.store.policies.find(operation.organizationId, id));
+      return answerOf(viewOf(parts, row));
+    },
+  }),
+  defineRoute({
+    id: "policies-update",
+    method: "PUT",
+    path: "/policies/{id}",
+    roles: ["admin"],
+    action: "policy.update",
+    summary: "Changes what is given; `condition: null` removes it. In force at once.",
+    body: policyChange,
+    response: policy,
+    handle: async ({ operation, parts, params, body, headers }) => {
+      const before = await stored(parts, operation, idOf(params));
+      checkIfMatch(headers, before.updatedAt);
+      operation.before = viewOf(parts, before);
+      const { active, condition, ...rest } = body;
+      const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+      const change: PolicyChange = {
+        ...given,
+        ...(active !== undefined && { isActive: active }),
+        ...(condition !== undefined && { condition: condition ?? undefined }),
+      };
+      const row = found(await parts.store.policies.update(operation.organizationId, before.id, change));
+      await parts.refresh();
+      const view = viewOf(parts, row);
+      operation.after = view;
+      return answerOf(view);
+    },
+  }),
+  defineRoute({
+    id: "policies-delete",
+    method: "DELETE",
+    path: "/policies/{id}",
+    roles: ["admin"],
+    action: "policy.delete",
+    summary: "Removes it; no longer in force at once.",
+    status: 204,
+    handle: async ({ operation, parts, params }) => {
+      const before = await stored(parts, operation, idOf(params));
+      operation.before = viewOf(parts, before);
+      await parts.store.policies.remove(operation.organizationId, before.id);
+      await parts.refresh();
+      return {};
+    },
+  }),
+];

@@ -1,0 +1,104 @@
+import type { Policies, Policy } from "../../model/policy.ts";
+import type { Principal } from "../../model/principal.ts";
+import {
+  type ConditionContext,
+  ConditionPrincipal,
+  ConditionTool,
+} from "../../policy/authorize/condition.ts";
+import { type Answer, judge } from "../../policy/authorize/judgement.ts";
+import type { Kind } from "../../policy/authorize/pattern.ts";
+import { compilePermissions, type Permissions } from "../../policy/authorize/permissions.ts";
+import { NamespacePolicies, subjectsOf } from "../../policy/authorize/policed-permissions.ts";
+import { ACTION_OF, type CompiledPolicy } from "../../policy/authorize/policy-index.ts";
+import type { JsonObject } from "../../protocol/json-value.ts";
+
+/** `hidden`: answered as something unknown; `deny`: visible, and refused with the policy's name. */
+export type Verdict = "allow" | "deny" | "hidden";
+
+/** A call that is thought, or was made. */
+export interface TriedCall {
+  readonly namespaceSlug: string;
+  readonly server: string;
+  readonly kind: Kind;
+  readonly name: string;
+  readonly annotations: JsonObject;
+  readonly args: JsonObject;
+  readonly time: Date;
+  readonly clientAddress: string;
+}
+export interface TriedStep {
+  readonly policy: Policy;
+  readonly answer: Answer;
+}
+export interface Trial {
+  readonly verdict: Verdict;
+  /** Role and permission patterns grant it; without that no policy is asked. */
+  readonly granted: boolean;
+  readonly decidedBy: Policy | undefined;
+  /** Every policy that names caller, action and target, in order. */
+  readonly chain: readonly TriedStep[];
+  /** A condition of it reads the call itself. */
+  readonly dependsOnCall: boolean;
+}
+
+/** Policies of one organisation, asked about calls that nobody makes: the same judgement as for those that are made. */
+export class PolicyTrial {
+  readonly #policies: Policies;
+  readonly #byNamespace = new Map<string, NamespacePolicies>();
+
+  constructor(policies: Policies) {
+    this.#policies = policies;
+  }
+
+  ask(principal: Principal, call: TriedCall): Trial {
+    const granted = grants(compilePermissions(principal, call.namespaceSlug), call);
+    const use = this.#all().length === 0 ? [] : this.#namedBy(principal, call);
+    const context: ConditionContext = {
+      principal: new ConditionPrincipal(principal),
+      tool: new ConditionTool(call.namespaceSlug, call.kind, call.server, call.name, call.annotations),
+      args: call.args,
+      time: call.time,
+      client_address: call.clientAddress,
+    };
+    const effect = this.#all().length === 0 ? "allow" : this.#policies.defaultEffect;
+    const chain: TriedStep[] = [];
+    const visible = judge(use, effect, context, false);
+    const made = judge(use, effect, context, true, (policy, answer) => chain.push({ policy, answer }));
+    const dependsOnCall = use.some(({ condition }) => condition?.dependsOnCall === true);
+    if (!granted) return { verdict: "hidden", granted, decidedBy: undefined, chain, dependsOnCall };
+    const verdict = made.permitted ? "allow" : visible.permitted ? "deny" : "hidden";
+    return { verdict, granted, decidedBy: made.decidedBy, chain, dependsOnCall };
+  }
+
+  #all(): readonly Policy[] {
+    return this.#policies.all;
+  }
+
+  #namedBy(
+    principal: Principal,
+    { namespaceSlug, kind, server, name }: TriedCall,
+  ): readonly CompiledPolicy[] {
+    let compiled = this.#byNamespace.get(namespaceSlug);
+    if (compiled === undefined) {
+      compiled = new NamespacePolicies(this.#policies, namespaceSlug, 0);
+      this.#byNamespace.set(namespaceSlug, compiled);
+    }
+    const { index } = compiled;
+    return index
+      .find(index.named(subjectsOf(principal)), kind, server, name)
+      .filter(({ policy }) => policy.actions.some((one) => one === "*" || one === ACTION_OF[kind]));
+  }
+}
+
+function grants(permissions: Permissions, { kind, server, name }: TriedCall): boolean {
+  switch (kind) {
+    case "tool":
+      return permissions.tool(server, name);
+    case "prompt":
+      return permissions.prompt(server, name);
+    case "resource":
+      return permissions.resource(server, name);
+    case "extension":
+      return permissions.extension(server, name);
+  }
+}
