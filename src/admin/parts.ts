@@ -53,6 +53,12 @@ export interface AdminParts {
     /** Brings the store's usage up to now. */
     flush(): Promise<void>;
   };
+  /** Who issues tokens for the gateway, and the scopes that open something. */
+  protectedResource(): {
+    readonly url: string;
+    readonly issuers: readonly string[];
+    readonly scopes: readonly string[];
+  };
   readonly identity: {
     readonly signIns: SignIns;
     readonly clientTokens: ClientTokens;

@@ -1,4 +1,5 @@
 import { keyRoutes } from "./api-keys/key-routes.ts";
+import { resourceMetadataRoutes } from "./auth/resource-metadata-routes.ts";
 import { signInRoutes } from "./auth/sign-in-routes.ts";
 import { tokenRoutes } from "./auth/token-routes.ts";
 import { documentationRoutes } from "./documentation/documentation-routes.ts";
@@ -18,6 +19,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...serverRoutes,
   ...signInRoutes,
   ...tokenRoutes,
+  ...resourceMetadataRoutes,
   ...keyRoutes,
   ...userRoutes,
   ...policyTrialRoutes,

@@ -472,6 +472,84 @@ export interface AdminApi {
       readonly keys: readonly Readonly<Record<string, unknown>>[];
     };
   };
+  /** Where clients of this endpoint get their tokens (RFC 9728). */
+  "resource-metadata": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: {
+      readonly resource: string;
+      readonly authorization_servers: readonly string[];
+      readonly bearer_methods_supported: readonly string[];
+      readonly scopes_supported: readonly string[];
+      readonly resource_name: string;
+    };
+  };
+  /** Where clients of this endpoint get their tokens (RFC 9728). */
+  "resource-metadata-1": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: {
+      readonly resource: string;
+      readonly authorization_servers: readonly string[];
+      readonly bearer_methods_supported: readonly string[];
+      readonly scopes_supported: readonly string[];
+      readonly resource_name: string;
+    };
+  };
+  /** Where clients of this endpoint get their tokens (RFC 9728). */
+  "resource-metadata-2": {
+    params: { readonly namespace: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: {
+      readonly resource: string;
+      readonly authorization_servers: readonly string[];
+      readonly bearer_methods_supported: readonly string[];
+      readonly scopes_supported: readonly string[];
+      readonly resource_name: string;
+    };
+  };
+  /** Where clients of this endpoint get their tokens (RFC 9728). */
+  "resource-metadata-3": {
+    params: { readonly namespace: string; readonly server: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: {
+      readonly resource: string;
+      readonly authorization_servers: readonly string[];
+      readonly bearer_methods_supported: readonly string[];
+      readonly scopes_supported: readonly string[];
+      readonly resource_name: string;
+    };
+  };
+  /** Where clients of this endpoint get their tokens (RFC 9728). */
+  "resource-metadata-4": {
+    params: { readonly server: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: {
+      readonly resource: string;
+      readonly authorization_servers: readonly string[];
+      readonly bearer_methods_supported: readonly string[];
+      readonly scopes_supported: readonly string[];
+      readonly resource_name: string;
+    };
+  };
+  /** Where clients of this endpoint get their tokens (RFC 9728). */
+  "resource-metadata-5": {
+    params: { readonly server: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: {
+      readonly resource: string;
+      readonly authorization_servers: readonly string[];
+      readonly bearer_methods_supported: readonly string[];
+      readonly scopes_supported: readonly string[];
+      readonly resource_name: string;
+    };
+  };
   /** The caller's own keys. */
   "own-keys-list": {
     params: Record<never, never>;
@@ -1060,6 +1138,12 @@ export const adminOperations = {
   "profile-update": { method: "PUT", path: "/auth/profile" },
   "a2a-token": { method: "POST", path: "/auth/a2a/token" },
   "jwks": { method: "GET", path: "/.well-known/jwks.json" },
+  "resource-metadata": { method: "GET", path: "/.well-known/oauth-protected-resource" },
+  "resource-metadata-1": { method: "GET", path: "/.well-known/oauth-protected-resource/mcp" },
+  "resource-metadata-2": { method: "GET", path: "/.well-known/oauth-protected-resource/namespaces/{namespace}/mcp" },
+  "resource-metadata-3": { method: "GET", path: "/.well-known/oauth-protected-resource/namespaces/{namespace}/servers/{server}/mcp" },
+  "resource-metadata-4": { method: "GET", path: "/.well-known/oauth-protected-resource/servers/{server}/mcp" },
+  "resource-metadata-5": { method: "GET", path: "/.well-known/oauth-protected-resource/{server}" },
   "own-keys-list": { method: "GET", path: "/auth/api-keys" },
   "own-keys-create": { method: "POST", path: "/auth/api-keys" },
   "own-keys-get": { method: "GET", path: "/auth/api-keys/{id}" },

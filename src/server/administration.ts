@@ -69,6 +69,11 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
       deps.invalidate(keyId);
       void peers.tell({ kind: "store_changed" });
     },
+    protectedResource: () => ({
+      url: settings.server.url,
+      issuers: settings.providers.map(({ issuer }) => issuer),
+      scopes: [...new Set(Object.values(settings.auth.permissions).flat())].sort(),
+    }),
     identity: {
       signIns: deps.identity.signIns,
       clientTokens: deps.identity.clientTokens,

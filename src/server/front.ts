@@ -3,6 +3,7 @@ import type { EndpointTable } from "../gateway/endpoint-table.ts";
 import type { Arrival } from "../model/arrival.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Principal } from "../model/principal.ts";
+import { bearerChallenge, type ChallengeSettings } from "../policy/authenticate/challenge.ts";
 import { corsHeaders, type OriginRule, preflightHeaders } from "../policy/origin/origin.ts";
 import type { Next } from "../policy/policy.ts";
 import type { EdgeRequest } from "../transports/streamable-http/edge.ts";
@@ -26,6 +27,8 @@ export interface Admitted {
 export interface FrontDeps {
   readonly door: (terminal: Next<Arrival, Response>) => Next<Arrival, Response>;
   readonly origins: OriginRule;
+  /** What an answer without a valid credential says of where to get one. */
+  readonly challenge: ChallengeSettings;
   readonly endpoints: EndpointTable;
   /** Serves an MCP endpoint; see `transports/streamable-http/endpoint.ts`. */
   readonly serveMcp: (request: EdgeRequest) => Promise<Response>;
@@ -144,7 +147,8 @@ export class Front {
     if (error.code === "internal") {
       this.#deps.log.error({ correlationId: visit.id, path: visit.path, err: error.cause }, "request failed");
     }
-    if (error.httpStatus === 401) headers["www-authenticate"] = "Bearer";
+    if (error.httpStatus === 401)
+      headers["www-authenticate"] = bearerChallenge(this.#deps.challenge, visit.path);
     if (error.code === "method_not_allowed" && match !== undefined)
       headers.allow = match.route.methods.join(", ");
     Object.assign(headers, error.headers);

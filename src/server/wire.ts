@@ -21,6 +21,7 @@ import { Http1Client } from "../net/http1-client.ts";
 import { OutboundGuard } from "../net/outbound-guard.ts";
 import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
 import { PermissionCache } from "../policy/authorize/permission-cache.ts";
+import { ScopeRules } from "../policy/authorize/scope-rules.ts";
 import { compose } from "../policy/compose.ts";
 import { OriginRule } from "../policy/origin/origin.ts";
 import { createSealer } from "../storage/sealing.ts";
@@ -93,7 +94,11 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const { limits } = settings;
   const createUpstream = createMcpUpstreams({ http, childHost, log, gatewayInfo: serverInfo, limits });
   const fleet = new Fleet(createUpstream, log);
-  const permissions = new PermissionCache((id) => fleet.organization(id)?.policies);
+  const challenge = { url: settings.server.url, issuers: settings.providers.map(({ issuer }) => issuer) };
+  const permissions = new PermissionCache(
+    (id) => fleet.organization(id)?.policies,
+    new ScopeRules(settings.auth, challenge),
+  );
   const calls = new CallCounters(settings.telemetry.seriesMax);
   const access = peerAccess({ settings, worker: options.worker, store, sealer, masterKeys, log });
   const { peers, cluster } = access;
@@ -222,6 +227,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const front: Front = new Front({
     door: (terminal) => compose<Arrival, Response>(door, terminal).run,
     origins,
+    challenge,
     endpoints,
     serveMcp: serves ? serveMcp : () => Promise.reject(new GatewayError("not_found")),
     receivePeer: (act, request) => access.receive(act, request),

@@ -2,6 +2,7 @@ import type { Policies } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import { compilePermissions, type Permissions } from "./permissions.ts";
 import { NamespacePolicies } from "./policed-permissions.ts";
+import type { ScopeRules } from "./scope-rules.ts";
 
 const ENTRIES_MAX = 10_000;
 
@@ -21,9 +22,16 @@ export class PermissionCache {
   readonly #compiled = new Map<string, CompiledPolicies>();
   #generation = 0;
 
+  /** What scopes open, for callers whom scopes govern. */
+  readonly scopes: ScopeRules | undefined;
+
   /** @param policiesOf those in force now; another object where they changed */
-  constructor(policiesOf: (organizationId: string) => Policies | undefined = () => undefined) {
+  constructor(
+    policiesOf: (organizationId: string) => Policies | undefined = () => undefined,
+    scopes?: ScopeRules,
+  ) {
     this.#policiesOf = policiesOf;
+    this.scopes = scopes;
   }
 
   of(principal: Principal, namespaceSlug: string): Permissions {
@@ -78,6 +86,9 @@ export class PermissionCache {
     let permissions = byNamespace.get(namespaceSlug);
     if (permissions === undefined) {
       permissions = compilePermissions(principal, namespaceSlug);
+      if (principal.scopes !== undefined && this.scopes !== undefined) {
+        permissions = this.scopes.opened(permissions, principal.scopes, namespaceSlug);
+      }
       byNamespace.set(namespaceSlug, permissions);
     }
     return permissions;

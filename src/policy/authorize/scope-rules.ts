@@ -1,0 +1,100 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import { bearerChallenge, type ChallengeSettings } from "../authenticate/challenge.ts";
+import { type Kind, matchesKind, type Pattern, parsePattern, withinNamespace } from "./pattern.ts";
+import type { Permissions } from "./permissions.ts";
+
+export interface ScopeRuleSettings {
+  /** Patterns to the scopes that permit them. */
+  readonly permissions: Readonly<Record<string, readonly string[]>>;
+  readonly scopeMode: "any" | "all";
+  /** Permits what no pattern names; without it that is denied. */
+  readonly defaultScope: string | undefined;
+}
+
+interface Rule {
+  readonly needed: readonly string[];
+  readonly patterns: readonly Pattern[];
+}
+
+/** Which scopes of a token open what (`auth.permissions`), for callers whom scopes govern. */
+export class ScopeRules {
+  readonly #settings: ScopeRuleSettings;
+  readonly #challenge: ChallengeSettings;
+  readonly #byNamespace = new Map<string, readonly Rule[]>();
+
+  constructor(settings: ScopeRuleSettings, challenge: ChallengeSettings) {
+    this.#settings = settings;
+    this.#challenge = challenge;
+  }
+
+  /** The refusal that names all scopes a request needs (RFC 6750, 3.1; 2026-07-28 authorization, "Scope challenges"). */
+  refusal(path: string, scopes: readonly string[]): GatewayError {
+    const scope = scopes.join(" ");
+    const challenge = bearerChallenge(this.#challenge, path, { error: "insufficient_scope", scope });
+    return new GatewayError(
+      "insufficient_scope",
+      { scope },
+      { data: { scopes }, headers: { "www-authenticate": challenge } },
+    );
+  }
+
+  /**
+   * The scopes a caller would need besides its own, computed from the patterns alone, so that a name nobody has under a
+   * pattern is answered like one that is there. Empty where no scope would help, or where scopes are not what is missing.
+   */
+  missing(
+    scopes: readonly string[],
+    namespaceSlug: string,
+    kind: Kind,
+    server: string,
+    name: string,
+  ): string[] {
+    const { scopeMode, defaultScope } = this.#settings;
+    const named = this.#matching(namespaceSlug, kind, server, name);
+    if (named.length === 0) {
+      return defaultScope === undefined || scopes.includes(defaultScope) ? [] : [defaultScope];
+    }
+    const opens = ({ needed }: Rule) =>
+      scopeMode === "any"
+        ? needed.some((scope) => scopes.includes(scope))
+        : needed.length > 0 && needed.every((scope) => scopes.includes(scope));
+    if (named.some(opens)) return [];
+    return [...new Set(named.flatMap(({ needed }) => needed))].filter((scope) => !scopes.includes(scope));
+  }
+
+  /** What a caller may with `default_scope` besides what it was granted: all that no pattern names. */
+  opened(granted: Permissions, scopes: readonly string[], namespaceSlug: string): Permissions {
+    const { defaultScope } = this.#settings;
+    if (defaultScope === undefined || !scopes.includes(defaultScope)) return granted;
+    const unnamed = (kind: Kind, server: string, name: string) =>
+      this.#matching(namespaceSlug, kind, server, name).length === 0;
+    return {
+      ...granted,
+      tool: (server, name) => granted.tool(server, name) || unnamed("tool", server, name),
+      prompt: (server, name) => granted.prompt(server, name) || unnamed("prompt", server, name),
+      resource: (server, uri) => granted.resource(server, uri) || unnamed("resource", server, uri),
+      server: () => true,
+    };
+  }
+
+  #matching(namespaceSlug: string, kind: Kind, server: string, name: string): readonly Rule[] {
+    return this.#rules(namespaceSlug).filter(({ patterns }) =>
+      patterns.some(
+        (pattern) => matchesKind(pattern.kind, kind) && pattern.matchesServer(server) && pattern.name(name),
+      ),
+    );
+  }
+
+  #rules(namespaceSlug: string): readonly Rule[] {
+    let rules = this.#byNamespace.get(namespaceSlug);
+    if (rules === undefined) {
+      rules = Object.entries(this.#settings.permissions).flatMap(([pattern, needed]) => {
+        const plain = withinNamespace(pattern, namespaceSlug);
+        return plain === undefined ? [] : [{ needed, patterns: parsePattern(plain) }];
+      });
+      if (this.#byNamespace.size >= 1_000) this.#byNamespace.clear();
+      this.#byNamespace.set(namespaceSlug, rules);
+    }
+    return rules;
+  }
+}

@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { OAuth2Server } from "oauth2-mock-server";
+import { request } from "./administration.ts";
+import { freePort } from "./child.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
+import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
+
+const TIMEOUT_MS = 30_000;
+const provider = new OAuth2Server();
+let upstream: Upstream;
+let gateway: Gateway;
+let issuer: string;
+
+type Claims = Record<string, unknown>;
+async function token(claims: Claims = {}, over: { readonly expiresIn?: number } = {}): Promise<string> {
+  return provider.issuer.buildToken({
+    ...over,
+    scopesOrTransform: (_header, payload) => {
+      Object.assign(payload, { sub: "ada", aud: gateway.origin, ...claims });
+      for (const [name, value] of Object.entries(claims)) if (value === null) delete payload[name];
+    },
+  });
+}
+const call = (method: string, path: string, key?: string, body?: unknown, headers = {}) =>
+  request(gateway.origin, method, path, key, body, headers);
+const tool = (credential: string | undefined, name: string, path = "/servers/filed/mcp") =>
+  call(
+    "POST",
+    path,
+    credential,
+    {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: {
+        name,
+        arguments: { nonce: "n" },
+        _meta: {
+          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+          "io.modelcontextprotocol/clientCapabilities": {},
+        },
+      },
+    },
+    {
+      accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": "tools/call",
+      "mcp-name": name,
+    },
+  );
+
+beforeAll(async () => {
+  await provider.issuer.keys.generate("RS256");
+  await provider.start(await freePort(), "127.0.0.1");
+  issuer = provider.issuer.url as string;
+  upstream = await startFixture("both");
+  gateway = await startGateway({
+    servers: [fixtureEntry("filed", upstream, "streamable-http")],
+    anonymous: false,
+    settings: {
+      oauth: { enabled: true, provider: "oidc", authorization_servers: [issuer], jit: true },
+      auth: {
+        claims: ["groups"],
+        mappings: { "groups:User": ["scope:user"], "groups:Admin": ["scope:admin"] },
+        permissions: { "filed:test_echo": ["scope:user"], "filed:test_simple_text": ["scope:admin"] },
+        options: { scope_mode: "any" },
+      },
+      limits: { failed_auth_per_minute: 10_000 },
+    },
+  });
+}, TIMEOUT_MS);
+afterAll(async () => {
+  await gateway?.stop();
+  await upstream?.stop();
+  await provider.stop();
+}, TIMEOUT_MS);
+
+describe("tokens of an identity provider", () => {
+  test("claims become scopes, scopes open what the patterns say", async () => {
+    const user = await token({ groups: ["User"] });
+    const answer = await tool(user, "test_echo");
+    expect([answer.status, answer.text]).toEqual([200, expect.stringContaining("structuredContent")]);
+    const profile = (await call("GET", "/auth/profile", user)).json;
+    expect(profile).toMatchObject({ kind: "user", scopes: ["scope:user"] });
+  });
+
+  test("a missing scope is 403 and named, for a name under the pattern and for one that is not there", async () => {
+    const user = await token({ groups: ["User"] });
+    for (const [name, path] of [
+      ["test_simple_text", "/servers/filed/mcp"],
+      ["filed__test_simple_text", "/mcp"],
+      ["filed:test_simple_text", "/mcp"],
+    ] as const) {
+      const { status, headers, json } = await tool(user, name, path);
+      expect([status, json.error.data]).toEqual([
+        403,
+        expect.objectContaining({ code: "insufficient_scope", scopes: ["scope:admin"] }),
+      ]);
+      expect(headers.get("www-authenticate")).toContain('error="insufficient_scope", scope="scope:admin"');
+      expect(headers.get("www-authenticate")).toContain(
+        `resource_metadata="${gateway.origin}/.well-known/oauth-protected-resource${path}"`,
+      );
+    }
+    // No pattern names it, and no scope would help.
+    expect((await tool(user, "test_image_content")).json.error.message).toContain("Unknown tool");
+    expect((await tool(await token({ groups: ["Admin"] }), "test_simple_text")).status).toBe(200);
+  });
+
+  test("metadata tells where tokens come from: the same for a server that does not exist", async () => {
+    const challenge = (await tool(undefined, "test_echo")).headers.get("www-authenticate") ?? "";
+    const url = /resource_metadata="([^"]+)"/.exec(challenge)?.[1] as string;
+    const metadata = (await call("GET", new URL(url).pathname)).json;
+    expect(metadata).toMatchObject({
+      resource: `${gateway.origin}/servers/filed/mcp`,
+      authorization_servers: [issuer],
+      bearer_methods_supported: ["header"],
+    });
+    const other = (await call("GET", "/.well-known/oauth-protected-resource/servers/nowhere/mcp")).json;
+    expect(other).toEqual({ ...metadata, resource: `${gateway.origin}/servers/nowhere/mcp` });
+  });
+
+  test("nothing else is taken: audience, issuer, expiry, algorithm, key", async () => {
+    const good = await token({ groups: ["User"] });
+    const [head = "", body = "", signature = ""] = good.split(".");
+    const header = JSON.parse(Buffer.from(head, "base64url").toString());
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const stranger = new OAuth2Server();
+    await stranger.issuer.keys.generate("RS256");
+    await stranger.start(await freePort(), "127.0.0.1");
+    try {
+      const foreign = await stranger.issuer.buildToken({
+        scopesOrTransform: (_header, payload) =>
+          Object.assign(payload, { sub: "ada", aud: gateway.origin, groups: ["Admin"] }),
+      });
+      for (const [what, credential] of [
+        ["another audience", await token({ groups: ["User"], aud: "https://elsewhere.example" })],
+        ["no audience", await token({ groups: ["User"], aud: null })],
+        ["another issuer", await token({ groups: ["User"], iss: `${issuer}/` })],
+        ["expired", await token({ groups: ["User"] }, { expiresIn: -600 })],
+        ["no subject", await token({ groups: ["User"], sub: null })],
+        ["no algorithm", `${part({ ...header, alg: "none" })}.${body}.`],
+        ["a symmetric algorithm", `${part({ ...header, alg: "HS256" })}.${body}.${signature}`],
+        ["an unknown key", `${part({ ...header, kid: "unknown" })}.${body}.${signature}`],
+        [
+          "a key of its own",
+          `${part({ ...header, jku: stranger.issuer.url, kid: "x" })}.${body}.${signature}`,
+        ],
+        ["a stranger's signature", foreign],
+      ] as const) {
+        expect([what, (await tool(credential, "test_echo")).status]).toEqual([what, 401]);
+      }
+      expect((await tool(good, "test_echo")).status).toBe(200);
+    } finally {
+      await stranger.stop();
+    }
+  });
+});
