@@ -6,7 +6,7 @@ import { fileSchema } from "../config/schema.ts";
 import { toSettings } from "../config/to-settings.ts";
 import type { OperatedStore } from "../model/ports/store.ts";
 import { adminSocketHandler } from "../server/admin-socket.ts";
-import { localKeys, openOperatedStore } from "../server/operated-store.ts";
+import { localAdministrators, localKeys, openOperatedStore } from "../server/operated-store.ts";
 import { AdminSocket } from "./admin-socket.ts";
 
 let folder: string;
@@ -28,6 +28,7 @@ beforeAll(async () => {
   path = join(folder, "admin.sock");
   const handler = adminSocketHandler({
     keys: await localKeys(store, settings),
+    administrators: localAdministrators(store),
     reseal: () => store.rotateKeys(),
     reload: async () => {
       reloads += 1;

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { IssuedKey, KeyAdministration, KeySummary } from "../admin/api-keys/key-administration.ts";
+import type { AdministratorAccounts, IssuedPassword } from "../admin/users/administrator.ts";
 import { CommandError } from "./terminal.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -43,6 +44,13 @@ export class AdminSocket {
       (await this.#ask<{ items: readonly KeySummary[] }>("/keys/list", { organization })).items,
     revoke: (organization, key) => this.#ask<KeySummary>("/keys/revoke", { organization, key }),
     rotate: (organization, key) => this.#ask<IssuedKey>("/keys/rotate", { organization, key }),
+  };
+
+  readonly administrators: AdministratorAccounts = {
+    create: ({ platformAdmin, ...request }) =>
+      this.#ask<IssuedPassword>("/administrators/create", { ...request, platform_admin: platformAdmin }),
+    reset: ({ organization, username }) =>
+      this.#ask<IssuedPassword>("/administrators/reset", { organization, username }),
   };
 
   async #ask<T>(path: string, body: object): Promise<T> {

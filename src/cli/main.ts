@@ -19,6 +19,21 @@ const commands: readonly CommandEntry[] = [
   },
   { name: "migrate", summary: "bring the store's schema up or down", load: () => import("./migrate.ts") },
   { name: "keys", summary: "create, list, revoke and rotate API keys", load: () => import("./keys.ts") },
+  {
+    name: "setup",
+    summary: "set up administrators and keys, asking questions",
+    load: () => import("./setup.ts"),
+  },
+  {
+    name: "setup-admin",
+    summary: "make an administrator who signs in with a password",
+    load: () => import("./setup-admin.ts"),
+  },
+  {
+    name: "setup-reset",
+    summary: "give a user a new password",
+    load: () => import("./setup-reset.ts"),
+  },
   { name: "audit", summary: "verify the audit record", load: () => import("./audit.ts") },
   { name: "store", summary: "copy the store to another database", load: () => import("./store.ts") },
 ];

@@ -1,4 +1,5 @@
 import type { KeyAdministration } from "../admin/api-keys/key-administration.ts";
+import type { AdministratorAccounts } from "../admin/users/administrator.ts";
 import type { Settings } from "../config/settings.ts";
 import { AdminSocket } from "./admin-socket.ts";
 import { CommandError } from "./terminal.ts";
@@ -6,6 +7,7 @@ import { CommandError } from "./terminal.ts";
 /** What commands do to a gateway's data, whether a running gateway does it for them or they do it themselves. */
 export interface Operation {
   readonly keys: KeyAdministration;
+  readonly administrators: AdministratorAccounts;
   readonly reseal: () => Promise<{ readonly resealed: number; readonly unreadable: number }>;
 }
 
@@ -18,11 +20,16 @@ export async function withOperation<T>(
   act: (operation: Operation) => Promise<T>,
 ): Promise<T> {
   const socket = await AdminSocket.connect(settings.adminSocketPath);
-  if (socket) return act({ keys: socket.keys, reseal: () => socket.reseal() });
-  const { openOperatedStore, localKeys } = await import("../server/operated-store.ts");
+  if (socket)
+    return act({ keys: socket.keys, administrators: socket.administrators, reseal: () => socket.reseal() });
+  const { openOperatedStore, localAdministrators, localKeys } = await import("../server/operated-store.ts");
   const store = await openOperatedStore(settings);
   try {
-    return await act({ keys: await localKeys(store, settings), reseal: () => store.rotateKeys() });
+    return await act({
+      keys: await localKeys(store, settings),
+      administrators: localAdministrators(store),
+      reseal: () => store.rotateKeys(),
+    });
   } finally {
     await store.close();
   }

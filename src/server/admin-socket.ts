@@ -2,10 +2,13 @@ import { rmSync } from "node:fs";
 import type * as z from "zod";
 import type { KeyAdministration } from "../admin/api-keys/key-administration.ts";
 import { createKeyBody, emptyBody, listKeysBody, namedKeyBody } from "../admin/api-keys/key-request.ts";
+import type { AdministratorAccounts } from "../admin/users/administrator.ts";
+import { accountBody, administratorBody } from "../admin/users/administrator-request.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
 
 export interface AdminSocketParts {
   readonly keys: KeyAdministration;
+  readonly administrators: AdministratorAccounts;
   /** Seals everything again with the first master key. */
   readonly reseal: () => Promise<{ readonly resealed: number; readonly unreadable: number }>;
   /** Reads the configuration again, as SIGHUP does. */
@@ -21,7 +24,7 @@ const BODY_BYTES_MAX = 64 * 1024;
  * may open the socket (mode 0600) may read the data directory too, so no further credential is asked for.
  */
 export function adminSocketHandler(parts: AdminSocketParts): (request: Request) => Promise<Response> {
-  const { keys } = parts;
+  const { administrators, keys } = parts;
   const routes: Readonly<Record<string, (body: unknown) => Promise<unknown>>> = {
     "/status": async (body) => {
       read(emptyBody, body);
@@ -50,6 +53,11 @@ export function adminSocketHandler(parts: AdminSocketParts): (request: Request) 
       const { organization, key } = read(namedKeyBody, body);
       return keys.rotate(organization, key);
     },
+    "/administrators/create": async (body) => {
+      const { platform_admin: platformAdmin, ...request } = read(administratorBody, body);
+      return administrators.create({ ...request, platformAdmin });
+    },
+    "/administrators/reset": async (body) => administrators.reset(read(accountBody, body)),
     "/keys/reseal": async (body) => {
       read(emptyBody, body);
       return parts.reseal();

@@ -42,6 +42,9 @@ export function greeting(facts: GreetingFacts): string {
       "",
     );
   }
+  if (newKey !== undefined) {
+    lines.push("An administrator who signs in with a password:", "  bin/mcp-gateway setup-admin", "");
+  }
   if (servers.includes("everything")) lines.push("Call a tool:", indent(callExample(mcp, key)), "");
   lines.push(
     "Claude Code:",

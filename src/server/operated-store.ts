@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { type KeyAdministration, keyAdministration } from "../admin/api-keys/key-administration.ts";
+import { type AdministratorAccounts, administratorAccounts } from "../admin/users/administrator.ts";
 import { displayPrefix, newCredential } from "../auth/api-key/credential.ts";
 import { loadApiKeyDigest } from "../auth/api-key/digest.ts";
+import { newPassword, Passwords } from "../auth/user/password.ts";
 import { masterKeyBytes } from "../config/master-key.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { Settings } from "../config/settings.ts";
@@ -35,6 +37,17 @@ export async function localKeys(store: OperatedStore, settings: Settings): Promi
   const mint = (key = newCredential()) => ({ key, prefix: displayPrefix(key), hash: digest(key) });
   await bootstrap(store, settings, mint, false);
   return keyAdministration({ store, mint: () => mint(), clock: systemClock, actor: "cli" });
+}
+
+/** The acts on administrators' accounts, on the store itself; `localKeys` has seen to its first organisation. */
+export function localAdministrators(store: OperatedStore): AdministratorAccounts {
+  const passwords = new Passwords();
+  return administratorAccounts({
+    store,
+    clock: systemClock,
+    newPassword,
+    hash: (password) => passwords.hash(password),
+  });
 }
 
 function masterKeysOf(settings: Settings): readonly Uint8Array[] {

@@ -1,7 +1,9 @@
 import packageJson from "../../package.json" with { type: "json" };
 import { keyAdministration } from "../admin/api-keys/key-administration.ts";
+import { administratorAccounts } from "../admin/users/administrator.ts";
 import { displayPrefix, newCredential } from "../auth/api-key/credential.ts";
 import { loadApiKeyDigest } from "../auth/api-key/digest.ts";
+import { newPassword } from "../auth/user/password.ts";
 import { processEnvironment } from "../config/environment.ts";
 import { DEFAULT_ORGANIZATION_ID } from "../config/identity.ts";
 import type { ServeOptions } from "../config/serve-options.ts";
@@ -43,6 +45,7 @@ import { Configuration } from "./configuration.ts";
 import { serveControl } from "./control.ts";
 import { openDataDir } from "./data-dir.ts";
 import { Duties } from "./duties.ts";
+import { accountChanged, failedAuthentication, keyChanged } from "./events.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { Front } from "./front.ts";
 import { followPeers } from "./hints.ts";
@@ -303,6 +306,17 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
         await journal.event(keyChanged(act, key.id));
       },
     }),
+    administrators: administratorAccounts({
+      store,
+      clock: systemClock,
+      newPassword,
+      hash: (password) => identity.passwords.hash(password),
+      onChange: async (act, organizationId, userId) => {
+        identity.changed(userId);
+        await peers.tell({ kind: "store_changed" });
+        await journal.event(accountChanged(act, organizationId, userId));
+      },
+    }),
     reseal: () => store.rotateKeys(),
     reload,
     status: () => ({ version, pid: process.pid }),
@@ -365,32 +379,4 @@ function openJournal(settings: Settings, masterKeys: readonly Uint8Array[], log:
 
 function bearer(request: Request): string {
   return request.headers.get("authorization")?.replace(/^bearer /i, "") ?? "";
-}
-
-function keyChanged(act: string, keyId: string) {
-  return {
-    kind: "admin" as const,
-    action: `api_key.${act}`,
-    actor: "cli",
-    organizationId: DEFAULT_ORGANIZATION_ID,
-    namespaceId: undefined,
-    target: keyId,
-    correlationId: undefined,
-    clientAddress: undefined,
-    detail: {},
-  };
-}
-
-function failedAuthentication(arrival: Arrival) {
-  return {
-    kind: "security" as const,
-    action: "authentication.failed",
-    actor: undefined,
-    organizationId: undefined,
-    namespaceId: undefined,
-    target: arrival.path,
-    correlationId: arrival.id,
-    clientAddress: arrival.clientAddress,
-    detail: {},
-  };
 }

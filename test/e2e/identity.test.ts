@@ -205,6 +205,22 @@ describe("sign-ins", () => {
   });
 });
 
+describe("administrators from the command line", () => {
+  test("a generated password is shown once and has to be changed; a reset gives another", async () => {
+    const made = JSON.parse(await gateway.run("setup-admin", "--username", "root", "--json"));
+    expect(made).toMatchObject({ username: "root", organization: "default" });
+    expect((await login("root", made.password)).json.must_change_password).toBe(true);
+    await expect(gateway.run("setup-admin", "--username", "root")).rejects.toThrow("exists already");
+    const reset = JSON.parse(await gateway.run("setup-reset", "--username", "root", "--json"));
+    expect((await login("root", made.password)).status).toBe(401);
+    const { access_token: first } = (await login("root", reset.password)).json;
+    const change = { current_password: reset.password, new_password: PASSWORD };
+    expect((await call("POST", "/auth/password", first, change)).status).toBe(204);
+    const { access_token: token } = (await login("root")).json;
+    expect((await call("GET", "/api/admin/organizations", token)).status).toBe(200);
+  });
+});
+
 describe("applications", () => {
   test("an a2a key is exchanged for a short token, never wider", async () => {
     const { json: key } = await call("POST", "/auth/api-keys", operator, {
