@@ -83,7 +83,7 @@ export class Administration {
       });
     }
     if (route.response === undefined || answer.body === undefined) {
-      return new Response(null, { status: 204, headers });
+      return new Response(null, { status: route.status === 302 ? 302 : 204, headers });
     }
     const shown = route.response.safeParse(answer.body);
     if (!shown.success) throw new GatewayError("internal", {}, { cause: shown.error });

@@ -4,7 +4,7 @@ import type { PolicyEffect } from "../model/policy.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { LimitDemand, LimitStanding } from "../model/ports/limiter.ts";
 import type { Log } from "../model/ports/log.ts";
-import type { ClientTokens, SignIns } from "../model/ports/sign-ins.ts";
+import type { ClientTokens, ProviderSignIn, SignIns } from "../model/ports/sign-ins.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { UpstreamState } from "../model/ports/upstream.ts";
 import type { ServerDefinition } from "../model/server.ts";
@@ -62,6 +62,8 @@ export interface AdminParts {
   readonly identity: {
     readonly signIns: SignIns;
     readonly clientTokens: ClientTokens;
+    /** Sign-in of people at a provider; `undefined` where there is none of that name that signs people in. */
+    provider(name: string): ProviderSignIn | undefined;
     /** Public keys of the gateway's own tokens. */
     jwks(): Promise<{ readonly keys: readonly Readonly<Record<string, unknown>>[] }>;
   };

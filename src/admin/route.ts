@@ -42,7 +42,7 @@ export interface AdminRoute {
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
   /** Status of success. */
-  readonly status: 200 | 201 | 204;
+  readonly status: 200 | 201 | 204 | 302;
   readonly response?: z.ZodType;
   /** Reads only, whatever its method says. */
   readonly reads: boolean;
@@ -63,7 +63,7 @@ interface RouteInit<Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodT
   readonly summary: string;
   readonly query?: Q;
   readonly body?: B;
-  readonly status?: 200 | 201 | 204;
+  readonly status?: 200 | 201 | 204 | 302;
   readonly response?: R;
   readonly reads?: boolean;
   readonly takesForms?: boolean;

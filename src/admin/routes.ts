@@ -1,4 +1,5 @@
 import { keyRoutes } from "./api-keys/key-routes.ts";
+import { oidcRoutes } from "./auth/oidc-routes.ts";
 import { resourceMetadataRoutes } from "./auth/resource-metadata-routes.ts";
 import { signInRoutes } from "./auth/sign-in-routes.ts";
 import { tokenRoutes } from "./auth/token-routes.ts";
@@ -19,6 +20,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...serverRoutes,
   ...signInRoutes,
   ...tokenRoutes,
+  ...oidcRoutes,
   ...resourceMetadataRoutes,
   ...keyRoutes,
   ...userRoutes,

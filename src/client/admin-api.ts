@@ -472,6 +472,20 @@ export interface AdminApi {
       readonly keys: readonly Readonly<Record<string, unknown>>[];
     };
   };
+  /** Sends a browser to the identity provider (authorization code flow, PKCE). */
+  "oidc-start": {
+    params: { readonly provider: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Where the identity provider sends the browser back: the tokens that a login gives. */
+  "oidc-callback": {
+    params: { readonly provider: string };
+    query: { readonly code?: string; readonly state?: string };
+    body: undefined;
+    answer: Tokens;
+  };
   /** Where clients of this endpoint get their tokens (RFC 9728). */
   "resource-metadata": {
     params: Record<never, never>;
@@ -1138,6 +1152,8 @@ export const adminOperations = {
   "profile-update": { method: "PUT", path: "/auth/profile" },
   "a2a-token": { method: "POST", path: "/auth/a2a/token" },
   "jwks": { method: "GET", path: "/.well-known/jwks.json" },
+  "oidc-start": { method: "GET", path: "/auth/oidc/{provider}/start" },
+  "oidc-callback": { method: "GET", path: "/auth/oidc/{provider}/callback" },
   "resource-metadata": { method: "GET", path: "/.well-known/oauth-protected-resource" },
   "resource-metadata-1": { method: "GET", path: "/.well-known/oauth-protected-resource/mcp" },
   "resource-metadata-2": { method: "GET", path: "/.well-known/oauth-protected-resource/namespaces/{namespace}/mcp" },

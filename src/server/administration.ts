@@ -77,6 +77,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
     identity: {
       signIns: deps.identity.signIns,
       clientTokens: deps.identity.clientTokens,
+      provider: (name) => deps.identity.providerSignIns.get(name),
       jwks: async () => ({ keys: (await deps.identity.keyRing.jwks()).keys.map((key) => ({ ...key })) }),
     },
     mintKey: deps.mint,

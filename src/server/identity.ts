@@ -5,6 +5,7 @@ import { CredentialCache } from "../auth/credential-cache.ts";
 import { AccessTokens } from "../auth/jwt/access-token.ts";
 import { KeyRing } from "../auth/jwt/key-ring.ts";
 import { ownTokenLook } from "../auth/jwt/look.ts";
+import { CodeFlow } from "../auth/oidc/code-flow.ts";
 import { providerLook } from "../auth/oidc/look.ts";
 import { ProviderKeys } from "../auth/oidc/provider-keys.ts";
 import { patternsGranted } from "../auth/scopes.ts";
@@ -16,7 +17,7 @@ import type { Clock } from "../model/ports/clock.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Peers } from "../model/ports/peers.ts";
 import type { Sealer } from "../model/ports/sealer.ts";
-import type { ClientTokens, SignIns } from "../model/ports/sign-ins.ts";
+import type { ClientTokens, ProviderSignIn, SignIns } from "../model/ports/sign-ins.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { HttpClient } from "../net/http-exchange.ts";
 import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
@@ -45,6 +46,8 @@ export interface Identity {
   /** Credentials of a key or a user changed, or anybody's: cached ones are void, and what the revoked hold open ends. */
   changed(id: string): void;
   readonly signIns: SignIns;
+  /** By the provider's name. */
+  readonly providerSignIns: ReadonlyMap<string, ProviderSignIn>;
   readonly clientTokens: ClientTokens;
   readonly passwords: Passwords;
   readonly keyRing: KeyRing;
@@ -87,6 +90,13 @@ export function composeIdentity(deps: IdentityDeps): Identity {
       void deps.peers.tell({ kind: "store_changed" });
     },
   });
+  const providerSignIns = new Map<string, ProviderSignIn>();
+  for (const provider of settings.providers) {
+    const { client } = provider;
+    if (client === undefined) continue;
+    const flow = new CodeFlow({ provider, client, url, http: deps.http, sealer, store, signIns, clock });
+    providerSignIns.set(provider.name, flow);
+  }
   const assertions = new Assertions(store.clients, [url, `${url}/auth/a2a/token`], clock);
   const clientTokens = new KeyedClientTokens({
     store: store.acrossTenants,
@@ -95,5 +105,5 @@ export function composeIdentity(deps: IdentityDeps): Identity {
     tokens,
     clock,
   });
-  return { credentials, changed, signIns, clientTokens, passwords, keyRing };
+  return { credentials, changed, signIns, providerSignIns, clientTokens, passwords, keyRing };
 }

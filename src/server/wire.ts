@@ -5,7 +5,6 @@ import { displayPrefix, newCredential } from "../auth/api-key/credential.ts";
 import { loadApiKeyDigest } from "../auth/api-key/digest.ts";
 import { newPassword } from "../auth/user/password.ts";
 import { processEnvironment } from "../config/environment.ts";
-import { DEFAULT_ORGANIZATION_ID } from "../config/identity.ts";
 import type { ServeOptions } from "../config/serve-options.ts";
 import type { Settings } from "../config/settings.ts";
 import { GatewayError } from "../errors/gateway-error.ts";

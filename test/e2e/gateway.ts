@@ -27,6 +27,8 @@ export interface GatewayOptions {
   /** Other gateways on the same store reach it under its URL. */
   readonly advertised?: boolean;
   readonly readyTimeoutMs?: number;
+  /** One that is free where it is not given. */
+  readonly port?: number;
 }
 
 /** A gateway process of a test's own, with its configuration and data in a folder that goes when it stops. */
@@ -52,7 +54,7 @@ export interface Gateway {
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const folder = await mkdtemp(join(process.env.TMPDIR ?? "/tmp", "mcp-gateway-e2e-"));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const configPath = join(folder, "gateway.yaml");
   await writeFile(configPath, stringify(configuration(options, port)));
   const environment = {

@@ -8,7 +8,7 @@ import { userView } from "../users/user-view.ts";
 export const everybody = ["admin", "user", "viewer", "api_user"] as const;
 const username = z.string().min(1).max(200);
 const password = z.string().min(1).max(1_024);
-const tokens = z
+export const tokens = z
   .object({
     access_token: z.string(),
     token_type: z.literal("Bearer"),

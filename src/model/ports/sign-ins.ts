@@ -46,6 +46,14 @@ export interface SignIns {
   endAll(organizationId: string, userId: string): Promise<void>;
 }
 
+/** Signing in at an identity provider, for people with a browser. */
+export interface ProviderSignIn {
+  /** Where to send the browser, and what it has to bring back, sealed. @throws GatewayError `sign_in_failed` */
+  start(): Promise<{ readonly location: string; readonly attempt: string; readonly seconds: number }>;
+  /** @param query what the provider sent it back with @throws GatewayError `sign_in_failed` */
+  finish(query: Readonly<Record<string, string>>, attempt: string | undefined): Promise<SignedIn>;
+}
+
 /** What an application asks for (RFC 6749, 4.4). */
 export interface ClientRequest {
   /** The a2a key itself. */
