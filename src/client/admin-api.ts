@@ -603,6 +603,19 @@ export interface AdminApi {
     body: undefined;
     answer: undefined;
   };
+  /** Public keys of an application: it signs its assertions with them instead of showing its key (RFC 7523). */
+  "own-keys-jwks": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: {
+      readonly keys: readonly ({
+        readonly kty: "EC" | "OKP" | "RSA";
+        readonly kid: string;
+        readonly alg?: string;
+      })[];
+    };
+    answer: undefined;
+  };
   /** All keys of the organisation. */
   "keys-list": {
     params: Record<never, never>;
@@ -1164,6 +1177,7 @@ export const adminOperations = {
   "own-keys-create": { method: "POST", path: "/auth/api-keys" },
   "own-keys-get": { method: "GET", path: "/auth/api-keys/{id}" },
   "own-keys-revoke": { method: "DELETE", path: "/auth/api-keys/{id}" },
+  "own-keys-jwks": { method: "PUT", path: "/auth/api-keys/{id}/jwks" },
   "keys-list": { method: "GET", path: "/api/admin/api-keys" },
   "keys-get": { method: "GET", path: "/api/admin/api-keys/{id}" },
   "keys-revoke": { method: "DELETE", path: "/api/admin/api-keys/{id}" },

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { request } from "./administration.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
@@ -259,5 +260,37 @@ describe("applications", () => {
     );
     await call("DELETE", `/auth/api-keys/${key.id}`, operator);
     expect((await echo(token.json.access_token)).status).toBe(401);
+  });
+
+  test("an application signs for itself: its assertion is taken once, and no private key is", async () => {
+    const { json: key } = await call("POST", "/auth/api-keys", operator, {
+      name: "signer",
+      type: "a2a",
+      role: "api_user",
+      permissions: ["filed:test_echo"],
+    });
+    const pair = await generateKeyPair("ES256", { extractable: true });
+    const jwk = { ...(await exportJWK(pair.publicKey)), kid: "one", alg: "ES256" };
+    const path = `/auth/api-keys/${key.id}/jwks`;
+    const secret = { ...(await exportJWK(pair.privateKey)), kid: "one" };
+    expect((await call("PUT", path, operator, { keys: [secret] })).status).toBe(400);
+    expect((await call("PUT", path, operator, { keys: [jwk] })).status).toBe(204);
+    const assertion = await new SignJWT()
+      .setProtectedHeader({ alg: "ES256", kid: "one" })
+      .setIssuer(key.id)
+      .setSubject(key.id)
+      .setAudience(`${gateway.origin}/auth/a2a/token`)
+      .setJti(crypto.randomUUID())
+      .setExpirationTime("1m")
+      .sign(pair.privateKey);
+    const exchange = () =>
+      call("POST", "/auth/a2a/token", undefined, {
+        grant_type: "client_credentials",
+        client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        client_assertion: assertion,
+      });
+    const token = await exchange();
+    expect((await echo(token.json.access_token)).status).toBe(200);
+    expect((await exchange()).json.error).toBe("invalid_client");
   });
 });

@@ -43,6 +43,15 @@ const apiKey = z.object(shown).meta({ id: "ApiKey" });
 const issuedKey = z
   .object({ ...shown, key: z.string().describe("The credential: shown this once, stored nowhere.") })
   .meta({ id: "IssuedApiKey" });
+const publicKey = z
+  .looseObject({
+    kty: z.enum(["EC", "OKP", "RSA"]),
+    kid: z.string().min(1).max(200),
+    alg: z.string().max(20).optional(),
+  })
+  .refine((key) => ["d", "k", "p", "q"].every((name) => !(name in key)), {
+    error: "must be a public key: it holds a private member",
+  });
 const newKey = z.strictObject({
   name: label,
   type: z.enum(["user", "a2a"]).default("user"),
@@ -216,6 +225,28 @@ export const keyRoutes = [
     handle: async ({ operation, parts, params }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
       return revoke(operation, parts, found(isOwn(operation, key) ? key : undefined));
+    },
+  }),
+  defineRoute({
+    id: "own-keys-jwks",
+    method: "PUT",
+    path: "/auth/api-keys/{id}/jwks",
+    roles: ["admin"],
+    action: "api_key.jwks",
+    summary:
+      "Public keys of an application: it signs its assertions with them instead of showing its key (RFC 7523).",
+    body: z.strictObject({ keys: z.array(publicKey).min(1).max(10) }),
+    status: 204,
+    handle: async ({ operation, parts, params, body }) => {
+      const { organizationId } = operation;
+      const key = found(await parts.store.apiKeys.find(organizationId, idOf(params)));
+      operation.target = `api_key:${key.id}`;
+      if (key.type !== "a2a")
+        throw new GatewayError("conflict", { detail: "only a2a keys have public keys" });
+      if (key.platformAdmin && !operation.principal.platformAdmin) throw new GatewayError("forbidden");
+      await parts.store.clients.register(organizationId, key.id, JSON.stringify(body));
+      operation.after = { keys: body.keys.map(({ kid, kty, alg }) => ({ kid, kty, alg })) };
+      return {};
     },
   }),
   defineRoute({
