@@ -14,9 +14,9 @@ const DAY_MS = 86_400_000;
 const EXPIRED_MAX = 1_000;
 
 /**
- * What one process does for all: partitions of the coming days, sessions nobody uses any more, records past their
- * organisation's retention. Of several processes the
- * one that holds the lease does it; with an embedded store there is no other.
+ * What one process does for all: partitions of the coming days, sessions nobody uses any more, sign-ins long over,
+ * records past their organisation's retention. Of several processes the one that holds the lease does it; with an
+ * embedded store there is no other.
  */
 export class Duties {
   readonly #store: Store;
@@ -90,6 +90,8 @@ export class Duties {
     }
     if (now - this.#expiredAt < EXPIRE_MS) return;
     while ((await this.#store.idempotencyKeys.forget(now - DAY_MS, EXPIRED_MAX)) === EXPIRED_MAX);
+    // A day longer than they work, so that a replay is still known as one.
+    await this.#store.tokenFamilies.removeEnded(now - DAY_MS);
     const emptied = await expireRecords(this.#store, now, () => !this.#isStopping);
     if (emptied > 0) this.#log.info({ records: emptied }, "records past their retention were emptied");
     this.#expiredAt = now;

@@ -110,6 +110,11 @@ export function identitiesContract(storeOf: () => OperatedStore): void {
       expect(won.filter(Boolean)).toHaveLength(1);
       expect(await store.tokenFamilies.find(organizationId, family.id)).toMatchObject({ generation: 2 });
       expect(await store.tokenFamilies.rotate(organizationId, family.id, 2, now + 60_000)).toBe(false);
+      const past = { ...family, id: id(), expiresAt: 1_000 };
+      await store.tokenFamilies.begin(past);
+      await store.tokenFamilies.removeEnded(1_001);
+      expect(await store.tokenFamilies.find(organizationId, past.id)).toBeUndefined();
+      expect(await store.tokenFamilies.find(organizationId, family.id)).toBeDefined();
       const other = { ...family, id: id() };
       await store.tokenFamilies.begin(other);
       await store.tokenFamilies.revokeAll(organizationId, user.id, now, other.id);

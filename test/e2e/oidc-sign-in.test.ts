@@ -135,6 +135,21 @@ describe("signing in at an OpenID Connect provider", () => {
     expect((await browser.open(callback)).status).toBe(400);
   });
 
+  test("an attempt is finished once, even with its cookie kept and another code for it", async () => {
+    const browser = new Browser();
+    const start = await browser.open(`${gateway.origin}/auth/oidc/company/start`);
+    const kept = (start.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+    const location = start.headers.get("location") as string;
+    const [first, second] = [
+      await browser.signIn(location, "cid"),
+      await new Browser().signIn(location, "cid"),
+    ];
+    expect(new URL(first).searchParams.get("code")).not.toBe(new URL(second).searchParams.get("code"));
+    const finish = (callback: string) => fetch(callback, { headers: { cookie: kept } });
+    expect((await finish(first)).status).toBe(200);
+    expect((await finish(second)).status).toBe(400);
+  });
+
   test("an answer without its attempt, with another state, or with another attempt's is refused", async () => {
     const [mine, other] = [new Browser(), new Browser()];
     const location = async (browser: Browser) =>

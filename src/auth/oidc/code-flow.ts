@@ -23,7 +23,7 @@ export interface CodeFlowParts {
   readonly url: string;
   readonly http: HttpClient;
   readonly sealer: Sealer;
-  readonly store: PeopleStore & Pick<Store, "users">;
+  readonly store: PeopleStore & Pick<Store, "users" | "clients">;
   readonly signIns: Pick<SignIns, "begin">;
   readonly clock: Clock;
 }
@@ -72,6 +72,15 @@ export class CodeFlow implements ProviderSignIn {
   async finish(query: Readonly<Record<string, string>>, sealed: string | undefined): Promise<SignedIn> {
     const { provider, store, signIns, clock } = this.#parts;
     const attempt = this.#open(sealed);
+    // Somebody else's link to the callback must not use the attempt up.
+    if (query.state !== attempt.state) throw new GatewayError("sign_in_failed");
+    // Once an answer to it came, a copy of the cookie is worth nothing.
+    const isFirst = await store.clients.firstUse(
+      Bun.SHA256.hash(`sign-in ${attempt.state}`, "hex"),
+      attempt.expiresAt,
+      clock.now(),
+    );
+    if (!isFirst) throw new GatewayError("sign_in_failed");
     const oidc = await load();
     const answered = new URL(`${this.#redirectUri}?${new URLSearchParams(query)}`);
     try {
