@@ -118,6 +118,10 @@ describe("policies over the API", () => {
     }
     expect((await call("POST", "/policies", admin, { ...noSecrets, name: "of-the-file" })).status).toBe(409);
     expect((await call("POST", "/policies", user, noSecrets)).status).toBe(403);
+    const own = await call("POST", "/policies", admin, { ...noSecrets, name: "own" });
+    const renamed = await call("PUT", `/policies/${own.json.id}`, admin, { name: "of-the-file" });
+    expect([renamed.status, renamed.json.code]).toEqual([409, "managed_by_file"]);
+    expect((await call("DELETE", `/policies/${own.json.id}`, admin)).status).toBe(204);
   });
 });
 
@@ -140,6 +144,16 @@ describe("policies tried out", () => {
     expect(answer.json.cases[0]).toMatchObject({ verdict: "deny", decided_by: "no-secrets" });
     expect(answer.json.cases[3]).toMatchObject({ granted: false, decided_by: null });
     expect((await echo(user, "secret")).text).toContain("structuredContent");
+  });
+
+  test("400: a namespace that is not there, in a proposed policy and in a call", async () => {
+    for (const over of [
+      { policies: [{ ...noSecrets, namespace: "nowhere" }] },
+      { call: { ...tried({}), namespace: "nowhere" } },
+    ]) {
+      const answer = await call("POST", "/policies/explain", admin, { principal, call: tried({}), ...over });
+      expect([answer.status, answer.text]).toEqual([400, expect.stringContaining("nowhere")]);
+    }
   });
 
   test("an explanation names the deciding policy and the chain, for who exists too", async () => {

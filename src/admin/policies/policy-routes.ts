@@ -124,6 +124,7 @@ export const policyRoutes = [
     handle: async ({ operation, parts, params, body, headers }) => {
       const before = await stored(parts, operation, idOf(params));
       checkIfMatch(headers, before.updatedAt);
+      managed(ofFile(parts, operation).find(({ name }) => name === body.name));
       operation.before = viewOf(parts, before);
       const { active, condition, ...rest } = body;
       const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));

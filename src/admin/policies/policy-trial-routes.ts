@@ -56,6 +56,16 @@ function inForce(parts: AdminParts, { organizationId }: Operation): Policies {
   return parts.organization(organizationId)?.policies ?? { all: [], defaultEffect: parts.policyDefault() };
 }
 
+function knownNamespace(
+  parts: AdminParts,
+  { organizationId }: Operation,
+  namespaceSlug: string | undefined,
+): void {
+  if (namespaceSlug === undefined) return;
+  if (parts.organization(organizationId)?.namespacesBySlug.has(namespaceSlug)) return;
+  throw new GatewayError("invalid_request", { detail: `namespace: there is no namespace ${namespaceSlug}` });
+}
+
 function tried(
   parts: AdminParts,
   operation: Operation,
@@ -63,6 +73,7 @@ function tried(
 ): Policies {
   const now = inForce(parts, operation);
   if (body.policies === undefined) return now;
+  for (const { namespace } of body.policies) knownNamespace(parts, operation, namespace);
   const names = new Set(body.policies.map(({ name }) => name));
   const kept = body.mode === "replace" ? [] : now.all.filter(({ name }) => !names.has(name));
   const added = body.policies.filter(({ active }) => active).map(proposed);
@@ -103,11 +114,9 @@ async function principalOf(
   return { ...described, id: `user:${id}`, role: given, permissions, platformAdmin, userId: id };
 }
 
-function callOf(
-  parts: AdminParts,
-  { organizationId }: Operation,
-  body: z.output<typeof callBody>,
-): TriedCall {
+function callOf(parts: AdminParts, operation: Operation, body: z.output<typeof callBody>): TriedCall {
+  const { organizationId } = operation;
+  knownNamespace(parts, operation, body.namespace);
   const named = (["tool", "prompt", "resource"] as const).filter((kind) => body[kind] !== undefined);
   const [kind] = named;
   if (kind === undefined || named.length > 1) {
