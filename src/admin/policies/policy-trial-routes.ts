@@ -9,22 +9,16 @@ import { found, permission, role, slug, time, timeOf, uuid } from "../fields.ts"
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
 import { newPolicy, proposed } from "./policy-body.ts";
+import { callerOf, principalBody, principalOf } from "./policy-principal.ts";
 import { PolicyTrial, type Trial, type TriedCall } from "./policy-trial.ts";
 
 const CASES_MAX = 500;
 const POLICIES_MAX = 1_000;
 const CALLS_MAX = 10_000;
 const PAGE = 1_000;
+/** Records looked at for them, whatever they are about. */
+const RECORDS_MAX = 50_000;
 
-const principalBody = z
-  .strictObject({
-    user_id: uuid.optional().describe("An existing user, as it is now."),
-    key_id: uuid.optional().describe("An existing key, as it is now."),
-    role: role.optional(),
-    permissions: z.array(permission).max(1_000).optional(),
-    groups: z.array(z.string().max(256)).max(1_000).optional(),
-  })
-  .describe("Somebody who exists, or somebody described: role and permissions.");
 const callBody = z
   .strictObject({
     namespace: slug.default("default"),
@@ -80,40 +74,6 @@ function tried(
   return { ...now, all: [...kept, ...added] };
 }
 
-async function principalOf(
-  parts: AdminParts,
-  { organizationId, principal }: Operation,
-  body: z.output<typeof principalBody>,
-): Promise<Principal> {
-  const described: Principal = {
-    id: "described",
-    kind: "user",
-    name: "described",
-    organizationId,
-    namespaceId: principal.namespaceId,
-    namespaceBound: false,
-    role: body.role ?? "user",
-    platformAdmin: false,
-    permissions: body.permissions ?? ["*"],
-    permissionKey: "",
-    groups: body.groups,
-  };
-  if (body.key_id !== undefined) {
-    const key = found(await parts.store.apiKeys.find(organizationId, body.key_id));
-    const { id, role: given, permissions, platformAdmin, userId } = key;
-    return {
-      ...described,
-      ...{ id: `key:${id}`, kind: "api_key", role: given, permissions, platformAdmin },
-      keyId: id,
-      userId: userId ?? undefined,
-    };
-  }
-  if (body.user_id === undefined) return described;
-  const user = found(await parts.store.users.find(organizationId, body.user_id));
-  const { id, role: given, permissions, platformAdmin } = user;
-  return { ...described, id: `user:${id}`, role: given, permissions, platformAdmin, userId: id };
-}
-
 function callOf(parts: AdminParts, operation: Operation, body: z.output<typeof callBody>): TriedCall {
   const { organizationId } = operation;
   knownNamespace(parts, operation, body.namespace);
@@ -125,6 +85,7 @@ function callOf(parts: AdminParts, operation: Operation, body: z.output<typeof c
   const name = body[kind] as string;
   return {
     namespaceSlug: body.namespace,
+    namespaceId: parts.organization(organizationId)?.namespacesBySlug.get(body.namespace)?.id,
     server: body.server,
     kind,
     name,
@@ -289,10 +250,11 @@ export const policyTrialRoutes = [
       const known = new Map<string, Promise<Principal | undefined>>();
       const flips = [];
       let calls = 0;
+      let records = 0;
       let undecidable = 0;
       let place: { at: number; id: string; sequence: number } | undefined;
       let complete = false;
-      while (calls < CALLS_MAX && !complete) {
+      while (calls < CALLS_MAX && records < RECORDS_MAX && !complete) {
         const page = await parts.store.records.requests(organizationId, {
           from,
           limit: PAGE,
@@ -312,6 +274,7 @@ export const policyTrialRoutes = [
           }
           const asked: TriedCall = {
             namespaceSlug: namespace.slug,
+            namespaceId: namespace.id,
             server: call.serverName,
             kind,
             name: call.target,
@@ -335,6 +298,7 @@ export const policyTrialRoutes = [
             });
           }
         }
+        records += page.length;
         const last = page.at(-1);
         complete = page.length < PAGE || last === undefined;
         if (last !== undefined) place = { at: last.startedAt, id: last.id, sequence: 0 };
@@ -343,19 +307,3 @@ export const policyTrialRoutes = [
     },
   }),
 ];
-
-/** Who made a recorded call, as they are now. */
-async function callerOf(
-  parts: AdminParts,
-  operation: Operation,
-  principalId: string,
-): Promise<Principal | undefined> {
-  const [kind, id = ""] = principalId.split(":", 2);
-  try {
-    if (kind === "user") return await principalOf(parts, operation, { user_id: id });
-    if (kind === "key" || kind === "client") return await principalOf(parts, operation, { key_id: id });
-  } catch (thrown) {
-    if (GatewayError.from(thrown).code !== "not_found") throw thrown;
-  }
-  return undefined;
-}

@@ -18,6 +18,8 @@ export type Verdict = "allow" | "deny" | "hidden";
 /** A call that is thought, or was made. */
 export interface TriedCall {
   readonly namespaceSlug: string;
+  /** Undefined where nobody's credential is bound to it. */
+  readonly namespaceId: string | undefined;
   readonly server: string;
   readonly kind: Kind;
   readonly name: string;
@@ -51,7 +53,8 @@ export class PolicyTrial {
   }
 
   ask(principal: Principal, call: TriedCall): Trial {
-    const granted = grants(compilePermissions(principal, call.namespaceSlug), call);
+    const isElsewhere = principal.namespaceBound && principal.namespaceId !== call.namespaceId;
+    const granted = !isElsewhere && grants(compilePermissions(principal, call.namespaceSlug), call);
     const use = this.#all().length === 0 ? [] : this.#namedBy(principal, call);
     const context: ConditionContext = {
       principal: new ConditionPrincipal(principal),
