@@ -9,6 +9,7 @@ import { type Wired, wire } from "./wire.ts";
 import { reportReady } from "./worker.ts";
 
 /** After the drain time, for closing what is left; together they stay within the 30 s an orchestrator gives. */
+const SETTLED_MS = 1_000;
 const CLOSE_MS_MAX = 4_000;
 const SAME_SIGNAL_MS = 1_000;
 
@@ -62,6 +63,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     else void following.watch?.reloadNow();
   });
   const readyAt = performance.now();
+  // What only the start needed goes back before the first idle hour, not after it.
+  setTimeout(() => Bun.gc(true), SETTLED_MS).unref();
   log.info({ url: wired.url, startupMs: Math.round(readyAt - startedAt) }, "ready");
   if (worker !== undefined) {
     const ready = { url: wired.url, version: wired.version, servers: wired.serverNames() };
