@@ -5,7 +5,7 @@ import type { Policies } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { Kind } from "../../policy/authorize/pattern.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
-import { found, permission, role, slug, time, timeOf, uuid } from "../fields.ts";
+import { slug, time, timeOf } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
 import { newPolicy, proposed } from "./policy-body.ts";
