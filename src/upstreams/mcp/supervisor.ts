@@ -61,6 +61,8 @@ export class Supervisor {
   #connectedAt = 0;
   #everReady = false;
   #closed = false;
+  /** The failure the log was told of. */
+  #told: string | undefined;
   #checking: Promise<void> | undefined;
   #connecting: Promise<void> | undefined;
   #checkTimer: ReturnType<typeof setTimeout> | undefined;
@@ -283,6 +285,8 @@ export class Supervisor {
     if (this.#closed || this.main === undefined) return;
     if (this.#settings.clock.now() - this.#connectedAt >= STABLE_MS) this.#failures = 0;
     this.retryAt = undefined;
+    if (this.#told !== undefined) this.#settings.log.info({}, "server can be used again");
+    this.#told = undefined;
     this.#setStatus("ready", undefined);
     this.#settings.onHealthy();
     this.#armHeartbeat();
@@ -292,7 +296,10 @@ export class Supervisor {
     if (this.#closed) return;
     const { log } = this.#settings;
     const reason = reasonOf(failure);
-    if (this.status !== "failed") log.warn({ reason }, "server cannot be used");
+    // Attempts follow each other for as long as the server is away; only news is worth a warning.
+    if (reason !== this.#told) log.warn({ reason }, "server cannot be used");
+    else log.debug({ reason }, "server still cannot be used");
+    this.#told = reason;
     // A legacy session that does not answer is given up; a modern endpoint is only an address.
     if (this.main !== undefined && this.modern === undefined && !failure.harmless) {
       const { main } = this;

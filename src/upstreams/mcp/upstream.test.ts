@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { Cancellation } from "../../model/cancellation.ts";
+import type { Log } from "../../model/ports/log.ts";
 import { Http1Client } from "../../net/http1-client.ts";
 import { OutboundGuard } from "../../net/outbound-guard.ts";
 import {
@@ -34,6 +35,30 @@ describe("failures a caller meets", () => {
     expect(Date.now() - startedAt).toBeLessThan(1000);
     expect(upstream.counters.retries).toBe(3);
     expect(upstream.state).toMatchObject({ status: "failed" });
+  });
+
+  test("a server that stays away is logged once, and once more when it is back", async () => {
+    const lines: string[] = [];
+    const log: Log = {
+      debug: () => {},
+      info: (_fields, message) => lines.push(message),
+      warn: (_fields, message) => lines.push(message),
+      error: (_fields, message) => lines.push(message),
+      child: () => log,
+    };
+    let attempts = 0;
+    let isBack = false;
+    const peer = scripted(() => {
+      attempts++;
+      return isBack ? undefined : new Response("away", { status: 500 });
+    });
+    const upstream = makeUpstream(peer.url, { deps: { log, limits: quick } });
+    upstream.start();
+    await until(() => attempts >= 12);
+    expect(lines).toEqual(["server cannot be used"]);
+    isBack = true;
+    await until(() => upstream.state.status === "ready");
+    expect(lines).toEqual(["server cannot be used", "server can be used again"]);
   });
 
   test("a server that hangs: upstream_timeout within 5 % of the time, the connection closed", async () => {
