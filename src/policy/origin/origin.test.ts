@@ -40,6 +40,17 @@ test.each([
   expect(await at(origin)).toBe("origin_refused");
 });
 
+test.each(["http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"])(
+  "a gateway on loopback serves its own pages, whichever name it is called by: %p",
+  (origin) => {
+    const local = new OriginRule("http://127.0.0.1:8080", []);
+    expect(local.allows(origin)).toBe(true);
+    expect(local.allows(origin.replace("8080", "8081"))).toBe(false);
+    expect(local.allows(origin.replace("http:", "https:"))).toBe(false);
+    expect(new OriginRule("https://gateway.example", []).allows(origin)).toBe(false);
+  },
+);
+
 test("an empty Origin is no origin of ours", () => {
   expect(rule.allows("")).toBe(false);
 });

@@ -4,15 +4,16 @@ import { compileGlob } from "../../model/glob.ts";
 import type { Policy } from "../policy.ts";
 
 const CACHE_MAX = 256;
+const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 
 /** Decides which web pages may talk to the gateway: its own origin and those listed (`https://app.example`, `http://localhost:*`). */
 export class OriginRule {
-  readonly #own: string;
+  readonly #own: ReadonlySet<string>;
   readonly #globs: readonly ((origin: string) => boolean)[];
   readonly #verdicts = new Map<string, boolean>();
 
   constructor(url: string, allowedOrigins: readonly string[]) {
-    this.#own = new URL(url).origin;
+    this.#own = new Set(ownOrigins(new URL(url)));
     this.#globs = allowedOrigins.map((origin) => compileGlob(origin.toLowerCase()));
   }
 
@@ -20,11 +21,17 @@ export class OriginRule {
     let allowed = this.#verdicts.get(origin);
     if (allowed === undefined) {
       const wanted = origin.toLowerCase();
-      allowed = wanted === this.#own || (isOrigin(wanted) && this.#globs.some((matches) => matches(wanted)));
+      allowed = this.#own.has(wanted) || (isOrigin(wanted) && this.#globs.some((matches) => matches(wanted)));
       if (this.#verdicts.size < CACHE_MAX) this.#verdicts.set(origin, allowed);
     }
     return allowed;
   }
+}
+
+/** A gateway on loopback is reached under each of its names, and its own pages are opened under each. */
+function ownOrigins(url: URL): readonly string[] {
+  if (!LOOPBACK_NAMES.includes(url.hostname)) return [url.origin];
+  return LOOPBACK_NAMES.map((name) => new URL(`${url.protocol}//${name}:${url.port}`).origin);
 }
 
 /** `http://localhost:*` must not match `http://localhost:1@evil.example`. */
@@ -53,7 +60,7 @@ export function corsHeaders(origin: string): Record<string, string> {
 export function preflightHeaders(origin: string, requestedHeaders: string | null): Record<string, string> {
   return {
     ...corsHeaders(origin),
-    "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
+    "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
     "access-control-allow-headers": (requestedHeaders ?? "authorization, content-type").slice(0, 2048),
     "access-control-max-age": "600",
   };
