@@ -18,8 +18,10 @@ test: ## every set but the long one
 	@npm test --silent
 test-unit: ## tests beside the code
 	@npm run --silent test:unit
-test-integration itest: ## each port's contract on each implementation, with PostgreSQL and Redis
+test-integration: ## each port's contract on each implementation, with PostgreSQL and Redis
 	@npm run --silent test:integration
+itest: ## the same, and the whole gateway over real sockets
+	@npm run --silent itest
 test-coverage test-cover: ## all sets with a coverage report in coverage/
 	@npm run --silent test:coverage
 test-transport: ## the clients' transports
@@ -43,8 +45,8 @@ bench: ## the gateway against direct and nginx
 	@npm run --silent bench
 migrate: ## bring the store's schema up to date
 	@npm run --silent migrate
-migrate-down: ## undo the store's last migration
-	@npm run --silent migrate:down
+migrate-down: ## undo the store's last migration; its data is lost, so say `make migrate-down YES=1`
+	@npm run --silent migrate:down $(if $(YES),-- --yes)
 docker-infra: ## PostgreSQL and Redis in containers
 	@docker compose up -d
 clean: ## what builds and tests left; data/ and node_modules/ stay
