@@ -88,7 +88,7 @@ const BATCH_ROWS = 500;
 /**
  * Copies all rows, table by table, in one transaction of the target. The source should not be written meanwhile: what
  * comes after its table was copied stays behind.
- * @throws GatewayError `already_exists` where the target holds an organisation or a record.
+ * @throws GatewayError `conflict` where the target holds an organisation or a record.
  */
 export async function copyStore(
   source: Engine,
@@ -120,7 +120,9 @@ async function refuseFilled(target: Kysely<never>): Promise<void> {
   await sql`delete from config_state`.execute(target);
   for (const { name } of copiedTables) {
     const { rows } = await sql`select 1 from ${sql.id(name)} limit 1`.execute(target);
-    if (rows.length > 0) throw new GatewayError("already_exists", { what: `The target's table ${name}` });
+    if (rows.length > 0) {
+      throw new GatewayError("conflict", { detail: `the target is not empty, its table ${name} has rows` });
+    }
   }
 }
 

@@ -120,7 +120,7 @@ describe("copy", () => {
     );
     expect(await copy.records.heads()).toEqual(await store.records.heads());
     const refused = await store.copyTo(target).catch((failure) => failure.code);
-    expect(refused).toBe("already_exists");
+    expect(refused).toBe("conflict");
     await store.close();
     await copy.close();
   };

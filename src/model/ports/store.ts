@@ -382,7 +382,7 @@ export interface OperatedStore extends Store {
   migrateUp(): Promise<string[]>;
   /** Takes back the newest. Returns its name. */
   migrateDown(): Promise<string | undefined>;
-  /** Copies all rows to an empty, migrated store of either kind. @throws GatewayError `already_exists` where it is not empty. */
+  /** Copies all rows to an empty, migrated store of either kind. @throws GatewayError `conflict` where it is not empty. */
   copyTo(url: string, onProgress?: (progress: CopyProgress) => void): Promise<void>;
   /** Seals everything again with the first master key. Returns how many values changed and how many no key opens. */
   rotateKeys(): Promise<{ readonly resealed: number; readonly unreadable: number }>;
