@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Settings } from "../config/settings.ts";
 import type { MigrationState, OperatedStore } from "../model/ports/store.ts";
 import type { Run } from "./command.ts";
 import { refuseWhileRunning } from "./operation.ts";
@@ -59,7 +60,7 @@ async function down(flags: MigrateFlags): Promise<number> {
 }
 
 async function status(flags: MigrateFlags): Promise<number> {
-  const states = await withStore(flags, (store) => store.migrations());
+  const states = await openedStore(flags, (store) => store.migrations());
   const items = states.map(({ name, appliedAt }) => ({ name, applied_at: timeOf(appliedAt) }));
   if (flags.json) printJson({ items, pending: items.filter((item) => item.applied_at === null).length });
   else
@@ -74,9 +75,18 @@ function timeOf(appliedAt: MigrationState["appliedAt"]): string | null {
   return appliedAt === null ? null : new Date(appliedAt).toISOString();
 }
 
-async function withStore<T>(flags: MigrateFlags, act: (store: OperatedStore) => Promise<T>): Promise<T> {
+/** Changes nothing under a running gateway. */
+function withStore<T>(flags: MigrateFlags, act: (store: OperatedStore) => Promise<T>): Promise<T> {
+  return openedStore(flags, act, refuseWhileRunning);
+}
+
+async function openedStore<T>(
+  flags: MigrateFlags,
+  act: (store: OperatedStore) => Promise<T>,
+  mayOpen: (settings: Settings) => Promise<void> = () => Promise.resolve(),
+): Promise<T> {
   const { settings } = await readSettings(commandLoadOptions(flags));
-  await refuseWhileRunning(settings);
+  await mayOpen(settings);
   const { openOperatedStore } = await import("../server/operated-store.ts");
   const store = await openOperatedStore(settings, { migrates: false, usesSecrets: false });
   try {

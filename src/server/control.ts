@@ -3,6 +3,7 @@ import type { EndpointTable } from "../gateway/endpoint-table.ts";
 import type { Fleet } from "../gateway/fleet.ts";
 import type { Endpoint } from "../model/exchange.ts";
 import type { Relay } from "../model/ports/relay.ts";
+import type { Upstream } from "../model/ports/upstream.ts";
 import type { Principal } from "../model/principal.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { SUPPORTED_REVISIONS } from "../protocol/revision.ts";
@@ -19,6 +20,22 @@ export interface ControlDeps {
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
   /** Who presents an open route's optional credential; `undefined` where it is none or not valid. */
   readonly identify: (request: Request) => Promise<Principal | undefined>;
+}
+
+/** A server as `/ready` shows it to operators. */
+export function serverReadiness({ server, state }: Pick<Upstream, "server" | "state">) {
+  const { status, reason, era, revision, breaker, inFlight, retryAt, sessions } = state;
+  return {
+    name: server.name,
+    status,
+    reason,
+    era,
+    revision,
+    breaker,
+    in_flight: inFlight,
+    retry_at: retryAt === undefined ? undefined : new Date(retryAt).toISOString(),
+    sessions,
+  };
 }
 
 /** Health, readiness, metrics, and what a caller may know of its endpoint. */

@@ -41,7 +41,7 @@ import { createAdministration } from "./administration.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { anonymousPrincipal, withOperatorToken } from "./builtin-principals.ts";
 import { Configuration } from "./configuration.ts";
-import { serveControl } from "./control.ts";
+import { serveControl, serverReadiness } from "./control.ts";
 import { openDataDir } from "./data-dir.ts";
 import { Duties } from "./duties.ts";
 import { accountChanged, failedAuthentication, keyChanged } from "./events.ts";
@@ -212,7 +212,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       ready: isWanted && started,
       details: {
         store: configuration.storeIsAway ? "away" : "ok",
-        servers: fleet.upstreams.map((u) => ({ name: u.server.name, ...u.state })),
+        servers: fleet.upstreams.map(serverReadiness),
         ...(cluster !== undefined && { process: cluster.id, peers: cluster.directory.others }),
       },
     }),
