@@ -62,8 +62,8 @@ beforeAll(async () => {
       auth: {
         claims: ["groups"],
         mappings: { "groups:User": ["scope:user"], "groups:Admin": ["scope:admin"] },
-        permissions: { "filed:test_echo": ["scope:user"], "filed:test_simple_text": ["scope:admin"] },
-        options: { scope_mode: "any" },
+        permissions: { "filed:test_echo": ["scope:user"], "filed:test_simple_*": ["scope:admin"] },
+        options: { scope_mode: "any", default_scope: null },
       },
       limits: { failed_auth_per_minute: 10_000 },
     },
@@ -90,6 +90,10 @@ describe("tokens of an identity provider", () => {
       ["test_simple_text", "/servers/filed/mcp"],
       ["filed__test_simple_text", "/mcp"],
       ["filed:test_simple_text", "/mcp"],
+      ["filed__test_simple_text", "/servers/filed/mcp"],
+      ["test_simple_nothing", "/servers/filed/mcp"],
+      ["filed__test_simple_nothing", "/servers/filed/mcp"],
+      ["filed__test_simple_nothing", "/mcp"],
     ] as const) {
       const { status, headers, json } = await tool(user, name, path);
       expect([status, json.error.data]).toEqual([

@@ -20,35 +20,48 @@ export function authorizePolicy(cache: PermissionCache): Policy<Exchange, Outcom
       exchange.target = undefined;
     }
     if (exchange.target === undefined && NAMED.has(exchange.method)) {
-      if (principal.scopes !== undefined) checkScopes(cache, exchange, principal.scopes, target);
+      if (principal.scopes !== undefined) checkScopes(cache, exchange, principal.scopes);
       throw unknownTarget(exchange);
     }
     return next(exchange);
   };
 }
 
-/** @throws GatewayError `insufficient_scope` where more scopes would help, whether or not there is such a name */
+/**
+ * By the text of the request alone, never by what it resolved to: what is there is answered as what is not.
+ * @throws GatewayError `insufficient_scope` where more scopes would help
+ */
 function checkScopes(
   { scopes: rules }: PermissionCache,
   exchange: Exchange,
   scopes: readonly string[],
-  target: Target | undefined,
 ): void {
-  const asked = target === undefined ? askedFor(exchange) : { server: target.server.name, name: target.name };
+  const asked = askedFor(exchange);
   if (rules === undefined || asked === undefined) return;
   const kind = KIND_OF[exchange.method] ?? "tool";
+  // No scope lets a viewer call a tool.
+  if (kind === "tool" && exchange.principal.role === "viewer") return;
   const { namespaceSlug, path } = exchange.endpoint;
-  const missing = rules.missing(scopes, namespaceSlug, kind, asked.server, asked.name);
-  if (missing.length > 0) throw rules.refusal(path, missing);
+  const needed = rules.missing(scopes, namespaceSlug, kind, asked.server, asked.name);
+  if (needed.length > 0) throw rules.refusal(path, needed);
 }
 
-/** Server and name by the text of the request alone. */
-function askedFor({ method, params, endpoint }: Exchange): { server: string; name: string } | undefined {
-  const text = method === "resources/read" ? params.uri : params.name;
+/** A URI names no server: at an endpoint of many, patterns of any of them may speak of it. */
+function askedFor({
+  method,
+  params,
+  endpoint,
+}: Exchange): { server: string | undefined; name: string } | undefined {
+  const isResource = method === "resources/read";
+  const text = isResource ? params.uri : params.name;
   if (typeof text !== "string") return undefined;
-  if (endpoint.server !== undefined) return { server: endpoint.server.name, name: text };
-  const parts = method === "resources/read" ? null : /^([a-z0-9-]{1,32})(?::|__)(.+)$/s.exec(text);
-  return parts === null ? undefined : { server: parts[1] as string, name: parts[2] as string };
+  const own = endpoint.server?.name;
+  if (isResource) return { server: own, name: text };
+  const parts = /^([a-z0-9-]{1,32})(?::|__)(.+)$/s.exec(text);
+  if (parts !== null && (own === undefined || parts[1] === own)) {
+    return { server: parts[1], name: parts[2] as string };
+  }
+  return own === undefined ? undefined : { server: own, name: text };
 }
 
 const KIND_OF: Readonly<Record<string, Kind>> = {

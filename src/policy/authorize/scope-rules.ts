@@ -39,14 +39,15 @@ export class ScopeRules {
   }
 
   /**
-   * The scopes a caller would need besides its own, computed from the patterns alone, so that a name nobody has under a
-   * pattern is answered like one that is there. Empty where no scope would help, or where scopes are not what is missing.
+   * All scopes a caller would need, those it holds among them (a new token without them would lose them), computed from
+   * the patterns alone, so that a name nobody has under a pattern is answered like one that is there. Empty where no scope
+   * would help, or where scopes are not what is missing. @param server any, where the request names none
    */
   missing(
     scopes: readonly string[],
     namespaceSlug: string,
     kind: Kind,
-    server: string,
+    server: string | undefined,
     name: string,
   ): string[] {
     const { scopeMode, defaultScope } = this.#settings;
@@ -59,7 +60,7 @@ export class ScopeRules {
         ? needed.some((scope) => scopes.includes(scope))
         : needed.length > 0 && needed.every((scope) => scopes.includes(scope));
     if (named.some(opens)) return [];
-    return [...new Set(named.flatMap(({ needed }) => needed))].filter((scope) => !scopes.includes(scope));
+    return [...new Set(named.flatMap(({ needed }) => needed))];
   }
 
   /** What a caller may with `default_scope` besides what it was granted: all that no pattern names. */
@@ -77,10 +78,13 @@ export class ScopeRules {
     };
   }
 
-  #matching(namespaceSlug: string, kind: Kind, server: string, name: string): readonly Rule[] {
+  #matching(namespaceSlug: string, kind: Kind, server: string | undefined, name: string): readonly Rule[] {
     return this.#rules(namespaceSlug).filter(({ patterns }) =>
       patterns.some(
-        (pattern) => matchesKind(pattern.kind, kind) && pattern.matchesServer(server) && pattern.name(name),
+        (pattern) =>
+          matchesKind(pattern.kind, kind) &&
+          (server === undefined || pattern.matchesServer(server)) &&
+          pattern.name(name),
       ),
     );
   }
