@@ -81,7 +81,7 @@ async function verifyRows(flags: VerifyFlags, given: KeyObject | undefined): Pro
     throw new CommandError(`no public key given, and none in ${settings.audit.journalDir}`);
   const { storedRecords, verifyStore } = await import("../journal/verify-store.ts");
   const { openOperatedStore } = await import("../server/operated-store.ts");
-  const store = await openOperatedStore(settings, { migrates: false, usesSecrets: false });
+  const store = await openOperatedStore(settings, { migrates: false, usesSecrets: false, onlyReads: true });
   try {
     return await verifyStore({ records: [storedRecords(store.records)], publicKey });
   } finally {

@@ -60,7 +60,8 @@ async function down(flags: MigrateFlags): Promise<number> {
 }
 
 async function status(flags: MigrateFlags): Promise<number> {
-  const states = await openedStore(flags, (store) => store.migrations());
+  const { settings } = await readSettings(commandLoadOptions(flags));
+  const states = await onStore(settings, true, (store) => store.migrations());
   const items = states.map(({ name, appliedAt }) => ({ name, applied_at: timeOf(appliedAt) }));
   if (flags.json) printJson({ items, pending: items.filter((item) => item.applied_at === null).length });
   else
@@ -75,20 +76,20 @@ function timeOf(appliedAt: MigrationState["appliedAt"]): string | null {
   return appliedAt === null ? null : new Date(appliedAt).toISOString();
 }
 
-/** Changes nothing under a running gateway. */
-function withStore<T>(flags: MigrateFlags, act: (store: OperatedStore) => Promise<T>): Promise<T> {
-  return openedStore(flags, act, refuseWhileRunning);
+/** For what changes the store. */
+async function withStore<T>(flags: MigrateFlags, act: (store: OperatedStore) => Promise<T>): Promise<T> {
+  const { settings } = await readSettings(commandLoadOptions(flags));
+  await refuseWhileRunning(settings);
+  return onStore(settings, false, act);
 }
 
-async function openedStore<T>(
-  flags: MigrateFlags,
+async function onStore<T>(
+  settings: Settings,
+  onlyReads: boolean,
   act: (store: OperatedStore) => Promise<T>,
-  mayOpen: (settings: Settings) => Promise<void> = () => Promise.resolve(),
 ): Promise<T> {
-  const { settings } = await readSettings(commandLoadOptions(flags));
-  await mayOpen(settings);
   const { openOperatedStore } = await import("../server/operated-store.ts");
-  const store = await openOperatedStore(settings, { migrates: false, usesSecrets: false });
+  const store = await openOperatedStore(settings, { migrates: false, usesSecrets: false, onlyReads });
   try {
     return await act(store);
   } finally {

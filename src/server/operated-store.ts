@@ -9,21 +9,37 @@ import { ConfigError } from "../config/problem.ts";
 import type { Settings } from "../config/settings.ts";
 import { systemClock } from "../model/ports/clock.ts";
 import type { OperatedStore } from "../model/ports/store.ts";
-import { openStore } from "../storage/open.ts";
+import { holdStore, openStore } from "../storage/open.ts";
 import { createSealer } from "../storage/sealing.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { generatedMasterKey, openDataDir } from "./data-dir.ts";
+import { heldUntilClosed } from "./open-store.ts";
 
 /**
  * The second composition root: what commands need where no gateway runs, without loading one. The store is opened and,
  * where it migrates itself, brought up to date.
  * @throws ConfigError where a master key is needed and none is configured
+ * @throws GatewayError `conflict` where another process has the embedded store
  */
 export async function openOperatedStore(
   settings: Settings,
-  options: { readonly migrates?: boolean; readonly usesSecrets?: boolean } = {},
+  options: { readonly migrates?: boolean; readonly usesSecrets?: boolean; readonly onlyReads?: boolean } = {},
 ): Promise<OperatedStore> {
   openDataDir(settings.dataDir);
+  // Whoever only reads does not disturb a running gateway.
+  const letGo = options.onlyReads === true ? () => {} : await holdStore(settings.store);
+  try {
+    return heldUntilClosed(await openUnheld(settings, options), letGo);
+  } catch (thrown) {
+    letGo();
+    throw thrown;
+  }
+}
+
+async function openUnheld(
+  settings: Settings,
+  options: { readonly migrates?: boolean; readonly usesSecrets?: boolean },
+): Promise<OperatedStore> {
   // Migrations read no secret, so that a job that only migrates needs no master key.
   const masterKeys = options.usesSecrets === false ? [randomBytes(32)] : masterKeysOf(settings);
   const store = await openStore(settings.store, createSealer(masterKeys));

@@ -16,6 +16,17 @@ export async function openStore(location: StoreLocation, sealer: RotatingSealer)
 }
 
 /**
+ * Keeps an embedded store to this process: what lives in a gateway's memory, another one on the same file would not know.
+ * PostgreSQL takes any number. Returns what lets go of it.
+ * @throws GatewayError `conflict` where another process holds it
+ */
+export async function holdStore(location: StoreLocation): Promise<() => void> {
+  if (location.kind !== "sqlite") return () => {};
+  const { holdSqlite } = await import("./sqlite/hold.ts");
+  return holdSqlite(location.path);
+}
+
+/**
  * Opens the journal's way into a migrated store. Call it in the drain's own thread: with SQLite it writes on the thread
  * it is called in.
  */

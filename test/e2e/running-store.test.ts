@@ -20,6 +20,25 @@ test("migrate status is told beside a running gateway; migrate up asks to stop i
   expect(await gateway.run("migrate", "up").catch(String)).toContain("a gateway is running");
 });
 
+test("a second gateway on an embedded store does not start, and leaves the first its command line", async () => {
+  const second = await startGateway({
+    anonymous: false,
+    servers: [],
+    environment: { MCP_GATEWAY_DATA_DIR: join(gateway.folder, "data") },
+  }).catch(String);
+  expect(second).toContain("another gateway, or a command, is using");
+  expect(await gateway.run("keys", "list")).toContain("bootstrap");
+  expect(await gateway.run("migrate", "up").catch(String)).toContain("a gateway is running");
+});
+
+test("a store is free again once its gateway was killed", async () => {
+  const killed = await startGateway({ anonymous: false, servers: [] });
+  killed.child.kill("SIGKILL");
+  await killed.child.exited;
+  expect(await killed.run("keys", "list")).toContain("bootstrap");
+  await killed.stop();
+});
+
 test(
   "audit verify --store proves the store's records beside a running gateway, and finds one that was changed",
   async () => {
