@@ -4,6 +4,7 @@ import { operationLayers } from "../gateway/pipeline.ts";
 import type { Operation } from "../model/operation.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Principal } from "../model/principal.ts";
+import { readText } from "../net/request-body.ts";
 import { compose } from "../policy/compose.ts";
 import type { Limits } from "../policy/limit/limits.ts";
 import type { Layer } from "../policy/policy.ts";
@@ -46,6 +47,7 @@ const NOBODY: Principal = {
 export class Administration {
   readonly #parts: AdminParts;
   readonly #jsonLimits: JsonLimits;
+  readonly #bodyBytesMax: number;
   readonly #layers: readonly Layer<Operation, AdminAnswer>[];
   readonly #byKey: ReadonlyMap<string, AdminRoute>;
 
@@ -53,11 +55,13 @@ export class Administration {
     readonly parts: AdminParts;
     readonly journal: Journal;
     readonly jsonLimits: JsonLimits;
+    readonly bodyBytesMax: number;
     readonly limits: Limits;
     readonly routes: readonly AdminRoute[];
   }) {
     this.#parts = deps.parts;
     this.#jsonLimits = deps.jsonLimits;
+    this.#bodyBytesMax = deps.bodyBytesMax;
     this.#layers = operationLayers(deps.journal, deps.limits, (id) => deps.parts.organization(id));
     this.#byKey = new Map(deps.routes.map((route) => [`${route.method} ${route.path}`, route]));
   }
@@ -115,7 +119,7 @@ export class Administration {
   async #handle(route: AdminRoute, operation: Operation, call: AdminCall): Promise<AdminAnswer> {
     const query = readQuery(route.query, call.request.url);
     const isForm = route.takesForms && isFormRequest(call.request);
-    const text = route.body === undefined ? "" : await readText(call.request, isForm);
+    const text = route.body === undefined ? "" : await this.#readText(call.request, isForm);
     const body = route.body === undefined ? undefined : this.#readBody(route.body, text, isForm);
     const run = () =>
       route.handle({
@@ -143,6 +147,13 @@ export class Administration {
     return isReplay ? { ...answer, headers: { ...answer.headers, "idempotency-replayed": "true" } } : answer;
   }
 
+  async #readText(request: Request, isForm: boolean): Promise<string> {
+    const contentType = request.headers.get("content-type") ?? "";
+    if (!isForm && !/^application\/json\s*(;|$)/i.test(contentType))
+      throw new GatewayError("unsupported_media_type");
+    return readText(request, this.#bodyBytesMax);
+  }
+
   #readBody(schema: z.ZodType, text: string, isForm: boolean): unknown {
     const value = isForm ? onceEach(new URLSearchParams(text)) : parseGuarded(text, this.#jsonLimits).value;
     return checked(schema, value, "the body");
@@ -168,13 +179,6 @@ function oauthError(
 
 function isFormRequest(request: Request): boolean {
   return /^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers.get("content-type") ?? "");
-}
-
-async function readText(request: Request, isForm: boolean): Promise<string> {
-  const contentType = request.headers.get("content-type") ?? "";
-  if (!isForm && !/^application\/json\s*(;|$)/i.test(contentType))
-    throw new GatewayError("unsupported_media_type");
-  return request.text();
 }
 
 /** Parameters by name; one given twice is an error (RFC 6749, 3.2). */

@@ -1,5 +1,6 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { PeerMessage } from "../model/ports/peers.ts";
+import { readText } from "../net/request-body.ts";
 import type { Cluster } from "./cluster.ts";
 import { decodeForwarded, type Envelope } from "./envelope.ts";
 import { type Act, ANSWER_HEADER } from "./line.ts";
@@ -45,13 +46,10 @@ export class PeerReceiver {
     const signed = ACTS.has(act) ? this.#options.key.verify(act, authorization) : undefined;
     if (signed === undefined) throw new GatewayError("unauthenticated");
     const bytesMax = this.#options.bodyBytesMax + HEAD_BYTES_MAX;
-    if (Number(request.headers.get("content-length")) > bytesMax) {
-      throw new GatewayError("body_too_large", { limit: bytesMax });
-    }
     if (this.#underWay >= UNDER_WAY_MAX) throw new GatewayError("overloaded");
     this.#underWay++;
     try {
-      const body = await request.text();
+      const body = await readText(request, bytesMax);
       if (digestOf(body) !== signed.digest) throw new GatewayError("unauthenticated");
       connection.keepOpen();
       const { cluster } = this.#options;

@@ -5,6 +5,7 @@ import { createKeyBody, emptyBody, listKeysBody, namedKeyBody } from "../admin/a
 import type { AdministratorAccounts } from "../admin/users/administrator.ts";
 import { accountBody, administratorBody } from "../admin/users/administrator-request.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
+import { readText } from "../net/request-body.ts";
 
 export interface AdminSocketParts {
   readonly keys: KeyAdministration;
@@ -96,8 +97,7 @@ export function openAdminSocket(path: string, parts: AdminSocketParts): () => vo
 }
 
 async function bodyOf(request: Request): Promise<unknown> {
-  const text = await request.text();
-  if (text.length > BODY_BYTES_MAX) throw new GatewayError("body_too_large", { limit: BODY_BYTES_MAX });
+  const text = await readText(request, BODY_BYTES_MAX);
   try {
     return text === "" ? {} : JSON.parse(text);
   } catch {

@@ -104,6 +104,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
     journal: deps.journal,
     limits: deps.limiting.limits,
     jsonLimits: { depthMax: settings.limits.jsonDepthMax, itemsMax: settings.limits.jsonItemsMax },
+    bodyBytesMax: settings.limits.bodyBytesMax,
     routes: adminRoutes,
   });
   return ({ arrival, match, headers }) =>

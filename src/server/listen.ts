@@ -6,15 +6,12 @@ export interface ListenSettings {
   readonly host: string;
   readonly port: number;
   readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined;
-  readonly bodyBytesMax: number;
   /** With other processes of this machine, among which the system spreads the connections. */
   readonly shared?: boolean;
 }
 
 /** Seconds without a byte before a socket is closed, while we wait for its client. */
 const IDLE_SECONDS = 10;
-/** The door refuses by the declared size with an answer; this bound is for bodies that declare none, and for what other processes forward. */
-const UNDECLARED_MARGIN_BYTES = 257 * 1_024;
 
 /** The listening socket. `socket` serves the transports, `start` opens the port. */
 export class Listener {
@@ -32,7 +29,8 @@ export class Listener {
       port: settings.port,
       reusePort: settings.shared === true,
       idleTimeout: IDLE_SECONDS,
-      maxRequestBodySize: settings.bodyBytesMax + UNDECLARED_MARGIN_BYTES,
+      // Its own refusal has no body. The door and whoever reads a body bound it, and what nobody reads is not kept.
+      maxRequestBodySize: Number.POSITIVE_INFINITY,
       ...(tls !== undefined && { tls: { cert: Bun.file(tls.certPath), key: Bun.file(tls.keyPath) } }),
       fetch: (request, server) => front.serve(request, server.requestIP(request)?.address ?? ""),
       error: () => new Response(null, { status: 500 }),

@@ -105,6 +105,8 @@ function openSocket(path: string, receiver: PeerReceiver, log: Log): () => void 
   try {
     const server = Bun.serve({
       unix: path,
+      // The receiver bounds what it reads.
+      maxRequestBodySize: Number.POSITIVE_INFINITY,
       fetch: async (request) => {
         try {
           const act = new URL(request.url).pathname.split("/").at(-1) ?? "";

@@ -264,7 +264,6 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     port: settings.server.port,
     shared: options.worker !== undefined,
     tls: settings.server.tls,
-    bodyBytesMax: settings.limits.bodyBytesMax,
   };
   const duties = new Duties({
     store,

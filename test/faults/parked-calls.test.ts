@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../e2e/child.ts";
 import { bootstrapKey, type Gateway, startGateway } from "../e2e/gateway.ts";
+import { residentBytes } from "../e2e/process-figures.ts";
 import { fixtureEntry, startFixture, type Upstream } from "../e2e/upstreams.ts";
 import { readJournal } from "./kept-records.ts";
 import { headersFor } from "./load.ts";
@@ -12,7 +12,7 @@ const CALLS = 1_000;
 const WARM = 20;
 const TOOL = "test_elicitation";
 /** What a thousand parked calls and their upstream sockets may cost at most, 200 KiB each. */
-const GROWTH_MAX_KIB = CALLS * 200;
+const GROWTH_BYTES_MAX = CALLS * 200 * 1024;
 
 interface Answer {
   readonly result?: {
@@ -94,21 +94,17 @@ async function metric(name: string): Promise<number> {
   const line = text.split("\n").find((one) => one.startsWith(`${name} `));
   return Number(line?.slice(name.length + 1));
 }
-function residentKib(): number {
-  const status = readFileSync(`/proc/${gateway.child.pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]);
-}
 
 test("a thousand calls wait at once; clients answer, vanish, or find their server dead: one outcome each, nothing left", async () => {
   // Warm: what the first calls cost belongs to no parked call.
   await many(WARM, async (n) => retry("steady", n, await call("steady", n)));
-  const before = residentKib();
+  const before = residentBytes(gateway.child.pid);
   const half = CALLS / 2;
   const ofMortal = await many(half, (n) => call("mortal", n));
   const ofSteady = await many(half, (n) => call("steady", n));
   for (const { result } of [...ofMortal, ...ofSteady]) expect(result?.resultType).toBe("input_required");
   expect(await metric("mcp_gateway_parked_calls")).toBe(CALLS);
-  expect(residentKib() - before).toBeLessThan(GROWTH_MAX_KIB);
+  expect(residentBytes(gateway.child.pid) - before).toBeLessThan(GROWTH_BYTES_MAX);
 
   mortal.child.kill("SIGKILL");
   // It may come back and go on with its streams: it is given the time of a connection.

@@ -132,7 +132,7 @@ export class HttpGateway {
       secure: false,
       log,
     });
-    const at = { host: "127.0.0.1", port: 0, tls: undefined, bodyBytesMax: BODY_BYTES_MAX };
+    const at = { host: "127.0.0.1", port: 0, tls: undefined };
     this.port = this.listener.start(at, front).port;
   }
 

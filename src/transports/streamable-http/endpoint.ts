@@ -1,4 +1,5 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
+import { readText } from "../../net/request-body.ts";
 import { type JsonLimits, parseGuarded } from "../../protocol/json.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import { isRequestId, type RequestId } from "../../protocol/jsonrpc.ts";
@@ -49,8 +50,7 @@ async function post(deps: EndpointDeps, request: EdgeRequest): Promise<Response>
   if (contentType === null || !/^application\/json\s*(;|$)/i.test(contentType)) {
     throw new GatewayError("unsupported_media_type");
   }
-  const text = await http.text();
-  if (text.length > deps.bodyBytesMax) throw new GatewayError("body_too_large", { limit: deps.bodyBytesMax });
+  const text = await readText(http, deps.bodyBytesMax);
   const { value, exact } = parseGuarded(text, deps.jsonLimits);
   const connecting = deps.relay.connecting(request.endpoint);
   if (connecting !== undefined) await connecting;

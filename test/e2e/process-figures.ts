@@ -1,0 +1,12 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Memory a process holds now, in bytes (Linux). */
+export function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
+}
+
+/** Files and sockets a process holds open now (Linux). */
+export function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
