@@ -8,7 +8,7 @@ const checks = {
   lint: ["oxlint", "--deny-warnings", "--format=unix"],
   format: ["biome", "ci", "--colors=off", "--reporter=summary", "."],
   unused: ["knip", "--no-progress"],
-  architecture: ["bun", "test", "./test/architecture.test.ts"],
+  architecture: ["bun", "test", "--timeout=60000", "./test/architecture.test.ts"],
 };
 
 /** Lines shown of a check that failed. */
