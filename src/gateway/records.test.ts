@@ -113,6 +113,7 @@ test("a journal that cannot keep the intent stops the call, one that cannot keep
     intent: () => undefined,
     outcome: () => undefined,
     refused: () => undefined,
+    content: () => undefined,
     event: () => undefined,
     ...over,
   });

@@ -1,4 +1,4 @@
-import type { CallIntent } from "../model/ports/journal.ts";
+import type { CallContent, CallIntent } from "../model/ports/journal.ts";
 import type { AuditFields, CallEndFields, CallFields, CheckpointFields } from "../model/ports/record-sink.ts";
 import type { Principal } from "../model/principal.ts";
 
@@ -75,6 +75,13 @@ export function refusedBody(intent: CallIntent, end: CallEndFields): string {
 }
 export function outcomeBody(callId: string, end: CallEndFields): string {
   return `{"callId":${quote(callId)},${endMembers(end)}`;
+}
+
+export function contentBody(content: Omit<CallContent, "organizationId">): string {
+  return (
+    `{"callId":${quote(content.callId)},"part":"${content.part}","level":"${content.level}"` +
+    `,"bytes":${content.bytes},"sealed":${quote(content.sealed)}}`
+  );
 }
 
 /** Of a stored call: its intent, or with `end` a refusal. */

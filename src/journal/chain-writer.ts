@@ -46,6 +46,7 @@ type Turn = PromiseWithResolvers<void>;
 
 /** `batch` holds no more than this, and no longer than `memoryMs`. */
 const memoryRecordsMax = 1_000;
+const memoryCharsMax = 1 << 23;
 const memoryMs = 500;
 const batchCharsMax = 1 << 19;
 const fullCheckBytes = 1 << 20;
@@ -110,7 +111,7 @@ export class ChainWriter {
     this.#chain(kind, tenant, body);
     this.#pendingRecords++;
     if (this.#durability === "batch") {
-      if (this.#pendingRecords >= memoryRecordsMax) this.flush();
+      if (this.#pendingRecords >= memoryRecordsMax || this.#pending.length > memoryCharsMax) this.flush();
       else this.#memoryTimer ??= setTimeout(() => this.flush(), memoryMs);
       return undefined;
     }

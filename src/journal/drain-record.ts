@@ -1,4 +1,4 @@
-import type { OutcomeStatus } from "../model/ports/journal.ts";
+import type { CallContent, OutcomeStatus } from "../model/ports/journal.ts";
 import type {
   AuditFields,
   CallEndFields,
@@ -8,7 +8,7 @@ import type {
   CheckpointFields,
   DrainedRecord,
 } from "../model/ports/record-sink.ts";
-import { auditBody, callBody, checkpointBody, outcomeBody } from "./body.ts";
+import { auditBody, callBody, checkpointBody, contentBody, outcomeBody } from "./body.ts";
 import type { Line } from "./line.ts";
 
 type CallPayload = CallFields & Partial<CallEndFields>;
@@ -33,6 +33,11 @@ export function rowOf(line: Line): DrainedRecord | undefined {
         end: endOf(end),
         link,
       };
+    }
+    case "call_content": {
+      const { callId, part, level, bytes, sealed } = JSON.parse(text) as CallContent;
+      const startedAt = timeInUuid(callId, link.time);
+      return { row: "content", id: callId, startedAt, content: { part, level, bytes, sealed }, link };
     }
     case "checkpoint":
       return {
@@ -108,6 +113,8 @@ export function bodyOfRow(row: DrainedRecord): string {
       return row.link.kind === "call_refused" ? callBody(row.call, row.end) : callBody(row.call);
     case "call_end":
       return outcomeBody(row.id, row.end);
+    case "content":
+      return contentBody({ callId: row.id, ...row.content });
     case "audit":
       return auditBody(row.audit);
     case "checkpoint":

@@ -27,6 +27,8 @@ export type DrainEvent =
   | { readonly kind: "quarantined"; readonly sink: string; readonly record: string; readonly reason: string };
 
 const batchRecordsMax = 1_000;
+/** Of lines: contents of calls make a thousand records large. */
+const batchBytesMax = 4 << 20;
 const backOffFirstMs = 100;
 const backOffMaxMs = 2_000;
 /** An error that does not say what it is counts as an outage this often, then its batch is taken apart. */
@@ -130,6 +132,7 @@ export class Drain {
   ): Promise<number> {
     let moved = 0;
     let batch = new MergedRows();
+    let batchBytes = 0;
     let reached = position.value;
     const from = Math.max(0, position.value - segment.base);
     for (const at of linesOf(segment.path, from, until - segment.base)) {
@@ -137,10 +140,12 @@ export class Drain {
       reached = segment.base + at.offset + at.bytes.length + 1;
       const row = this.#rowOf(chainId, segment.base + at.offset, at.bytes);
       if (row !== undefined) batch.add(row);
-      if (batch.rows.length < batchRecordsMax) continue;
+      batchBytes += at.bytes.length;
+      if (batch.rows.length < batchRecordsMax && batchBytes < batchBytesMax) continue;
       if (!(await this.#deliver(batch.rows))) return moved;
       moved += batch.rows.length;
       batch = new MergedRows();
+      batchBytes = 0;
       this.#advance(chainId, position, reached);
     }
     if (batch.rows.length > 0 && !(await this.#deliver(batch.rows))) return moved;

@@ -2,9 +2,16 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../model/ports/clock.ts";
 import { systemClock } from "../model/ports/clock.ts";
-import type { AuditEvent, CallEnd, CallIntent, Durability, Journal } from "../model/ports/journal.ts";
+import type {
+  AuditEvent,
+  CallContent,
+  CallEnd,
+  CallIntent,
+  Durability,
+  Journal,
+} from "../model/ports/journal.ts";
 import type { Log } from "../model/ports/log.ts";
-import { auditBody, intentBody, outcomeBody, refusedBody } from "./body.ts";
+import { auditBody, contentBody, intentBody, outcomeBody, refusedBody } from "./body.ts";
 import { chainsIn, headOf } from "./chain-dir.ts";
 import { type ChainCounts, ChainWriter } from "./chain-writer.ts";
 import type { DrainEvent } from "./drain.ts";
@@ -141,6 +148,10 @@ export class FileJournal implements Journal {
 
   refused(intent: CallIntent, end: CallEnd): Promise<void> | undefined {
     return this.#writer.append("call_refused", intent.principal.organizationId, refusedBody(intent, end));
+  }
+
+  content(content: CallContent): Promise<void> | undefined {
+    return this.#writer.append("call_content", content.organizationId, contentBody(content));
   }
 
   event(event: AuditEvent): Promise<void> | undefined {

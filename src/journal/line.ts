@@ -46,6 +46,7 @@ const kinds: ReadonlySet<string> = new Set<RecordKind>([
   "call_intent",
   "call_outcome",
   "call_refused",
+  "call_content",
   "call_round",
   "security",
   "admin",

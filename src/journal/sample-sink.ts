@@ -52,7 +52,7 @@ export class SampleSink implements RecordSink {
 
   #keep(record: DrainedRecord): void {
     const { link } = record;
-    if (record.row === "audit" || record.row === "checkpoint") {
+    if (record.row === "audit" || record.row === "checkpoint" || record.row === "content") {
       this.#database
         .query("INSERT INTO audit_logs VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
         .run(record.id, link.chainId, link.sequence, JSON.stringify(record));

@@ -1,3 +1,4 @@
+import type { CallContent } from "./ports/journal.ts";
 import type { AuditFields, CallEndFields, CallFields, ChainLink } from "./ports/record-sink.ts";
 
 /** One call of `request_logs`. */
@@ -14,6 +15,9 @@ export interface RequestLogEntry {
   readonly end: CallEndFields | undefined;
   readonly endLink: ChainLink | undefined;
 }
+
+/** One thing said in a call, of `request_contents`; sealed as it was recorded. */
+export type CallContentEntry = Omit<CallContent, "organizationId">;
 
 /** One administrative act or security event of `audit_logs`. */
 export interface AuditLogEntry {

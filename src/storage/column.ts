@@ -32,6 +32,7 @@ const kinds: Readonly<Record<string, "json" | "flag" | "number">> = {
   credentialVersion: "number",
   generation: "number",
   resultBytes: "number",
+  textBytes: "number",
   chainSeq: "number",
   endChainSeq: "number",
   headSeq: "number",

@@ -77,6 +77,11 @@ export const copiedTables: readonly Table[] = [
     json: ["subscriptions", "upstream_sessions"],
   },
   { name: "request_logs", key: ["id", "started_at"], times: ["started_at"] },
+  {
+    name: "request_contents",
+    key: ["id", "started_at", "chain_id", "chain_seq"],
+    times: ["started_at"],
+  },
   { name: "audit_logs", key: ["chain_id", "chain_seq", "logged_at"], times: ["logged_at"] },
   { name: "audit_chains", key: ["chain_id"], times: ["updated_at"] },
   { name: "audit_checkpoints", key: ["chain_id", "chain_seq"], times: [] },

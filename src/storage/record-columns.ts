@@ -5,6 +5,7 @@ import type {
   CallRow,
   ChainLink,
   CheckpointRow,
+  ContentRow,
   DrainedRecord,
 } from "../model/ports/record-sink.ts";
 
@@ -92,7 +93,7 @@ export const headColumns: Columns = {
 const orNull = (text: string | undefined): string | null => text || null;
 
 /** All of a link but its chain, sequence and salt, which have columns of their own; no part holds a space. */
-function packLink({ time, tenant, kind, previous, digest, link }: ChainLink): string {
+export function packLink({ time, tenant, kind, previous, digest, link }: ChainLink): string {
   return `${time} ${tenant} ${kind} ${previous} ${digest} ${link}`;
 }
 
@@ -190,6 +191,7 @@ function checkpointValues({ checkpoint, link }: CheckpointRow): Value[] {
 export interface RowBatch {
   readonly requests: Value[][];
   readonly ends: Value[][];
+  readonly contents: ContentRow[];
   readonly audits: Value[][];
   readonly checkpoints: Value[][];
   readonly heads: Value[][];
@@ -197,7 +199,7 @@ export interface RowBatch {
 
 /** Sorts a batch into its tables. A call that comes twice counts once, with its end if either has one. */
 export function rowsOf(batch: readonly DrainedRecord[], now: number): RowBatch {
-  const rows: RowBatch = { requests: [], ends: [], audits: [], checkpoints: [], heads: [] };
+  const rows: RowBatch = { requests: [], ends: [], contents: [], audits: [], checkpoints: [], heads: [] };
   const calls = new Map<string, CallRow>();
   const ends = new Map<string, CallEndRow>();
   const heads = new Map<string, ChainLink>();
@@ -212,7 +214,8 @@ export function rowsOf(batch: readonly DrainedRecord[], now: number): RowBatch {
       if (calls.get(record.id)?.end === undefined) calls.set(record.id, record);
     } else if (record.row === "call_end") {
       if (!ends.has(record.id)) ends.set(record.id, record);
-    } else if (record.row === "audit") rows.audits.push(auditValues(record));
+    } else if (record.row === "content") rows.contents.push(record);
+    else if (record.row === "audit") rows.audits.push(auditValues(record));
     else rows.checkpoints.push(checkpointValues(record));
   }
   for (const call of calls.values()) rows.requests.push(requestValues(call));
@@ -229,6 +232,7 @@ export const onConflict = {
     .slice(2)
     .map((name) => `${name} = excluded.${name}`)
     .join(", ")} where request_logs.status is null and excluded.status is not null`,
+  contents: "on conflict do nothing",
   audits: "on conflict do nothing",
   checkpoints: "on conflict do nothing",
   heads: `on conflict (chain_id) do update set head_seq = excluded.head_seq, head_link = excluded.head_link,

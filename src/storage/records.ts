@@ -3,6 +3,7 @@ import type { StoredRecord } from "../model/ports/record-sink.ts";
 import type { Records } from "../model/ports/store.ts";
 import { instant } from "./instant.ts";
 import { limitOf } from "./page.ts";
+import { contentRecord, contentsOf, expireContents } from "./record-contents.ts";
 import {
   auditEntry,
   auditRecord,
@@ -70,6 +71,16 @@ export function recordStore(db: Kysely<Schema>): Records {
       }
       return (await query.execute()).map(auditEntry);
     },
+    request: async (organizationId, id) => {
+      const row = await db
+        .selectFrom("requestLogs")
+        .selectAll()
+        .where("id", "=", id)
+        .where("organizationId", "=", organizationId)
+        .executeTakeFirst();
+      return row && requestEntry(row);
+    },
+    contents: (organizationId, callIds) => contentsOf(db, organizationId, callIds),
     tallies: async (organizationId, from, before) => {
       const rows = await db
         .selectFrom("requestLogs")
@@ -93,6 +104,7 @@ export function recordStore(db: Kysely<Schema>): Records {
     },
     expirePayloads: async (organizationId, before, limit) =>
       (await expireRequests(db, organizationId, before, limit)) +
+      (await expireContents(db, organizationId, before, limit)) +
       (await expireAudits(db, organizationId, before, limit)),
     heads: async () => {
       const rows = await db.selectFrom("auditChains").selectAll().orderBy("chainId").execute();
@@ -224,6 +236,14 @@ async function chainRecords(
     .orderBy("endChainSeq")
     .limit(limit)
     .execute();
+  const contents = await db
+    .selectFrom("requestContents")
+    .selectAll()
+    .where("chainId", "=", chainId)
+    .where("chainSeq", ">", after)
+    .orderBy("chainSeq")
+    .limit(limit)
+    .execute();
   const audits = await db
     .selectFrom("auditLogs")
     .selectAll()
@@ -243,6 +263,7 @@ async function chainRecords(
   const records = [
     ...begun.map(begunRecord),
     ...ended.flatMap((row) => endedRecord(row) ?? []),
+    ...contents.map(contentRecord),
     ...audits.map(auditRecord),
     ...checkpoints.map(checkpointRecord),
   ];

@@ -31,6 +31,7 @@ export interface Schema {
   rateLimitUsage: RateLimitUsageTable;
   limitProcesses: LimitProcessTable;
   requestLogs: RequestLogTable;
+  requestContents: RequestContentTable;
   auditLogs: AuditLogTable;
   auditChains: AuditChainTable;
   auditCheckpoints: AuditCheckpointTable;
@@ -289,6 +290,20 @@ interface RequestLogTable {
   endChainSeq: number | null;
   endLink: string | null;
   endSalt: string | null;
+}
+interface RequestContentTable {
+  /** Of the call. */
+  id: string;
+  startedAt: Time;
+  chainId: string;
+  chainSeq: number;
+  organizationId: string | null;
+  part: string | null;
+  level: string | null;
+  textBytes: number | null;
+  sealed: string | null;
+  link: string;
+  salt: string | null;
 }
 interface AuditLogTable {
   chainId: string;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { DrainedRecord } from "../../src/model/ports/record-sink.ts";
+import type { ContentRow, DrainedRecord } from "../../src/model/ports/record-sink.ts";
 import type { NewApiKey, NewServer, OperatedStore } from "../../src/model/ports/store.ts";
 import type { SessionRecord } from "../../src/model/session-record.ts";
 
@@ -134,6 +134,11 @@ export class Chain {
       end: { status: "ok", errorCode: undefined, durationMs: 12.345, resultBytes: 3_000_000_000 },
       link: this.link(link.tenant, "call_outcome"),
     };
+  }
+
+  content({ id, startedAt, link }: Call, part: ContentRow["content"]["part"]): ContentRow {
+    const content = { part, level: "full", bytes: 3_000_000_000, sealed: "c2VhbGVk" } as const;
+    return { row: "content", id, startedAt, content, link: this.link(link.tenant, "call_content") };
   }
 
   audit(organizationId: string, detailJson = '{"b":1,"a":1.0}'): DrainedRecord {

@@ -94,6 +94,7 @@ describe("copy", () => {
     const end = chain.end(call);
     await sink.write([
       { ...call, end: end.end, endLink: end.link },
+      chain.content(call, "arguments"),
       chain.audit(t.organizationId),
       chain.checkpoint(),
     ]);

@@ -6,8 +6,10 @@ import { expireRecords } from "../../src/server/retention.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
 import { openRecordSink, openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
+import { contentContract } from "./content.contract.ts";
 import { idempotencyContract } from "./idempotency.contract.ts";
 import { identitiesContract } from "./identities.contract.ts";
+import { leaseContract } from "./lease.contract.ts";
 import { limitStoreContract } from "./limit-store.contract.ts";
 import { policyContract } from "./policy.contract.ts";
 import { sessionContract } from "./session.contract.ts";
@@ -238,37 +240,13 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
     });
   });
 
+  contentContract(() => ({ store, location }));
+  leaseContract(() => store);
   sessionContract(() => store);
   idempotencyContract(() => store);
   updateContract(() => store);
   limitStoreContract(() => store);
   identitiesContract(() => store);
-
-  describe("leases", () => {
-    test("one holder at a time; the next has a higher generation", async () => {
-      const name = `duty-${id()}`;
-      const first = await store.leases.acquire(name, "a", 60_000);
-      expect(first?.generation).toBe(1);
-      expect(await store.leases.acquire(name, "b", 60_000)).toBeUndefined();
-      expect(await store.leases.acquire(name, "a", 60_000)).toEqual(first);
-      if (first === undefined) throw new Error("no lease");
-      expect(await store.leases.renew(first, 20)).toBe(true);
-      await Bun.sleep(40);
-      const second = await store.leases.acquire(name, "b", 60_000);
-      expect(second?.generation).toBe(2);
-      expect(await store.leases.renew(first, 60_000)).toBe(false);
-      if (second) await store.leases.release(second);
-      expect((await store.leases.acquire(name, "a", 60_000))?.generation).toBe(3);
-    });
-
-    test("of many that try at once one gets it", async () => {
-      const name = `duty-${id()}`;
-      const got = await Promise.all(
-        Array.from({ length: 8 }, (_, n) => store.leases.acquire(name, `h${n}`, 60_000)),
-      );
-      expect(got.filter((lease) => lease !== undefined)).toHaveLength(1);
-    });
-  });
 
   describe("settings", () => {
     test("a secret is made once, however many ask first", async () => {

@@ -3,11 +3,16 @@ import type { Principal } from "../principal.ts";
 /** `strict`: on stable storage; `standard`: handed to the operating system; `batch`: in memory, at most one second. */
 export type Durability = "strict" | "standard" | "batch";
 
-/** `call_round`: questions a call put to its client, and their answers; `journal`: the journal's own acts (a chain opened, recovered, retired; records dropped). */
+/**
+ * `call_content`: what was said in a call, where it is kept; `call_round`: questions a call put to its client, and their
+ * answers; `journal`: the journal's own acts (a chain opened, recovered, retired; records
+ * dropped).
+ */
 export type RecordKind =
   | "call_intent"
   | "call_outcome"
   | "call_refused"
+  | "call_content"
   | "call_round"
   | "security"
   | "admin"
@@ -52,6 +57,24 @@ export interface CallEnd {
   readonly durationMs: number;
   readonly resultBytes: number;
 }
+/** One thing said in a call: what the client sent, what the server gave back, what the client answered when asked. */
+export type ContentPart = "arguments" | "result" | "error" | "answers";
+/** `full`: without credentials; `redacted`: without what names, schemas and paths call secret either. */
+export type KeptContent = "redacted" | "full";
+/** What is kept of what is said in a call, from least to most. */
+export const contentLevels = ["none", "digest", "redacted", "full"] as const;
+export type ContentLevel = (typeof contentLevels)[number];
+
+export interface CallContent {
+  readonly callId: string;
+  readonly organizationId: string;
+  readonly part: ContentPart;
+  readonly level: KeptContent;
+  /** Of the text before it was cut and sealed. */
+  readonly bytes: number;
+  /** Sealed: neither the journal nor the store can be read without the master key. */
+  readonly sealed: string;
+}
 /** Something that is not a call: a refusal at the door, an administrative act, a security event. */
 export interface AuditEvent {
   readonly kind: "security" | "admin" | "call_round";
@@ -76,5 +99,7 @@ export interface Journal {
   outcome(intent: CallIntent, end: CallEnd): Promise<void> | undefined;
   /** A call that reached no upstream: intent and outcome as one record. */
   refused(intent: CallIntent, end: CallEnd): Promise<void> | undefined;
+  /** Given before the intent or outcome it belongs to, so that whoever has that has this. */
+  content(content: CallContent): Promise<void> | undefined;
   event(event: AuditEvent): Promise<void> | undefined;
 }

@@ -1,4 +1,4 @@
-import type { OutcomeStatus, RecordKind } from "./journal.ts";
+import type { CallContent, OutcomeStatus, RecordKind } from "./journal.ts";
 
 /**
  * The place of one record in its hash chain, as it stands in the journal's line. A store keeps every field as it was
@@ -91,6 +91,14 @@ export interface CallEndRow {
   readonly end: CallEndFields;
   readonly link: ChainLink;
 }
+/** A row of `request_contents`; `id` is the call's, `startedAt` as in its `CallRow`. */
+export interface ContentRow {
+  readonly row: "content";
+  readonly id: string;
+  readonly startedAt: number;
+  readonly content: Omit<CallContent, "callId" | "organizationId">;
+  readonly link: ChainLink;
+}
 /** A row of `audit_logs`; `id` is `<chainId>:<sequence>`. */
 export interface AuditRow {
   readonly row: "audit";
@@ -105,7 +113,7 @@ export interface CheckpointRow {
   readonly checkpoint: CheckpointFields;
   readonly link: ChainLink;
 }
-export type DrainedRecord = CallRow | CallEndRow | AuditRow | CheckpointRow;
+export type DrainedRecord = CallRow | CallEndRow | ContentRow | AuditRow | CheckpointRow;
 
 /**
  * Where the journal drains to. `write` is idempotent by `id` (a batch is handed over again after a crash) and all or

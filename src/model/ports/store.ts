@@ -1,6 +1,6 @@
 import type { ApiKey, ApiKeyIdentity } from "../api-key.ts";
 import type { QuotaPeriod } from "../limit-rule.ts";
-import type { AuditLogEntry, ChainHead, RequestLogEntry } from "../log-entry.ts";
+import type { AuditLogEntry, CallContentEntry, ChainHead, RequestLogEntry } from "../log-entry.ts";
 import type { PolicyRecord } from "../policy.ts";
 import type { LimitUsage, RateLimitRecord } from "../rate-limit-record.ts";
 import type { ServerRecord } from "../server-record.ts";
@@ -247,6 +247,9 @@ export interface Records {
   /** Newest first. */
   requests(organizationId: string, page?: LogPageRequest, filter?: CallFilter): Promise<RequestLogEntry[]>;
   audits(organizationId: string, page?: LogPageRequest, filter?: EventFilter): Promise<AuditLogEntry[]>;
+  request(organizationId: string, id: string): Promise<RequestLogEntry | undefined>;
+  /** What was said in these calls, sealed as it was recorded, in order. Expired contents are left out. */
+  contents(organizationId: string, callIds: readonly string[]): Promise<CallContentEntry[]>;
   /** The calls begun in a time, by target and end; the most frequent first, at most 1,000 rows. */
   tallies(organizationId: string, from: number, before: number): Promise<CallTally[]>;
   /** Empties payloads and salts of records before `before`, at most `limit` of each table; the links stay. Returns how many. */

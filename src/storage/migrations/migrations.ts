@@ -7,6 +7,7 @@ import { administration } from "./0006-administration.ts";
 import { identities } from "./0007-identities.ts";
 import { limits } from "./0009-limits.ts";
 import { peers } from "./0010-peers.ts";
+import { contents } from "./0012-contents.ts";
 import type { Migration } from "./migration.ts";
 
 /** In order of application. */
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   identities,
   limits,
   peers,
+  contents,
 ];

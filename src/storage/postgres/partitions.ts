@@ -1,7 +1,11 @@
 import { type Kysely, sql } from "kysely";
 import type { Schema } from "../schema.ts";
 
-const tables = ["request_logs", "audit_logs"] as const;
+const tables = [
+  { name: "request_logs", time: "started_at" },
+  { name: "request_contents", time: "started_at" },
+  { name: "audit_logs", time: "logged_at" },
+] as const;
 /** Days made ahead, today included; a process that sleeps longer writes to the default partition. */
 const DAYS_AHEAD = 4;
 const DAY_MS = 86_400_000;
@@ -16,8 +20,8 @@ export async function partitionLogs(db: Kysely<Schema>, now: number): Promise<vo
   }
 }
 
-async function makePartition(db: Kysely<Schema>, table: string, from: Date): Promise<void> {
-  const name = `${table}_${from.toISOString().slice(0, 10).replaceAll("-", "")}`;
+async function makePartition(db: Kysely<Schema>, table: (typeof tables)[number], from: Date): Promise<void> {
+  const name = `${table.name}_${from.toISOString().slice(0, 10).replaceAll("-", "")}`;
   const known = await sql<{ found: unknown }>`select to_regclass(${name})::text as found`.execute(db);
   if (known.rows[0]?.found !== null) return;
   const until = new Date(from.getTime() + DAY_MS);
@@ -26,14 +30,13 @@ async function makePartition(db: Kysely<Schema>, table: string, from: Date): Pro
     await sql`select pg_advisory_xact_lock(6504136729115)`.execute(transaction);
     const [held] = (
       await sql<{ isHeld: boolean }>`select to_regclass(${name}) is not null or exists (
-        select 1 from ${sql.id(`${table}_default`)}
-        where ${sql.id(table === "request_logs" ? "started_at" : "logged_at")} >= ${from}
-        and ${sql.id(table === "request_logs" ? "started_at" : "logged_at")} < ${until}) as is_held`.execute(
+        select 1 from ${sql.id(`${table.name}_default`)}
+        where ${sql.id(table.time)} >= ${from} and ${sql.id(table.time)} < ${until}) as is_held`.execute(
         transaction,
       )
     ).rows;
     if (held?.isHeld) return;
-    await sql`create table ${sql.id(name)} partition of ${sql.id(table)}
+    await sql`create table ${sql.id(name)} partition of ${sql.id(table.name)}
       for values from (${sql.lit(from.toISOString())}) to (${sql.lit(until.toISOString())})`.execute(
       transaction,
     );

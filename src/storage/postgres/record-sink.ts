@@ -11,6 +11,7 @@ import {
   rowsOf,
   type Value,
 } from "../record-columns.ts";
+import { contentColumns, contentValues } from "../record-contents.ts";
 import { type PooledConnection, type PoolOptions, PostgresConnections } from "./connections.ts";
 import { isUnavailable } from "./fault.ts";
 
@@ -35,6 +36,7 @@ function insertInto(table: string, columns: Columns, conflict: string): string {
 const [, , ...ended] = Object.keys(endColumns);
 const texts = {
   requests: insertInto("request_logs", requestColumns, onConflict.requests),
+  contents: insertInto("request_contents", contentColumns, onConflict.contents),
   audits: insertInto("audit_logs", auditColumns, onConflict.audits),
   checkpoints: insertInto("audit_checkpoints", checkpointColumns, onConflict.checkpoints),
   heads: insertInto("audit_chains", headColumns, onConflict.heads),
@@ -81,6 +83,7 @@ export class PostgresRecordSink implements RecordSink {
       const missing = await connection.run(texts.missing, [asJson(endColumns, rows.ends)]);
       if (missing.length > 0) throw new RecordsRefused("a call that ended is not in the store");
     }
+    await put(texts.contents, contentColumns, rows.contents.map(contentValues));
     await put(texts.audits, auditColumns, rows.audits);
     await put(texts.checkpoints, checkpointColumns, rows.checkpoints);
     await put(texts.heads, headColumns, rows.heads);

@@ -11,6 +11,7 @@ import {
   rowsOf,
   type Value,
 } from "../record-columns.ts";
+import { contentColumns, contentValues } from "../record-contents.ts";
 import { isUnavailable } from "./fault.ts";
 
 function insertInto(table: string, columns: Columns, conflict: string): string {
@@ -21,6 +22,7 @@ function insertInto(table: string, columns: Columns, conflict: string): string {
 const [, , ...ended] = Object.keys(endColumns);
 const statementTexts = {
   requests: insertInto("request_logs", requestColumns, onConflict.requests),
+  contents: insertInto("request_contents", contentColumns, onConflict.contents),
   audits: insertInto("audit_logs", auditColumns, onConflict.audits),
   checkpoints: insertInto("audit_checkpoints", checkpointColumns, onConflict.checkpoints),
   heads: insertInto("audit_chains", headColumns, onConflict.heads),
@@ -65,6 +67,7 @@ export class SqliteRecordSink implements RecordSink {
     this.#database.run("BEGIN IMMEDIATE");
     this.#insert("requests", rows.requests);
     for (const values of rows.ends) this.#end(values);
+    this.#insert("contents", rows.contents.map(contentValues));
     this.#insert("audits", rows.audits);
     this.#insert("checkpoints", rows.checkpoints);
     this.#insert("heads", rows.heads);
