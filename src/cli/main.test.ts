@@ -139,6 +139,13 @@ describe("serve refuses to start", () => {
     expect(existsSync(join(folder, "data"))).toBe(false);
   });
 
+  test("with a variable it does not know, naming the likely one", async () => {
+    const { code, err } = await run(["serve", "--port", "0"], { MCP_GATEWAY_PROT: "8081" });
+    expect(code).toBe(2);
+    expect(err).toContain("environment variable MCP_GATEWAY_PROT: ");
+    expect(err).toContain("did you mean MCP_GATEWAY_PORT?");
+  });
+
   test("with a wrong flag, naming the flag", async () => {
     const { code, err } = await run(["serve", "--port", "http"]);
     expect(code).toBe(2);

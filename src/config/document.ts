@@ -27,7 +27,13 @@ export function readDocument(text: string, path: string, environment: Environmen
   const faults = [...document.errors, ...document.warnings];
   for (const fault of faults) reader.refuseSyntax(fault.pos[0], fault.message, text);
   const tree = faults.length > 0 || document.contents === null ? {} : reader.value(document.contents, "");
-  return { path, tree, places: reader.places, problems: reader.problems, unsetPaths: reader.unsetPaths };
+  const { places, problems, unsetPaths } = reader;
+  return { path, tree, places, problems, unsetPaths, variables: variablesIn(text) };
+}
+
+/** Read from the text, so that a file with a mistake in it names them too. */
+function variablesIn(text: string): ReadonlySet<string> {
+  return new Set(Array.from(text.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)/g), ([, name = ""]) => name));
 }
 
 class Reader {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type ConfigProblem, nearest } from "./problem.ts";
+import type { ConfigProblem } from "./problem.ts";
+import { isServiceLink } from "./service-link.ts";
 import type { Environment } from "./substitution.ts";
 
 /** A variable the gateway reads, and the key of the file it stands for. */
@@ -92,13 +93,13 @@ export function processEnvironment(): Environment {
 export function readEnvironment(environment: Environment): EnvironmentReading {
   const overrides: Override[] = [];
   const problems: ConfigProblem[] = [];
-  const notes = unknownVariables(environment);
+  const notes: string[] = [];
   for (const entry of variables) {
     const { name, key } = entry;
     if (key === undefined) continue;
     const read = entry.secret ? readSecret(name, environment, problems) : environment[name];
     if (read === undefined || read.trim() === "") continue;
-    if (name === "MCP_GATEWAY_PORT" && /^(tcp|udp):\/\//.test(read)) {
+    if (isServiceLink(name, read)) {
       notes.push(`${name} is a Kubernetes service link, not a port, and is ignored.`);
       continue;
     }
@@ -131,21 +132,6 @@ function readSecret(name: string, environment: Environment, problems: ConfigProb
     );
     return undefined;
   }
-}
-
-function unknownVariables(environment: Environment): string[] {
-  const known = new Set(
-    variables.flatMap((entry) => (entry.secret ? [entry.name, `${entry.name}_FILE`] : [entry.name])),
-  );
-  const notes: string[] = [];
-  for (const name of Object.keys(environment)) {
-    if (!name.startsWith("MCP_GATEWAY_") || known.has(name)) continue;
-    // What Kubernetes sets in every pod for a Service named mcp-gateway.
-    if (/^MCP_GATEWAY_(SERVICE_|PORT_\d+_)/.test(name)) continue;
-    const near = nearest(name, known);
-    notes.push(`${name} is no setting and is ignored.${near === undefined ? "" : ` Did you mean ${near}?`}`);
-  }
-  return notes;
 }
 
 export function errorCode(error: unknown): string {

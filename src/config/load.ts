@@ -12,6 +12,7 @@ import { type FileSettings, fileSchema } from "./schema.ts";
 import type { Mode, Settings } from "./settings.ts";
 import type { Environment } from "./substitution.ts";
 import { toSettings } from "./to-settings.ts";
+import { unknownVariables } from "./unknown-variables.ts";
 
 /** Read where no other file is named. */
 export const DEFAULT_CONFIG_NAME = "mcp-gateway.yaml";
@@ -50,6 +51,7 @@ export async function loadSettings(options: LoadOptions): Promise<Loaded> {
   const document = configPath === undefined ? undefined : await readConfig(configPath, options, problems);
   const reading = readEnvironment(options.environment);
   problems.push(...reading.problems);
+  problems.push(...unknownVariables(options.environment, document?.variables ?? new Set()));
   const overrides = [...reading.overrides, ...(options.flags ?? [])];
   const origins: Origins = { document, overrides };
   const { tree, forgiven } = withoutIncomplete(document);

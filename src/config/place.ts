@@ -16,6 +16,8 @@ export interface ConfigDocument {
   readonly problems: readonly ConfigProblem[];
   /** Paths of values that lack a variable; their problems are among `problems`. */
   readonly unsetPaths: readonly string[];
+  /** Names of the variables that stand anywhere in its text. */
+  readonly variables: ReadonlySet<string>;
 }
 
 /** The path of a member or element, as problems and places spell it. */

@@ -67,7 +67,7 @@ function environmentTable(): string {
   return [
     "## Environment variables",
     "",
-    "Lists are written with commas. An empty variable counts as not set; an unknown one that begins with `MCP_GATEWAY_` is reported.",
+    "Lists are written with commas. An empty variable counts as not set; an unknown one that begins with `MCP_GATEWAY_` is an error, unless the file takes it as `${NAME}`. What Kubernetes sets for services named `mcp-gateway` or `mcp-gateway-…` (`MCP_GATEWAY_SERVICE_HOST`, `MCP_GATEWAY_PORT_8080_TCP`, …) is ignored.",
     "",
     "| variable | setting | meaning |",
     "|---|---|---|",
