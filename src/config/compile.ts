@@ -192,7 +192,14 @@ export function storedEntry(
   };
   const parsed = serverSchema.safeParse(tree);
   if (parsed.success) return { entry: parsed.data };
-  const document = { path: "", tree, places: new Map(), problems: [], unsetPaths: [] };
+  const document = {
+    path: "",
+    tree,
+    places: new Map(),
+    problems: [],
+    unsetPaths: [],
+    variables: new Set<string>(),
+  };
   const problems = problemsOf(parsed.error.issues, serverSchema, { document, overrides: [] });
   return { problems: problems.map((problem) => ({ ...problem, source: { kind: "store", id: row.id } })) };
 }

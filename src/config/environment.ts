@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
+import { isKubernetesLink } from "./kubernetes-link.ts";
 import type { ConfigProblem } from "./problem.ts";
-import { isServiceLink } from "./service-link.ts";
 import type { Environment } from "./substitution.ts";
 
 /** A variable the gateway reads, and the key of the file it stands for. */
@@ -99,7 +99,7 @@ export function readEnvironment(environment: Environment): EnvironmentReading {
     if (key === undefined) continue;
     const read = entry.secret ? readSecret(name, environment, problems) : environment[name];
     if (read === undefined || read.trim() === "") continue;
-    if (isServiceLink(name, read)) {
+    if (isKubernetesLink(name, read)) {
       notes.push(`${name} is a Kubernetes service link, not a port, and is ignored.`);
       continue;
     }

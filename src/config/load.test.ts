@@ -1,44 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type LoadOptions, loadSettings } from "./load.ts";
+import { MASTER_KEY, sampleLoader } from "./load.testing.ts";
+import { loadSettings } from "./load.ts";
 import { formatProblem } from "./problem.ts";
-import type { Settings } from "./settings.ts";
 
-const MASTER_KEY = Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7 + 3)).toString("base64");
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "gateway-config-"));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
-type Extra = Partial<Omit<LoadOptions, "configPath">>;
-
-async function load(yaml: string | undefined, extra: Extra = {}) {
-  const configPath = join(folder, "gateway.yaml");
-  if (yaml !== undefined) writeFileSync(configPath, yaml);
-  return await loadSettings({
-    environment: {},
-    defaultMode: "development",
-    purpose: "serve",
-    workingDir: folder,
-    ...(yaml === undefined ? {} : { configPath }),
-    ...extra,
-  });
-}
-
-async function settingsOf(yaml: string | undefined, extra: Extra = {}): Promise<Settings> {
-  const loaded = await load(yaml, extra);
-  if ("problems" in loaded) throw new Error(loaded.problems.map(formatProblem).join("\n"));
-  return loaded.settings;
-}
-
-async function problemsOf(yaml: string | undefined, extra: Extra = {}): Promise<string[]> {
-  const loaded = await load(yaml, extra);
-  if (!("problems" in loaded)) return [];
-  return loaded.problems.map((problem) => formatProblem(problem).replaceAll(`${folder}/`, ""));
-}
+const { folder, load, problemsOf, settingsOf } = sampleLoader();
 
 const server = (lines: string) =>
   `proxy:\n  servers:\n    - ${lines
@@ -367,123 +334,6 @@ describe("precedence", () => {
     expect(await problemsOf(undefined, { environment: both })).toEqual([
       "environment variable MCP_GATEWAY_MASTER_KEY_FILE: found both MCP_GATEWAY_MASTER_KEY and MCP_GATEWAY_MASTER_KEY_FILE, expected one of them. Fix: unset MCP_GATEWAY_MASTER_KEY.",
     ]);
-  });
-
-  test("an unknown variable is an error that names the likely one", async () => {
-    const unknown = (environment: Record<string, string>) => problemsOf(undefined, { environment });
-    expect(await unknown({ MCP_GATEWAY_LOGLEVEL: "debug" })).toEqual([
-      "environment variable MCP_GATEWAY_LOGLEVEL: found a variable that is no setting, expected one of those docs/configuration.md lists, since it begins with MCP_GATEWAY_. Fix: did you mean MCP_GATEWAY_LOG_LEVEL?",
-    ]);
-    expect((await unknown({ MCP_GATEWAY_MASTERKEY: "x" })).join()).toContain("MCP_GATEWAY_MASTER_KEY?");
-    expect((await unknown({ MCP_GATEWAY_COLOUR: "blue" })).join()).toContain("Fix: unset it");
-    // What begins otherwise is somebody else's, and an empty one is not set.
-    expect(await unknown({ MCPGATEWAY_X: "1", MCP_GATEWAYS: "1", MCP_GATEWAY_COLOUR: "" })).toEqual([]);
-    // What this repository's own examples, children and tests are told.
-    expect(await unknown({ MCP_GATEWAY_KEY: "mgw_x", MCP_GATEWAY_ENDPOINT: "http://x/mcp" })).toEqual([]);
-    expect(await unknown({ MCP_GATEWAY_CHILD: "1", MCP_GATEWAY_TEST_RUN: "1" })).toEqual([]);
-  });
-
-  test("a variable the file takes is the operator's own, in a file with mistakes too", async () => {
-    const environment = { MCP_GATEWAY_SITE: "/srv/gateway" };
-    const taking = 'data_dir: "${MCP_GATEWAY_SITE}"\n';
-    expect((await settingsOf(taking, { environment })).dataDir).toBe("/srv/gateway");
-    expect((await problemsOf(`${taking}server: [\n`, { environment })).join()).not.toContain("SITE");
-    expect((await problemsOf(undefined, { environment })).join()).toContain("SITE");
-  });
-
-  test("what Kubernetes sets for services of our name is neither a port nor a mistake", async () => {
-    const address = "tcp://10.0.0.1:8080";
-    const link = (name: string) => ({
-      [`${name}_SERVICE_HOST`]: "10.0.0.1",
-      [`${name}_SERVICE_PORT`]: "8080",
-      [`${name}_SERVICE_PORT_HTTP`]: "8080",
-      [`${name}_SERVICE_PORT_HTTP_METRICS`]: "9090",
-      [`${name}_PORT`]: address,
-      [`${name}_PORT_8080_TCP`]: address,
-      [`${name}_PORT_8080_TCP_PROTO`]: "tcp",
-      [`${name}_PORT_8080_TCP_PORT`]: "8080",
-      [`${name}_PORT_8080_TCP_ADDR`]: "10.0.0.1",
-      [`${name}_PORT_53_UDP`]: "udp://10.0.0.1:53",
-    });
-    const environment = {
-      ...link("MCP_GATEWAY"),
-      ...link("MCP_GATEWAY_REDIS"),
-      ...link("MCP_GATEWAY_WORKERS"),
-    };
-    const loaded = await load("server: {port: 7070}\n", { environment });
-    expect(loaded).toMatchObject({
-      settings: { server: { port: 7070 } },
-      notes: ["MCP_GATEWAY_PORT is a Kubernetes service link, not a port, and is ignored."],
-    });
-    // A port somebody set wins as ever, and another name with such an ending is as unknown as any.
-    expect(
-      (await settingsOf(undefined, { environment: { ...environment, MCP_GATEWAY_PORT: "7071" } })).server
-        .port,
-    ).toBe(7071);
-    expect(await problemsOf(undefined, { environment: { MCP_GATEWAY_ADMIN_PORT: "8081" } })).toHaveLength(1);
-  });
-});
-
-describe("rules of production", () => {
-  const production = (environment: Record<string, string> = {}): Extra => ({
-    defaultMode: "production",
-    environment: { MCP_GATEWAY_MASTER_KEY: MASTER_KEY, ...environment },
-  });
-
-  test("a good master key is enough", async () => {
-    const settings = await settingsOf(undefined, production());
-    expect(settings).toMatchObject({
-      mode: "production",
-      outbound: { allow: [] },
-      features: { demo: false },
-    });
-  });
-
-  test.each([
-    ["no master key", { MCP_GATEWAY_MASTER_KEY: "" }, /^master_key: found no master key/],
-    [
-      "a short key",
-      { MCP_GATEWAY_MASTER_KEY: "c2hvcnQ=" },
-      /MASTER_KEY: master_key\[0\]: found a key of 5 bytes/,
-    ],
-    ["a repeated byte", { MCP_GATEWAY_MASTER_KEY: "00".repeat(32) }, /found a key that is not random/],
-    ["a passphrase", { MCP_GATEWAY_MASTER_KEY: "correct horse" }, /found a key of|neither base64 nor hex/],
-    [
-      "plain http",
-      { MCP_GATEWAY_URL: "http://gw.example.com" },
-      /MCP_GATEWAY_URL: server\.url: .*expected an https URL/,
-    ],
-    [
-      "a bootstrap key of another form",
-      { MCP_GATEWAY_BOOTSTRAP_KEY: "hunter2" },
-      /a text that is no API key/,
-    ],
-    ["a weak operator token", { MCP_GATEWAY_OPERATOR_TOKEN: "hunter2" }, /found a token of 7 characters/],
-  ])("%s is refused", async (_name, environment, expected) => {
-    const problems = await problemsOf(undefined, production(environment));
-    expect(problems.length).toBeGreaterThan(0);
-    expect(problems[0]).toMatch(expected);
-    expect(problems.join()).not.toContain("hunter2");
-  });
-
-  test("plain http by name can be allowed", async () => {
-    const yaml = "server: {require_https: false, url: 'http://gw.internal/'}\n";
-    expect((await settingsOf(yaml, production())).server.url).toBe("http://gw.internal");
-  });
-
-  test("several master keys", async () => {
-    const second = Buffer.from(MASTER_KEY, "base64").reverse().toString("hex");
-    const settings = await settingsOf(
-      undefined,
-      production({ MCP_GATEWAY_MASTER_KEY: `${MASTER_KEY}, ${second}` }),
-    );
-    expect(settings.secrets.masterKeys).toEqual([MASTER_KEY, second]);
-  });
-
-  test("the mode is named exactly", async () => {
-    expect(await problemsOf(undefined, { environment: { MCP_GATEWAY_ENV: "dev" } })).toContain(
-      'environment variable MCP_GATEWAY_ENV: found "dev", expected one of development, production, test. Fix: did you mean "development"?',
-    );
   });
 });
 

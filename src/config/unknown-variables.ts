@@ -1,6 +1,6 @@
 import { variables } from "./environment.ts";
+import { isKubernetesLink } from "./kubernetes-link.ts";
 import { type ConfigProblem, nearest } from "./problem.ts";
-import { isServiceLink } from "./service-link.ts";
 import type { Environment } from "./substitution.ts";
 
 const PREFIX = "MCP_GATEWAY_";
@@ -20,7 +20,7 @@ export function unknownVariables(
   const problems: ConfigProblem[] = [];
   for (const [name, value = ""] of Object.entries(environment)) {
     if (!name.startsWith(PREFIX) || value.trim() === "" || known.has(name)) continue;
-    if (takenByFile.has(name) || neighbours.test(name) || isServiceLink(name, value)) continue;
+    if (takenByFile.has(name) || neighbours.test(name) || isKubernetesLink(name, value)) continue;
     const near = nearest(name, known);
     problems.push({
       source: { kind: "environment", name },
