@@ -5,7 +5,7 @@ import { MASTER_KEY, sampleLoader } from "./load.testing.ts";
 import { loadSettings } from "./load.ts";
 import { formatProblem } from "./problem.ts";
 
-const { folder, load, problemsOf, settingsOf } = sampleLoader();
+const { folder, problemsOf, settingsOf } = sampleLoader();
 
 const server = (lines: string) =>
   `proxy:\n  servers:\n    - ${lines

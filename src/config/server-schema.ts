@@ -15,6 +15,7 @@ import {
   url,
 } from "./kinds.ts";
 import { reservedNames } from "./reserved-names.ts";
+import { formatDuration } from "./units.ts";
 
 const minute = 60_000;
 
@@ -28,7 +29,10 @@ function exposed(doc: string) {
 
 const connection = section("How to reach a server over HTTP.", {
   url: optionalField(url("https:", "http:"), "The server's MCP endpoint."),
-  timeout: optionalField(duration(1), "The same as `timeout` one level up."),
+  timeout: optionalField(
+    duration(1),
+    "The same as `timeout` one level up; where both are given they must agree.",
+  ),
   headers: field(textMap, {}, "Further fixed request headers.", { secret: true }),
 });
 
@@ -94,10 +98,16 @@ export const serverSchema = section(
     }
     if (entry.type === "stdio") checkStdio(entry, refuse);
     else if (entry.type !== undefined) checkHttp(entry, refuse);
-    if (entry.timeout !== undefined && entry.connection?.timeout !== undefined) {
+    const whole = entry.timeout;
+    const here = entry.connection?.timeout;
+    if (whole !== undefined && here !== undefined && whole !== here) {
+      const given = formatDuration(whole);
       refuse(
         ["connection", "timeout"],
-        new Refusal("`timeout` or `connection.timeout`, not both", "keep `timeout`"),
+        new Refusal(
+          `the same as timeout, which is ${given}: both mean the whole call`,
+          "keep one of the two",
+        ),
       );
     }
   },
