@@ -63,6 +63,7 @@ class ListenStream implements Waiter {
   readonly startedAt = performance.now();
   lastSignOfLifeAt = this.startedAt;
   attended = true;
+  seat = -1;
   readonly #deps: EdgeDeps;
   readonly #request: EdgeRequest;
   readonly #read: ModernRequest;

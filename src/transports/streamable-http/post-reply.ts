@@ -39,6 +39,7 @@ export class PostReply implements Waiter {
   readonly startedAt = performance.now();
   lastSignOfLifeAt = this.startedAt;
   attended = false;
+  seat = -1;
   readonly #init: PostReplyInit;
   readonly #resolve: (response: Response) => void;
   #stream: ReplyStream | undefined;
