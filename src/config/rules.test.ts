@@ -45,6 +45,64 @@ describe("rules of production", () => {
     expect(problems.join()).not.toContain("hunter2");
   });
 
+  describe("a database on another machine", () => {
+    const refused = async (name: string, value: string) =>
+      (await problemsOf(undefined, production({ [name]: value }))).join("\n");
+
+    test.each([
+      ["the user's name", "gateway:gateway@db/x"],
+      ["the user's name, decorated", "gateway:Gateway-2026!@db/x"],
+      ["the database's name", "u:orders_live_eu@db/orders_live_eu"],
+      ["the host's name", "u:database01eu@database01eu/x"],
+      ["a word of examples", "u:mysecretpassword@db/x"],
+      ["a word with look-alikes", "u:P%40ssw0rd123456@db/x"],
+      ["a short one", "u:k3Jq9vX@db/x"],
+      ["one character over and over", "u:zzzzzzzzzzzzzzzz@db/x"],
+      ["a count", "u:123456789012@db/x"],
+      ["one in the query", "db/x?user=gateway&password=changeme"],
+    ])("with %s as its password is refused, and the setting named", async (_name, rest) => {
+      const problem = await refused("DATABASE_URL", `postgres://${rest}`);
+      expect(problem).toMatch(
+        /^environment variable DATABASE_URL: store\.url: found a password .+ Fix: make one with/,
+      );
+      const password = /:([^:@]+)@/.exec(rest)?.[1] ?? "changeme";
+      expect(problem).not.toContain(password);
+      expect(
+        await settingsOf(undefined, { environment: { DATABASE_URL: `postgres://${rest}` } }),
+      ).toBeDefined();
+    });
+
+    test("and Redis", async () => {
+      for (const url of [
+        "redis://:redis@cache:6379",
+        "rediss://default:foobared@cache.example.com",
+        "redis://:short@10.0.0.9",
+      ])
+        expect(await refused("REDIS_URL", url)).toContain(
+          "environment variable REDIS_URL: redis.url: found a password",
+        );
+    });
+
+    test.each([
+      ["a random number", "postgres://db:4829104857362910@db/"],
+      ["what is no percent-encoding", "postgres://gateway:4f1%zz9b7ad2e85a60@db/gateway"],
+      ["a random password", "postgres://gateway:4f1c9b7ad2e85a60@db/gateway"],
+      ["none, where the server knows us otherwise", "postgres://gateway@db.example.com/gateway"],
+      ["this machine", "postgres://gateway:gateway@127.0.0.1:5432/gateway"],
+      ["this machine by name", "postgres://gateway:gateway@localhost/gateway"],
+      ["this machine by IPv6", "postgres://gateway:gateway@[::1]/gateway"],
+      ["a Unix socket", "postgres://gateway:gateway@%2Fvar%2Frun%2Fpostgresql/gateway"],
+      ["a Unix socket in the query", "postgres://gateway:gateway@db/gateway?host=/var/run/postgresql"],
+    ])("%s is taken", async (_name, url) => {
+      expect(await refused("DATABASE_URL", url)).toBe("");
+    });
+
+    test("commands that only read take what they are given", async () => {
+      const extra = production({ DATABASE_URL: "postgres://gateway:gateway@db/gateway" });
+      expect(await problemsOf(undefined, { ...extra, purpose: "command" })).toEqual([]);
+    });
+  });
+
   test("plain http by name can be allowed", async () => {
     const yaml = "server: {require_https: false, url: 'http://gw.internal/'}\n";
     expect((await settingsOf(yaml, production())).server.url).toBe("http://gw.internal");

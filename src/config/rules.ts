@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { isWellFormed } from "../model/api-key-form.ts";
+import { passwordFault } from "./connection-password.ts";
 import { errorCode } from "./environment.ts";
 import { isLoopbackHost } from "./kinds.ts";
 import { masterKeyFault } from "./master-key.ts";
@@ -171,6 +172,20 @@ function checkProduction(settings: Settings, refuse: Refuse): void {
       "MCP_GATEWAY_MASTER_KEY, or MCP_GATEWAY_MASTER_KEY_FILE (required in production)",
       "make one with: openssl rand -base64 32 — or set MCP_GATEWAY_ENV=development to have one generated",
     );
+  const databases = {
+    "store.url": settings.store.kind === "postgres" ? settings.store.url : undefined,
+    "redis.url": settings.redis.url,
+  };
+  for (const [key, url] of Object.entries(databases)) {
+    const fault = url === undefined ? undefined : passwordFault(url);
+    if (fault === undefined) continue;
+    refuse(
+      key,
+      fault,
+      "12 characters or more that nobody can guess, on another machine (required in production)",
+      "make one with: openssl rand -hex 24, and set it in the database too",
+    );
+  }
   const token = settings.telemetry.operatorToken;
   if (token !== undefined && token.length < OPERATOR_TOKEN_LENGTH_MIN)
     refuse(

@@ -86,7 +86,7 @@ const audit = section("The record of calls and administrative acts.", {
 const store = section("Where keys, servers and records are kept.", {
   url: optionalField(
     url("postgres:", "postgresql:", "sqlite:"),
-    "PostgreSQL or SQLite URL; without one, a SQLite file.",
+    "PostgreSQL or SQLite URL; without one, a SQLite file. Production takes no weak password in it, but on this machine.",
     { secret: true, restart: true },
   ),
   path: optionalField(filledText, "Path of the SQLite file.", {
@@ -201,7 +201,10 @@ export const fileSchema = section("", {
   oauth: oauthSchema,
   store,
   redis: section("Shared counters; without it each process counts for itself.", {
-    url: optionalField(url("redis:", "rediss:"), "Redis or Valkey URL.", { secret: true, restart: true }),
+    url: optionalField(url("redis:", "rediss:"), "Redis or Valkey URL; its password as `store.url`'s.", {
+      secret: true,
+      restart: true,
+    }),
     prefix: field(
       slug,
       "mcp-gateway",
