@@ -2,6 +2,8 @@ import { GatewayError } from "../errors/gateway-error.ts";
 import type { EndpointTable } from "../gateway/endpoint-table.ts";
 import type { Arrival } from "../model/arrival.ts";
 import type { Envelope } from "../peers/envelope.ts";
+import type { JsonObject } from "../protocol/json-value.ts";
+import { isRequestId, type RequestId } from "../protocol/jsonrpc.ts";
 import type { EdgeRequest } from "../transports/streamable-http/edge.ts";
 import { refuse } from "../transports/streamable-http/modern.ts";
 import { takesStreams } from "./front.ts";
@@ -39,7 +41,13 @@ export async function serveForwarded(
   const isEndpoint = match?.route.serves === "mcp";
   const endpoint = isEndpoint ? deps.endpoints.find({ namespace, server, path }, principal) : undefined;
   const edge = { arrival, headers: { "x-request-id": correlationId } };
-  if (endpoint === undefined) return refuse(edge, undefined, new GatewayError("not_found"));
+  if (endpoint === undefined) return refuse(edge, idIn(body), new GatewayError("not_found"));
   const streams = takesStreams(request);
   return deps.serveMcp({ ...edge, principal, endpoint, streams, forwarded: true });
+}
+
+/** Of the message another process read and wrote again; none in a GET. */
+function idIn(body: string): RequestId | undefined {
+  const { id } = body === "" ? { id: undefined } : (JSON.parse(body) as JsonObject);
+  return isRequestId(id) ? id : undefined;
 }

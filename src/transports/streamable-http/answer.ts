@@ -90,17 +90,29 @@ function cursorMember(list: ListOutcome): string {
 
 /**
  * The gateway's own failure as JSON-RPC. The correlation id is in `data`, so that a caller can quote it; the private
- * cause is in the log alone. On 2026-07-28 an unknown id is left out, `null` is not in its schema.
+ * cause is in the log alone.
+ * @param id of the request; where nobody read it, what {@link unreadId} says
  */
 export function failureText(
-  id: RequestId | undefined,
+  id: RequestId | null | undefined,
   thrown: unknown,
   correlationId: string,
-  era: "modern" | "legacy",
 ): string {
   const error = GatewayError.from(thrown);
   const data = { code: error.code, correlationId, ...error.data };
   const body = `{"code":${error.rpcCode},"message":${JSON.stringify(error.message)},"data":${JSON.stringify(data)}}`;
-  const idMember = id === undefined ? (era === "modern" ? "" : `"id":null,`) : `"id":${idText(id)},`;
+  const idMember = id === undefined ? "" : `"id":${id === null ? "null" : idText(id)},`;
   return `{"jsonrpc":"2.0",${idMember}"error":${body}}`;
+}
+
+/** The first revision whose schema lets an error go without an id; none allows `null`. */
+const IDS_OPTIONAL_SINCE = "2025-11-25";
+
+/**
+ * What stands for the id of a request that was refused before its body was read, or whose body has none: nothing, for a
+ * client that names a revision that allows it; else JSON-RPC's `null` (JSON-RPC 2.0, section 5).
+ */
+export function unreadId(headers: Headers): null | undefined {
+  const declared = headers.get("mcp-protocol-version")?.trim() ?? "";
+  return declared >= IDS_OPTIONAL_SINCE ? undefined : null;
 }

@@ -121,7 +121,7 @@ async function serveBatch(
         const response = await serveLegacy(deps, quiet, session, message, exact);
         return response.status === 202 ? undefined : await response.text();
       } catch (thrown) {
-        return failureText(idOf(message?.id), thrown, request.arrival.id, "legacy");
+        return failureText(idOf(message?.id) ?? null, thrown, request.arrival.id);
       }
     }),
   );

@@ -150,7 +150,7 @@ function callInSession(
       const error = GatewayError.from(thrown);
       if (error.code === "internal")
         deps.log.error({ correlationId: exchange.id, err: error.cause }, "call failed");
-      const text = failureText(id, error, exchange.id, "legacy");
+      const text = failureText(id, error, exchange.id);
       return { status: statusInSession(error), text, headers: error.headers };
     })
     .then((answer) => {

@@ -15,7 +15,7 @@ import {
   withoutEdgeMeta,
 } from "../../protocol/modern/codec.ts";
 import { MODERN_REVISION } from "../../protocol/revision.ts";
-import { type Answer, failureText, modernAnswer } from "./answer.ts";
+import { type Answer, failureText, modernAnswer, unreadId } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
 import { EventStream } from "./event-stream.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
@@ -49,13 +49,15 @@ export async function serveModern(
   return call(deps, request, read, exact);
 }
 
+/** @param id `undefined` where the body was not read, or has none */
 export function refuse(
   request: Pick<EdgeRequest, "arrival" | "headers">,
   id: RequestId | undefined,
   thrown: unknown,
 ): Response {
   const error = GatewayError.from(thrown);
-  return new Response(failureText(id, error, request.arrival.id, "modern"), {
+  const named = id ?? unreadId(request.arrival.request.headers);
+  return new Response(failureText(named, error, request.arrival.id), {
     status: error.httpStatus,
     headers: { ...jsonHeaders(request.headers), ...error.headers },
   });
@@ -137,7 +139,7 @@ function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: 
       const error = GatewayError.from(thrown);
       if (error.code === "internal")
         deps.log.error({ correlationId: exchange.id, err: error.cause }, "call failed");
-      reply.finish(error.httpStatus, failureText(read.id, error, exchange.id, "modern"), error.headers);
+      reply.finish(error.httpStatus, failureText(read.id, error, exchange.id), error.headers);
     },
   );
   return reply.response;
