@@ -33,10 +33,10 @@ export class LegacySession {
   readonly identity: SessionIdentity;
   readonly principal: Principal;
   readonly endpoint: Endpoint;
-  /** By the id's text. */
-  readonly inFlight = new Map<string, Cancellation>();
   readonly row: SessionRow;
   lastActiveAt: number;
+  /** Few at a time, and not a `Map`: see `Roster`. */
+  readonly #calls: { readonly requestId: string; readonly cancellation: Cancellation }[] = [];
   readonly #subscriptions: SessionSubscriptions;
   readonly #mark: string;
   readonly #streams = new Map<number, SessionStream>();
@@ -70,12 +70,12 @@ export class LegacySession {
 
   /** Nothing that would be lost if this process forgot the session: its id alone restores it. */
   get idle(): boolean {
-    return this.inFlight.size === 0 && this.#streams.size === 0 && this.#subscriptions.size === 0;
+    return this.#calls.length === 0 && this.#streams.size === 0 && this.#subscriptions.size === 0;
   }
 
   /** Somebody waits for something of this session. */
   get attended(): boolean {
-    return this.inFlight.size > 0 || this.#standalone !== undefined;
+    return this.#calls.length > 0 || this.#standalone !== undefined;
   }
 
   /** For one call or the session itself; `undefined` where too many are open. */
@@ -188,17 +188,26 @@ export class LegacySession {
     return this.#questions.ask(requests, send, call);
   }
 
+  /** A call begins. @param requestId the id's text */
+  begin(requestId: string, cancellation: Cancellation): void {
+    this.#calls.push({ requestId, cancellation });
+  }
+  isUnderWay(requestId: string): boolean {
+    return this.#calls.some((call) => call.requestId === requestId);
+  }
+
   /** A call has ended: whatever of it the client was asked is withdrawn. */
   ended(requestId: string, call: Cancellation): void {
-    this.inFlight.delete(requestId);
+    const at = this.#calls.findIndex((known) => known.requestId === requestId);
+    if (at >= 0) this.#calls.splice(at, 1);
     if (this.#questions.size > 0) this.#questions.end(call);
   }
 
   /** False where no request of that id (its text) is under way here. */
   cancel(requestId: string): boolean {
-    const cancellation = this.inFlight.get(requestId);
-    cancellation?.cancel("client_cancelled");
-    return cancellation !== undefined;
+    const call = this.#calls.find((known) => known.requestId === requestId);
+    call?.cancellation.cancel("client_cancelled");
+    return call !== undefined;
   }
 
   /** An answer of the client to a question of ours; unknown ids are ignored, they may be late. */
@@ -226,7 +235,7 @@ export class LegacySession {
     this.#releaseStandalone();
     this.#subscriptions.release();
     this.#questions.close();
-    for (const cancellation of this.inFlight.values()) cancellation.cancel(reason);
+    for (const { cancellation } of [...this.#calls]) cancellation.cancel(reason);
     for (const stream of this.#streams.values()) stream.close();
     this.#streams.clear();
   }

@@ -72,7 +72,7 @@ export async function serveLegacy(
     await receiveNotification(deps, session, method, asObject(message.params) ?? {});
     return accepted(request);
   }
-  if (session.inFlight.has(idText(id))) {
+  if (session.isUnderWay(idText(id))) {
     throw new GatewayError("invalid_request", { detail: "this id is in use by a request under way" });
   }
   return callInSession(deps, request, session, id, method, asObject(message.params) ?? {}, exact);
@@ -143,7 +143,7 @@ function callInSession(
     onGone: () => {},
     onInterrupt: () => cancellation.cancel("shutdown"),
   });
-  session.inFlight.set(idText(id), cancellation);
+  session.begin(idText(id), cancellation);
   const exchange = sessionExchange(request, session, method, params, exact, cancellation, reply);
   answerInSession(deps, session, exchange, id)
     .catch((thrown: unknown): Answer => {

@@ -1,12 +1,11 @@
-import { edenGC, fullGC, heapStats } from "bun:jsc";
 import { expect, test } from "bun:test";
 import { samplePrincipal } from "../../model/sample-exchange.testing.ts";
+import { randomly } from "../../model/sample-randomness.testing.ts";
 import { type Waiter, WaitingRoom } from "./waiting.ts";
 
 class Guest implements Waiter {
   readonly startedAt = performance.now();
   readonly principal;
-  readonly luggage = new Float64Array(1);
   attended = false;
   lastSignOfLifeAt = this.startedAt;
   seat = -1;
@@ -32,11 +31,7 @@ test("whoever entered and has not left is interrupted once, in any order of comi
   const room = new WaitingRoom();
   const present = new Set<Guest>();
   const all: Guest[] = [];
-  let seed = 7;
-  const random = (below: number): number => {
-    seed = (seed * 1_103_515_245 + 12_345) & 0x7fff_ffff;
-    return (seed >> 8) % below;
-  };
+  const random = randomly();
   for (let step = 0; step < 5_000; step++) {
     if (present.size === 0 || random(100) < 55) {
       const guest = new Guest(`key-${step}`);
@@ -73,23 +68,4 @@ test("all are attended although some leave when they are", async () => {
   expect(guests.map(({ attendances }) => attendances)).toEqual(guests.map(() => 1));
   expect(room.size).toBe(13);
   for (const guest of guests) room.leave(guest);
-});
-
-test("a collection of the young frees who has left", () => {
-  const room = new WaitingRoom();
-  const counted = (): number => heapStats().objectTypeCounts.Float64Array ?? 0;
-  fullGC();
-  const before = counted();
-  const present: Guest[] = [];
-  for (let round = 0; round < 5; round++) {
-    for (let index = 0; index < 4_000; index++) {
-      const guest = new Guest("key");
-      room.enter(guest);
-      if (present.push(guest) > 32) room.leave(present.shift() as Guest);
-    }
-    edenGC();
-  }
-  // 32 of each round were there when it was collected; a `Set` keeps some 16,000.
-  expect(counted() - before).toBeLessThan(1_000);
-  for (const guest of present) room.leave(guest);
 });

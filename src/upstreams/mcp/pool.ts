@@ -25,7 +25,7 @@ export class PooledSession {
   connection: Connection | undefined;
   opening: Promise<Connection> | undefined;
   /** Calls under way on it. */
-  readonly calls = new Set<UpstreamCall>();
+  readonly calls: UpstreamCall[] = [];
   lastUsedAt = 0;
 
   constructor(key: string, owner: SessionOwner) {
@@ -122,7 +122,8 @@ export class SessionPool {
   }
 
   release(session: PooledSession, call: UpstreamCall): void {
-    session.calls.delete(call);
+    const at = session.calls.indexOf(call);
+    if (at >= 0) session.calls.splice(at, 1);
     session.lastUsedAt = this.#settings.clock.now();
   }
 
@@ -155,7 +156,7 @@ export class SessionPool {
     const before = clock.now() - sessionIdleMs;
     for (const session of [...this.#sessions.values()]) {
       if (session === this.#adopted || session.connection === undefined) continue;
-      if (session.calls.size > 0 || session.lastUsedAt > before) continue;
+      if (session.calls.length > 0 || session.lastUsedAt > before) continue;
       this.#forget(session);
       void session.connection.close();
     }
@@ -248,7 +249,7 @@ export class SessionPool {
     const { counters } = this.#settings;
     const methods = Object.values(requests).map(({ method }) => method);
     if (session !== undefined && session.owner.kind !== "everybody") {
-      const only = session.calls.size === 1 ? [...session.calls][0] : undefined;
+      const only = session.calls.length === 1 ? session.calls[0] : undefined;
       if (only !== undefined) return only.ask(requests);
       const listener = this.#listenersOf(session.owner).at(-1);
       if (listener !== undefined) return listener.ask(requests);

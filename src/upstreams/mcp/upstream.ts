@@ -214,7 +214,7 @@ export class McpUpstream implements Upstream {
     const session = await untilCancelled(pool.acquire(call), call, server);
     const { connection } = session;
     if (connection === undefined) throw new UpstreamFailure("upstream_lost", { server }, { notRun: true });
-    session.calls.add(legacyCall);
+    session.calls.push(legacyCall);
     try {
       return canonicalOutcome(await connection.request(legacyCall), call);
     } finally {

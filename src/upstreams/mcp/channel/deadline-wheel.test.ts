@@ -3,6 +3,8 @@ import { systemClock } from "../../../model/ports/clock.ts";
 import { DeadlineWheel, type Timed } from "./deadline-wheel.ts";
 
 class Entry implements Timed {
+  seat = -1;
+  slot = -1;
   firedAt: number | undefined;
   due: number;
   constructor(due: number) {

@@ -1,10 +1,13 @@
 import type { Clock } from "../../../model/ports/clock.ts";
+import { Roster, type Seated } from "../../../model/roster.ts";
 
 /** Something with a deadline that may move. */
-export interface Timed {
+export interface Timed extends Seated {
   /** Milliseconds since the epoch; asked again when it was due, so it may have moved on. `Infinity` means not now. */
   dueAt(): number;
   onDue(): void;
+  /** The wheel's own: the slot its seat is in. */
+  slot: number;
 }
 
 /**
@@ -14,8 +17,8 @@ export interface Timed {
 export class DeadlineWheel {
   readonly #clock: Clock;
   readonly #tickMs: number;
-  readonly #slots: Set<Timed>[];
-  readonly #slotOf = new Map<Timed, number>();
+  readonly #slots: Roster<Timed>[];
+  #size = 0;
   #lastTick = 0;
   #idleTicks = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -23,31 +26,31 @@ export class DeadlineWheel {
   constructor(clock: Clock, tickMs = 25, slots = 512) {
     this.#clock = clock;
     this.#tickMs = tickMs;
-    this.#slots = Array.from({ length: slots }, () => new Set());
+    this.#slots = Array.from({ length: slots }, () => new Roster());
   }
 
   /** Deadlines under watch. */
   get size(): number {
-    return this.#slotOf.size;
+    return this.#size;
   }
 
   add(entry: Timed): void {
-    const slot = this.#slotFor(entry.dueAt());
-    this.#slotOf.set(entry, slot);
-    this.#slots[slot]?.add(entry);
+    if (entry.seat >= 0) return;
+    entry.slot = this.#slotFor(entry.dueAt());
+    this.#slots[entry.slot]?.enter(entry);
+    this.#size++;
     this.#start();
   }
 
   remove(entry: Timed): void {
-    const slot = this.#slotOf.get(entry);
-    if (slot === undefined) return;
-    this.#slotOf.delete(entry);
-    this.#slots[slot]?.delete(entry);
+    if (entry.seat < 0) return;
+    this.#slots[entry.slot]?.leave(entry);
+    this.#size--;
   }
 
   /** Takes a deadline that moved nearer. */
   move(entry: Timed): void {
-    if (!this.#slotOf.has(entry)) return;
+    if (entry.seat < 0) return;
     this.remove(entry);
     this.add(entry);
   }
@@ -80,7 +83,7 @@ export class DeadlineWheel {
     if (tick < this.#lastTick) for (let slot = 0; slot < this.#slots.length; slot++) this.#visit(slot, now);
     this.#lastTick = tick;
     // Kept running for a second after the last entry, so that one call after another does not start a timer each.
-    this.#idleTicks = this.#slotOf.size === 0 ? this.#idleTicks + 1 : 0;
+    this.#idleTicks = this.#size === 0 ? this.#idleTicks + 1 : 0;
     if (this.#idleTicks * this.#tickMs > 1000) {
       clearInterval(this.#timer);
       this.#timer = undefined;
@@ -90,8 +93,8 @@ export class DeadlineWheel {
   #visit(slot: number, now: number): void {
     const entries = this.#slots[slot];
     if (entries === undefined || entries.size === 0) return;
-    for (const entry of [...entries]) {
-      if (!entries.has(entry)) continue;
+    for (const entry of entries.all()) {
+      if (entry.seat < 0 || entry.slot !== slot) continue;
       this.remove(entry);
       if (entry.dueAt() <= now) entry.onDue();
       else this.add(entry);

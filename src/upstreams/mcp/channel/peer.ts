@@ -1,6 +1,7 @@
 import { GatewayError } from "../../../errors/gateway-error.ts";
 import type { UpstreamCall } from "../../../model/call.ts";
 import type { CancelReason } from "../../../model/cancellation.ts";
+import { SequenceMap } from "../../../model/sequence-map.ts";
 import { stringify } from "../../../protocol/json.ts";
 import type { JsonObject, JsonValue } from "../../../protocol/json-value.ts";
 import type { JsonRpcErrorBody, JsonRpcNotification } from "../../../protocol/jsonrpc.ts";
@@ -28,7 +29,7 @@ export class Peer implements ChannelReceiver {
   readonly #server: string;
   readonly #channel: Channel;
   readonly #context: ChannelContext;
-  readonly #pending = new Map<number, PendingRequest>();
+  readonly #pending = new SequenceMap<PendingRequest>();
   #handlers: PeerHandlers | undefined;
   #nextId = 1;
   #malformedInRow = 0;
@@ -56,7 +57,7 @@ export class Peer implements ChannelReceiver {
     return this.#channel;
   }
   /** Requests under way, oldest first. */
-  pending(): IterableIterator<PendingRequest> {
+  pending(): readonly PendingRequest[] {
     return this.#pending.values();
   }
   find(id: JsonValue | undefined): PendingRequest | undefined {
@@ -264,7 +265,7 @@ export class Peer implements ChannelReceiver {
   }
 
   #rejectAll(reason: string): void {
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending.values()) {
       this.#leave(pending);
       pending.reject(this.#lost(reason));
     }

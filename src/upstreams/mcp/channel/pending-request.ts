@@ -11,6 +11,8 @@ export class PendingRequest implements Timed {
   /** The call it carries; undefined for requests of the connection itself. */
   readonly call: UpstreamCall | undefined;
   readonly startedAt: number;
+  seat = -1;
+  slot = -1;
   readonly answer: Promise<Answer>;
   readonly #deadline: number;
   readonly #onDue: (pending: PendingRequest) => void;

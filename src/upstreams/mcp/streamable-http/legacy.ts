@@ -1,6 +1,7 @@
 import { GatewayError } from "../../../errors/gateway-error.ts";
 import type { Outcome, UpstreamCall } from "../../../model/call.ts";
 import { Cancellation } from "../../../model/cancellation.ts";
+import { SequenceMap } from "../../../model/sequence-map.ts";
 import { stringify } from "../../../protocol/json.ts";
 import type { JsonObject, JsonValue } from "../../../protocol/json-value.ts";
 import { type JsonRpcNotification, RpcCode } from "../../../protocol/jsonrpc.ts";
@@ -36,7 +37,7 @@ export class LegacySession implements Connection, SessionLink, Asker {
   readonly #events: ConnectionEvents;
   readonly #counters: UpstreamCounters;
   readonly #random: () => number;
-  readonly #pending = new Map<number, LegacyExchange>();
+  readonly #pending = new SequenceMap<LegacyExchange>();
   readonly #telling = new Set<Promise<unknown>>();
   #stream: StandaloneStream | undefined;
   #lastId = 0;
