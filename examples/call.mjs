@@ -3,8 +3,19 @@
 import { readFileSync } from "node:fs";
 
 const endpoint = process.env.MCP_GATEWAY_ENDPOINT ?? "http://127.0.0.1:8080/mcp";
-const key = process.env.MCP_GATEWAY_KEY ?? readFileSync("data/bootstrap-key", "utf8").trim();
+const key = process.env.MCP_GATEWAY_KEY ?? bootstrapKey();
 const revision = "2026-07-28";
+
+function bootstrapKey() {
+  try {
+    return readFileSync("data/bootstrap-key", "utf8").trim();
+  } catch {
+    console.error(
+      "No key: set MCP_GATEWAY_KEY to the one the gateway showed, or make one with bin/mcp-gateway keys create",
+    );
+    process.exit(1);
+  }
+}
 
 async function request(method, params, name) {
   const response = await fetch(endpoint, {
@@ -54,6 +65,11 @@ try {
     for (const part of content) console.log(part.type === "text" ? part.text : part);
   }
 } catch (error) {
-  console.error(error.message);
+  const unreached = error.message === "fetch failed";
+  console.error(
+    unreached
+      ? `Nothing answers at ${endpoint}: start the gateway, or set MCP_GATEWAY_ENDPOINT`
+      : error.message,
+  );
   process.exitCode = 1;
 }

@@ -27,8 +27,7 @@ export const peerNode = join(modules, "node", "bin", "node");
 function stalePackages({ development }) {
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
   const record = join(modules, ".package-lock.json");
-  if (!existsSync(record)) return Object.keys(wanted);
-  const installed = JSON.parse(readFileSync(record, "utf8")).packages;
+  const installed = existsSync(record) ? JSON.parse(readFileSync(record, "utf8")).packages : {};
   return Object.entries(wanted)
     .filter(([path, entry]) => {
       if (path === "" || entry.optional || entry.devOptional) return false;
@@ -58,7 +57,7 @@ function runNpm(args) {
 export function ensureDependencies({ development = true } = {}) {
   const stale = stalePackages({ development });
   if (stale.length > 0) {
-    console.log(`Installing dependencies: ${stale.length} packages are missing or old (about 20 s)`);
+    console.log("Installing dependencies with npm, once (about 20 s)");
     const args = ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
     // A start leaves the packages of development alone where they are installed.
     if (!development && !existsSync(join(modules, "typescript"))) args.push("--omit=dev");

@@ -14,13 +14,12 @@ export interface MintedKey {
 /**
  * First start on an empty store: organisation and namespace `default` and one platform administrator's key. Of several
  * processes exactly one does it.
- * @returns the key where it was made now; without a terminal it is also written to a file of mode 0600.
+ * @returns the key where it was made now. It is in a file of mode 0600 too, until somebody is known to have seen it.
  */
 export async function bootstrap(
   store: Store,
   settings: Settings,
   mint: (preset: string | undefined) => MintedKey,
-  isTerminal: boolean,
 ): Promise<string | undefined> {
   if ((await store.acrossTenants.organizations({ limit: 1 })).length > 0) return undefined;
   const preset = settings.secrets.bootstrapKey;
@@ -56,6 +55,6 @@ export async function bootstrap(
     },
   });
   if (!done || preset !== undefined) return undefined;
-  if (!isTerminal) writeFileSync(bootstrapKeyPath(settings), `${key}\n`, { mode: 0o600 });
+  writeFileSync(bootstrapKeyPath(settings), `${key}\n`, { mode: 0o600 });
   return key;
 }

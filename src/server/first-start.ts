@@ -18,7 +18,7 @@ export async function prepareFirstStart(settings: Settings, log: Log): Promise<s
   try {
     const digest = await loadApiKeyDigest(store.settings);
     const mint = (key = newCredential()) => ({ key, prefix: displayPrefix(key), hash: digest(key) });
-    return await bootstrap(store, settings, mint, process.stdout.isTTY === true);
+    return await bootstrap(store, settings, mint);
   } finally {
     await store.close();
   }

@@ -1,6 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
+import type { Log } from "../model/ports/log.ts";
 
 export interface GreetingFacts {
   readonly settings: Settings;
@@ -13,8 +14,27 @@ export interface GreetingFacts {
   readonly isTerminal: boolean;
 }
 
+/**
+ * Says what there is to say when the gateway is ready: in development what to paste next, and everywhere the first
+ * administrator's key, once. On a terminal it is shown, and only then gone from its file: a start that failed half-way, on a
+ * port that was taken for instance, has lost nobody's key.
+ */
+export function greet(facts: GreetingFacts, log: Log): void {
+  const { settings, newKey, isTerminal } = facts;
+  const shown = newKey !== undefined && isTerminal;
+  if (settings.mode === "development") process.stdout.write(greeting(facts));
+  else if (shown) process.stdout.write(`${keyLines(newKey).join("\n")}\n`);
+  if (shown) rmSync(bootstrapKeyPath(settings), { force: true });
+  else if (newKey !== undefined)
+    log.info({ path: bootstrapKeyPath(settings) }, "the first administrator's API key was written to a file");
+}
+
+function keyLines(newKey: string): string[] {
+  return ["Administrator's API key (shown this once, keep it):", `  ${newKey}`, ""];
+}
+
 /** What a person who has just started the gateway wants to paste next. */
-export function greeting(facts: GreetingFacts): string {
+function greeting(facts: GreetingFacts): string {
   const { settings, url, newKey, servers, isTerminal } = facts;
   const keyPath = bootstrapKeyPath(settings);
   const key =
@@ -31,7 +51,7 @@ export function greeting(facts: GreetingFacts): string {
     "",
   ];
   if (newKey !== undefined && isTerminal) {
-    lines.push("Administrator's API key (shown this once, keep it):", `  ${newKey}`, "");
+    lines.push(...keyLines(newKey));
   } else if (newKey !== undefined) {
     lines.push(`Administrator's API key was written to ${keyPath}`, "");
   } else if (key === "$MCP_GATEWAY_KEY") {

@@ -3,7 +3,7 @@ import type { ServeOptions } from "../config/serve-options.ts";
 import type { ListenerSettings } from "../config/settings.ts";
 import { ConfigWatch } from "../config/watch.ts";
 import { createLog } from "../telemetry/log.ts";
-import { greeting } from "./greeting.ts";
+import { greet } from "./greeting.ts";
 import { terminalStands } from "./terminal.ts";
 import { type Wired, wire } from "./wire.ts";
 import { reportReady } from "./worker.ts";
@@ -69,18 +69,11 @@ export async function serve(options: ServeOptions): Promise<number> {
   if (worker !== undefined) {
     const ready = { url: wired.url, version: wired.version, servers: wired.serverNames() };
     reportReady(ready, () => end("the supervisor is gone"));
-  } else if (settings.mode === "development") {
-    process.stdout.write(
-      greeting({
-        settings,
-        url: wired.url,
-        version: wired.version,
-        startupMs: readyAt - startedAt,
-        newKey: wired.newKey,
-        servers: wired.serverNames(),
-        isTerminal: process.stdout.isTTY === true,
-      }),
-    );
+  } else {
+    const { url, version, newKey } = wired;
+    const isTerminal = process.stdout.isTTY === true;
+    const servers = wired.serverNames();
+    greet({ settings, url, version, startupMs: readyAt - startedAt, newKey, servers, isTerminal }, log);
   }
   const code = await ended.promise;
   log.info({ code }, "ended");

@@ -21,20 +21,13 @@ export class Listener {
     keepOpen: (request) => this.#server?.timeout(request, 0),
   };
 
-  /** @throws Error with the system's code (`EADDRINUSE`, `EACCES`) where the port cannot be had */
+  /** @throws Error that says what to do where the port cannot be had */
   start(settings: ListenSettings, front: Front): { readonly port: number } {
-    const { tls } = settings;
-    this.#server = Bun.serve({
-      hostname: settings.host,
-      port: settings.port,
-      reusePort: settings.shared === true,
-      idleTimeout: IDLE_SECONDS,
-      // Its own refusal has no body. The door and whoever reads a body bound it, and what nobody reads is not kept.
-      maxRequestBodySize: Number.POSITIVE_INFINITY,
-      ...(tls !== undefined && { tls: { cert: Bun.file(tls.certPath), key: Bun.file(tls.keyPath) } }),
-      fetch: (request, server) => front.serve(request, server.requestIP(request)?.address ?? ""),
-      error: () => new Response(null, { status: 500 }),
-    });
+    try {
+      this.#server = serve(settings, front);
+    } catch (cause) {
+      throw new Error(portFault(cause, settings), { cause });
+    }
     return { port: this.#server.port ?? settings.port };
   }
 
@@ -47,5 +40,35 @@ export class Listener {
     if (server === undefined) return;
     if (graceMs > 0) await Promise.race([server.stop(false), Bun.sleep(graceMs)]);
     await server.stop(true);
+  }
+}
+
+function serve(settings: ListenSettings, front: Front): Server<undefined> {
+  const { tls } = settings;
+  return Bun.serve({
+    hostname: settings.host,
+    port: settings.port,
+    reusePort: settings.shared === true,
+    idleTimeout: IDLE_SECONDS,
+    // Its own refusal has no body. The door and whoever reads a body bound it, and what nobody reads is not kept.
+    maxRequestBodySize: Number.POSITIVE_INFINITY,
+    ...(tls !== undefined && { tls: { cert: Bun.file(tls.certPath), key: Bun.file(tls.keyPath) } }),
+    fetch: (request, server) => front.serve(request, server.requestIP(request)?.address ?? ""),
+    error: () => new Response(null, { status: 500 }),
+  });
+}
+
+function portFault(cause: unknown, { host, port }: ListenSettings): string {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const another = "choose another with --port, MCP_GATEWAY_PORT or server.port";
+  switch (code) {
+    case "EADDRINUSE":
+      return `port ${port} of ${host} is taken by another program: stop it, or ${another}`;
+    case "EACCES":
+      return `this user may not open port ${port}: ${another}`;
+    case "EADDRNOTAVAIL":
+      return `${host} is no address of this machine: choose another with --host, MCP_GATEWAY_HOST or server.host`;
+    default:
+      return `port ${port} of ${host} cannot be opened`;
   }
 }

@@ -51,7 +51,7 @@ async function openUnheld(
 export async function localKeys(store: OperatedStore, settings: Settings): Promise<KeyAdministration> {
   const digest = await loadApiKeyDigest(store.settings);
   const mint = (key = newCredential()) => ({ key, prefix: displayPrefix(key), hash: digest(key) });
-  await bootstrap(store, settings, mint, false);
+  await bootstrap(store, settings, mint);
   return keyAdministration({ store, mint: () => mint(), clock: systemClock, actor: "cli" });
 }
 

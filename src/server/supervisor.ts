@@ -2,7 +2,7 @@ import type { Subprocess } from "bun";
 import type { ServeOptions } from "../config/serve-options.ts";
 import { createLog } from "../telemetry/log.ts";
 import { prepareFirstStart } from "./first-start.ts";
-import { greeting } from "./greeting.ts";
+import { greet } from "./greeting.ts";
 import { terminalStands } from "./terminal.ts";
 import { freePort, startWorker, type WorkerReady } from "./worker.ts";
 
@@ -61,10 +61,9 @@ export async function supervise(options: ServeOptions): Promise<number> {
   void group.ready.then(({ url, servers, version }) => {
     const readyAt = performance.now();
     log.info({ url, workers: settings.workers, startupMs: Math.round(readyAt - startedAt) }, "ready");
-    if (settings.mode !== "development") return;
     const isTerminal = process.stdout.isTTY === true;
     const startupMs = readyAt - startedAt;
-    process.stdout.write(greeting({ settings, url, version, startupMs, newKey, servers, isTerminal }));
+    greet({ settings, url, version, startupMs, newKey, servers, isTerminal }, log);
   });
   const code = await group.ended;
   log.info({ code }, "ended");

@@ -89,7 +89,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const store = await openMigratedStore(settings, sealer, log);
   const digest = await loadApiKeyDigest(store.settings);
   const mint = (key = newCredential()) => ({ key, prefix: displayPrefix(key), hash: digest(key) });
-  const newKey = await bootstrap(store, settings, mint, process.stdout.isTTY === true);
+  const newKey = await bootstrap(store, settings, mint);
   const journal = openJournal(settings, masterKeys, log);
   const http = new Http1Client(new OutboundGuard(settings.outbound.allow));
   const childHost = new LocalChildHost(processEnvironment(), log);
