@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { PolicyRecord } from "../model/policy.ts";
+import { type ContentLevel, contentLevels } from "../model/ports/journal.ts";
 import type { RateLimitRecord } from "../model/rate-limit-record.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { ServerRecord } from "../model/server-record.ts";
@@ -13,7 +14,7 @@ import { problemsOf } from "./issues.ts";
 import { compilePolicies } from "./policies.ts";
 import { type ConfigProblem, formatProblem } from "./problem.ts";
 import { type ServerFileEntry, serverSchema } from "./server-schema.ts";
-import type { ServerEntry, Settings } from "./settings.ts";
+import type { AuditSettings, ServerEntry, Settings } from "./settings.ts";
 import { serverEntry } from "./to-settings.ts";
 
 /** What the store has of the configuration. */
@@ -86,7 +87,7 @@ export function compileOrganization(
     const draft = drafts.get(entry.namespace);
     if (!draft) continue;
     const serverId = serverIdOf(slug, draft.slug, entry.name);
-    draft.servers.set(entry.name, definition(entry, serverId, id, draft.id, "file"));
+    draft.servers.set(entry.name, definition(entry, serverId, id, draft.id, "file", settings.audit));
   }
   const byId = new Map([...drafts.values()].map((draft) => [draft.id, draft]));
   for (const row of stored.servers) {
@@ -99,7 +100,7 @@ export function compileOrganization(
     const draft = drafts.get(entry.namespace);
     if (!draft || draft.servers.has(entry.name)) continue;
     const serverId = serverIdOf(slug, draft.slug, entry.name);
-    draft.servers.set(entry.name, definition(entry, serverId, id, draft.id, "demo"));
+    draft.servers.set(entry.name, definition(entry, serverId, id, draft.id, "demo", settings.audit));
   }
   const namespaces = [...drafts.values()].map((draft) => finished(draft, id));
   return {
@@ -164,7 +165,7 @@ function addStored(row: ServerRecord, draft: NamespaceDraft, settings: Settings)
   const parsed = storedEntry(row);
   if ("problems" in parsed) return exclusion("invalid", parsed.problems.map(formatProblem).join(" "));
   const entry = serverEntry(parsed.entry, (path) => resolve(settings.dataDir, path));
-  draft.servers.set(name, definition(entry, id, organizationId, namespaceId, "store"));
+  draft.servers.set(name, definition(entry, id, organizationId, namespaceId, "store", settings.audit));
   return undefined;
 }
 
@@ -207,12 +208,12 @@ export function storedEntry(
 /** A stored server as it would be served; without a snapshot, for a dry connection. */
 export function serverDefinitionOf(
   row: ServerRecord,
-  settings: Pick<Settings, "dataDir">,
+  settings: Pick<Settings, "dataDir" | "audit">,
 ): { readonly server: ServerDefinition } | { readonly problem: string } {
   const parsed = storedEntry(row);
   if ("problems" in parsed) return { problem: parsed.problems.map(formatProblem).join(" ") };
   const entry = serverEntry(parsed.entry, (path) => resolve(settings.dataDir, path));
-  return { server: definition(entry, row.id, row.organizationId, row.namespaceId, "store") };
+  return { server: definition(entry, row.id, row.organizationId, row.namespaceId, "store", settings.audit) };
 }
 
 function definition(
@@ -221,9 +222,18 @@ function definition(
   organizationId: string,
   namespaceId: string,
   source: ServerDefinition["source"],
+  audit: Pick<AuditSettings, "content" | "contentLimit">,
 ): ServerDefinition {
   const { namespace: _slug, ...settings } = entry;
-  return { ...settings, id, organizationId, namespaceId, source, fingerprint: fingerprintOf(entry) };
+  const auditContent = leastOf(entry.auditContent ?? audit.content, audit.contentLimit);
+  const fingerprint = fingerprintOf(entry);
+  return { ...settings, id, organizationId, namespaceId, source, auditContent, fingerprint };
+}
+
+export function leastOf(...levels: readonly [ContentLevel, ...ContentLevel[]]): ContentLevel {
+  return levels.reduce((least, level) =>
+    contentLevels.indexOf(level) < contentLevels.indexOf(least) ? level : least,
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { SLUG_PATTERN } from "../model/naming.ts";
 import { OutboundGuard } from "../net/outbound-guard.ts";
+import { parseJsonPath } from "../policy/record/json-path.ts";
 import { type Kind, Refusal } from "./field.ts";
 import { nearest } from "./problem.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
@@ -231,6 +232,14 @@ export const textList: Kind<readonly string[]> = {
     const bad = value.findIndex((element) => !isPlain(element));
     return bad < 0 ? value.map(String) : new Refusal("text", "", bad);
   },
+};
+
+export const jsonPath: Kind<string> = {
+  name: "JSON path",
+  read: (value) =>
+    typeof value === "string" && parseJsonPath(value) !== undefined
+      ? value
+      : new Refusal("a path such as `$.arguments.user.ssn` or `$..ssn`"),
 };
 
 export const textMap: Kind<Readonly<Record<string, string>>> = {

@@ -1,4 +1,4 @@
-import type { Durability } from "../model/ports/journal.ts";
+import { type ContentLevel, contentLevels, type Durability } from "../model/ports/journal.ts";
 import type { Role } from "../model/principal.ts";
 import { field, list, optionalField, optionalSection, Refusal, requiredField, section } from "./field.ts";
 import { claimMembers, oauthSchema } from "./identity-schema.ts";
@@ -11,6 +11,7 @@ import {
   filledText,
   host,
   integer,
+  jsonPath,
   listenAddress,
   listOf,
   oneOf,
@@ -20,6 +21,7 @@ import {
   size,
   slug,
   text,
+  textList,
   url,
 } from "./kinds.ts";
 import { rateLimitSchema } from "./limit-schema.ts";
@@ -70,7 +72,33 @@ const audit = section("The record of calls and administrative acts.", {
     "`strict`: on stable storage before the server sees the call; `standard`: handed to the operating system; `batch`: at most one second in memory.",
     restart,
   ),
-  content: field(oneOf("none", "digest"), "digest", "What is kept of a call's arguments."),
+  content: field(
+    oneOf<ContentLevel>(...contentLevels),
+    "digest",
+    "What is kept of what is said in a call: nothing; a digest of the arguments; arguments and result without what is secret; or both as they were, without credentials. A server may say otherwise.",
+  ),
+  content_limit: field(
+    oneOf<ContentLevel>(...contentLevels),
+    "full",
+    "The most that is kept, whatever a server says.",
+  ),
+  content_max: field(
+    size(KiB),
+    64 * KiB,
+    "Largest text kept of each of a call's parts; the rest is cut off, and of a part over 1 MiB only the size is kept.",
+  ),
+  redact: section("What `redacted` takes out, besides what schemas mark and what looks like a credential.", {
+    names: field(
+      textList,
+      [],
+      "Further names of secret members, `*` for any characters; upper case, `_` and `-` make no difference.",
+    ),
+    paths: field(
+      listOf(jsonPath),
+      [],
+      "Places, as `$.arguments.user.ssn`, `$.result.structuredContent.rows[*].iban` or `$..ssn`.",
+    ),
+  }),
   retention: field(duration(), 7 * day, "How long records stay in the store; `0` keeps them."),
   journal: section("The append-only files records are written to first.", {
     dir: optionalField(filledText, "Directory of the files.", {

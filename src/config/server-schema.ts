@@ -1,3 +1,4 @@
+import { type ContentLevel, contentLevels } from "../model/ports/journal.ts";
 import type { ExposeFilter, Sharing } from "../model/server.ts";
 import { alsoFrom, field, optionalField, optionalSection, Refusal, requiredField, section } from "./field.ts";
 import {
@@ -85,6 +86,12 @@ export const serverSchema = section(
       tools: exposed("Tools, by own name."),
       resources: exposed("Resources, by URI."),
       prompts: exposed("Prompts, by own name."),
+    }),
+    audit: section("What is recorded of its calls.", {
+      content: optionalField(
+        oneOf<ContentLevel>(...contentLevels),
+        "Instead of `audit.content`, as far as `audit.content_limit` lets it.",
+      ),
     }),
     retry: section("What may run twice.", {
       safe_tools: field(textList, [], "Tools, by own name or glob, that may be run twice."),

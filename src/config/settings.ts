@@ -1,6 +1,6 @@
 import type { ClaimMapping, IdentityProvider } from "../model/identity-provider.ts";
 import type { PolicyEffect, PolicyRule } from "../model/policy.ts";
-import type { Durability } from "../model/ports/journal.ts";
+import type { ContentLevel, Durability } from "../model/ports/journal.ts";
 import type { Role } from "../model/principal.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { LimitEntry } from "./limit-schema.ts";
@@ -133,7 +133,13 @@ export type StoreSettings = (
 
 export interface AuditSettings {
   readonly durability: Durability;
-  readonly content: "none" | "digest";
+  /** Where a server does not say otherwise. */
+  readonly content: ContentLevel;
+  /** The most, whoever says what. */
+  readonly contentLimit: ContentLevel;
+  readonly contentBytesMax: number;
+  readonly secretNames: readonly string[];
+  readonly secretPaths: readonly string[];
   /** 0 keeps records for ever. */
   readonly retentionMs: number;
   readonly journalDir: string;

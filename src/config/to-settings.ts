@@ -59,6 +59,10 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
     audit: {
       durability: file.audit.durability,
       content: file.audit.content,
+      contentLimit: file.audit.content_limit,
+      contentBytesMax: file.audit.content_max,
+      secretNames: file.audit.redact.names,
+      secretPaths: file.audit.redact.paths,
       retentionMs: file.audit.retention,
       journalDir: path(file.audit.journal.dir ?? join(dataDir, "journal")),
       segmentBytesMax: file.audit.journal.segment,
@@ -162,6 +166,7 @@ export function serverEntry(entry: ServerFileEntry, path: (text: string) => stri
     protocol: entry.protocol,
     validate: entry.validate,
     expose: entry.expose,
+    auditContent: entry.audit.content,
     retry: { safeTools: entry.retry.safe_tools, trustAnnotations: entry.retry.trust_annotations },
   };
 }

@@ -22,6 +22,7 @@ import type { Limits } from "../policy/limit/limits.ts";
 import { mirroredHeadersPolicy } from "../policy/mirrored-headers/mirrored-headers.ts";
 import { type OriginRule, originPolicy } from "../policy/origin/origin.ts";
 import type { Layer } from "../policy/policy.ts";
+import type { CallContents } from "../policy/record/call-contents.ts";
 import { recordPolicy } from "../policy/record/record.ts";
 import { validatePolicy } from "../policy/validate/validate.ts";
 import type { Fleet } from "./fleet.ts";
@@ -81,6 +82,7 @@ export interface CallDeps {
   readonly permissions: PermissionCache;
   readonly limits: Limits;
   readonly journal: Journal;
+  readonly contents: CallContents;
   readonly observer: ExchangeObserver;
   readonly states: RequestStates;
   readonly parked: ParkedCalls;
@@ -96,7 +98,7 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
     {
       name: "audit",
       reason: "outermost, because a refusal is a record too; nothing inside can end a call unseen",
-      policy: auditPolicy(deps.journal, deps.observer),
+      policy: auditPolicy(deps.journal, deps.observer, deps.contents),
     },
     {
       name: "resolve",
@@ -154,7 +156,7 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
     {
       name: "record",
       reason: "innermost: intent before the server sees the call, outcome before the client sees the answer",
-      policy: recordPolicy(deps.journal),
+      policy: recordPolicy(deps.journal, deps.contents),
     },
   ];
 }

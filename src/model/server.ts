@@ -1,3 +1,5 @@
+import type { ContentLevel } from "./ports/journal.ts";
+
 /** One MCP server behind the gateway, as configured; immutable. Durations are milliseconds. */
 export interface ServerDefinition {
   /** UUID; UUIDv5 of `organisation/namespace/name` for servers of the configuration file. */
@@ -35,6 +37,8 @@ export interface ServerDefinition {
     /** Believe the server's `readOnlyHint` and `idempotentHint`. */
     readonly trustAnnotations: boolean;
   };
+  /** What is kept of what is said in its calls; absent: what the configuration says of all. */
+  readonly auditContent?: ContentLevel | undefined;
   readonly source: "file" | "store" | "demo";
   /** Changes when any setting that needs a new connection changes. */
   readonly fingerprint: string;

@@ -41,6 +41,7 @@ import { createAdministration } from "./administration.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { anonymousPrincipal, withOperatorToken } from "./builtin-principals.ts";
 import { Configuration } from "./configuration.ts";
+import { composeContents, contentRules } from "./contents.ts";
 import { serveControl, serverReadiness } from "./control.ts";
 import { openDataDir } from "./data-dir.ts";
 import { Duties } from "./duties.ts";
@@ -91,6 +92,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const mint = (key = newCredential()) => ({ key, prefix: displayPrefix(key), hash: digest(key) });
   const newKey = await bootstrap(store, settings, mint);
   const journal = openJournal(settings, masterKeys, log);
+  const contents = composeContents(settings, journal, sealer);
   const http = new Http1Client(new OutboundGuard(settings.outbound.allow));
   const childHost = new LocalChildHost(processEnvironment(), log);
   const { limits } = settings;
@@ -110,6 +112,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     permissions,
     limits: limiting.limits,
     journal,
+    contents,
     sealer,
     peers,
     parkedLimits: settings.limits.parkedCalls,
@@ -326,7 +329,10 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     newKey,
     serverNames: () => fleet.upstreams.map((upstream) => upstream.server.name),
     underWay: () => waiting.size - openListenStreams() + (cluster?.callsForwarded ?? 0),
-    apply: (next) => configuration.apply(next),
+    apply: (next) => {
+      contents.configure(contentRules(next));
+      configuration.apply(next);
+    },
     turnAway: () => {
       isWanted = false;
     },

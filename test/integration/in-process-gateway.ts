@@ -26,6 +26,7 @@ import {
 import type { ServerDefinition } from "../../src/model/server.ts";
 import { alone } from "../../src/peers/alone.ts";
 import { PermissionCache } from "../../src/policy/authorize/permission-cache.ts";
+import { CallContents, type ContentRules } from "../../src/policy/record/call-contents.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
 import { limitsInProcess } from "./counting.ts";
 
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   readonly journal?: Journal;
   readonly now?: () => number;
   readonly parkedLimits?: Partial<ParkedCallLimits>;
+  /** A server's level is in its definition. */
+  readonly contents?: Partial<ContentRules>;
 }
 export interface KeptRecord {
   readonly kind: string;
@@ -91,6 +94,10 @@ export class InProcessGateway {
       permissions: this.permissions,
       limits: limitsInProcess(),
       journal: this.journal,
+      contents: new CallContents(
+        { journal: this.journal, sealer: sealerOfOneKey(), ownSecrets: [] },
+        { level: "digest", bytesMax: 65_536, secretNames: [], secretPaths: [], ...options.contents },
+      ),
       sealer: sealerOfOneKey(),
       peers: alone(sealerOfOneKey()),
       parkedLimits: {

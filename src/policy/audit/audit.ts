@@ -2,6 +2,7 @@ import type { Outcome } from "../../model/call.ts";
 import type { Exchange } from "../../model/exchange.ts";
 import type { Journal } from "../../model/ports/journal.ts";
 import type { Policy } from "../policy.ts";
+import type { CallContents } from "../record/call-contents.ts";
 import { callIntent, endOf, endOfError, failureOf } from "./call-record.ts";
 
 /** What the telemetry learns of every exchange, once, at its end. */
@@ -13,12 +14,16 @@ export interface ExchangeObserver {
  * Outermost of the call's layers: a refusal is a record too. A call that reached an upstream was recorded by `record`;
  * what was refused before gets one record here. Also the place where errors that are not ours become `internal`.
  */
-export function auditPolicy(journal: Journal, observer: ExchangeObserver): Policy<Exchange, Outcome> {
+export function auditPolicy(
+  journal: Journal,
+  observer: ExchangeObserver,
+  contents: Pick<CallContents, "keepsDigest">,
+): Policy<Exchange, Outcome> {
   const refuse = async (exchange: Exchange, thrown: unknown): Promise<never> => {
     const end = endOfError(exchange, thrown);
     observer.ended(exchange, end.status, end.errorCode, end.durationMs);
     if (exchange.intent === undefined && RECORDED.has(exchange.method)) {
-      await journal.refused(callIntent(exchange), end);
+      await journal.refused(callIntent(exchange, contents.keepsDigest(exchange)), end);
     }
     throw failureOf(exchange, thrown);
   };
@@ -27,7 +32,7 @@ export function auditPolicy(journal: Journal, observer: ExchangeObserver): Polic
     observer.ended(exchange, end.status, end.errorCode, end.durationMs);
     if (exchange.intent !== undefined || !RECORDED.has(exchange.method)) return outcome;
     // Answered in here without a server (arguments that do not fit): a refusal, though it reads as a result.
-    const refused = journal.refused(callIntent(exchange), {
+    const refused = journal.refused(callIntent(exchange, contents.keepsDigest(exchange)), {
       ...end,
       status: "refused",
       errorCode: "invalid_params",

@@ -4,10 +4,13 @@ import type { Exchange } from "../../model/exchange.ts";
 import type { CallEnd, CallIntent, OutcomeStatus } from "../../model/ports/journal.ts";
 import { stringify } from "../../protocol/json.ts";
 
-/** The exchange as it stands in the record: who, what, from where; arguments as a digest. */
-export function callIntent(exchange: Exchange): CallIntent {
+/**
+ * The exchange as it stands in the record: who, what, from where; arguments as a digest.
+ * @param recordedText the arguments where they are recorded themselves: the digest is of what is recorded, since one of a
+ *   text with a secret in it, beside the same text without, would let the secret be guessed
+ */
+export function callIntent(exchange: Exchange, hasDigest: boolean, recordedText?: string): CallIntent {
   const { target, principal, client } = exchange;
-  const input = exchange.params.arguments ?? exchange.params.argument;
   return {
     callId: Bun.randomUUIDv7(),
     correlationId: exchange.id,
@@ -17,13 +20,20 @@ export function callIntent(exchange: Exchange): CallIntent {
     serverId: target?.server.id,
     serverName: target?.server.name,
     target: target?.name ?? requestedName(exchange),
-    argumentsDigest:
-      input === undefined ? undefined : Bun.SHA256.hash(stringify(input, exchange.exact), "hex"),
+    argumentsDigest: hasDigest ? digestOf(recordedText ?? argumentsText(exchange)) : undefined,
     clientAddress: exchange.clientAddress,
     clientName: typeof client.info?.name === "string" ? client.info.name.slice(0, 128) : undefined,
     era: client.era,
     traceId: exchange.traceparent?.slice(3, 35),
   };
+}
+
+function argumentsText({ params, exact }: Exchange): string | undefined {
+  const input = params.arguments ?? params.argument;
+  return input === undefined ? undefined : stringify(input, exact);
+}
+function digestOf(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : Bun.SHA256.hash(text, "hex");
 }
 
 /** What the caller asked for where it resolved to nothing; bounded, since it is the caller's text. */
