@@ -108,6 +108,7 @@ export class Administration {
       actor: undefined,
       roles: route.access === "open" ? [principal.role] : route.roles,
       changes: !route.reads,
+      reveals: false,
       target: undefined,
       namespaceId: undefined,
       before: undefined,

@@ -1,5 +1,6 @@
 import type { CatalogPart } from "../gateway/catalog-part.ts";
 import type { LimitRule } from "../model/limit-rule.ts";
+import type { CallContentEntry } from "../model/log-entry.ts";
 import type { PolicyEffect } from "../model/policy.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { LimitDemand, LimitStanding } from "../model/ports/limiter.ts";
@@ -10,6 +11,7 @@ import type { UpstreamState } from "../model/ports/upstream.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { ServerRecord } from "../model/server-record.ts";
 import type { OrganizationSnapshot } from "../model/snapshot.ts";
+import type { OpenedContent } from "../policy/record/sealed-content.ts";
 
 /** A server as it runs: what it is defined as, how it is, and what it offers. */
 export interface RunningServer {
@@ -71,5 +73,7 @@ export interface AdminParts {
   mintKey(): { readonly key: string; readonly prefix: string; readonly hash: string };
   /** Of the whole API; `undefined` where its documentation is switched off. */
   openApi(): object | undefined;
+  /** What was said in a call, as it was sealed when it was recorded. */
+  openContent(entry: CallContentEntry): OpenedContent;
   statistics(): Promise<Readonly<Record<string, number>>>;
 }

@@ -17,6 +17,46 @@ export type ApiKey = {
   readonly last_used_at: string | null;
 };
 
+export type CallContent = {
+  readonly level: "redacted" | "full";
+  readonly bytes: number;
+  readonly state: "whole" | "truncated" | "omitted" | "unreadable";
+  readonly value: unknown;
+  readonly head: string | null;
+  readonly digest: string | null;
+};
+
+export type CallLogEntry = {
+  readonly kind: "call" | "event";
+  readonly id: string;
+  readonly at: string;
+  readonly actor: string | null;
+  readonly actor_name: string | null;
+  readonly namespace_id: string | null;
+  readonly action: string | null;
+  readonly server: string | null;
+  readonly target: string | null;
+  readonly status: string | null;
+  readonly error_code: string | null;
+  readonly duration_ms: number | null;
+  readonly result_bytes: number | null;
+  readonly arguments_digest: string | null;
+  readonly client_address: string | null;
+  readonly client: string | null;
+  readonly correlation_id: string | null;
+  readonly trace_id: string | null;
+  readonly detail: unknown;
+  readonly chain_id: string;
+  readonly chain_sequence: number;
+  readonly expired: boolean;
+  readonly contents: {
+    readonly arguments: CallContent | null;
+    readonly result: CallContent | null;
+    readonly error: CallContent | null;
+    readonly answers: readonly CallContent[];
+  };
+};
+
 export type ClientToken = {
   readonly access_token: string;
   readonly token_type: "Bearer";
@@ -1118,12 +1158,19 @@ export interface AdminApi {
   /** Calls and events, newest first; `format=jsonl|csv` exports up to 100000 of them. */
   "logs": {
     params: Record<never, never>;
-    query: { readonly kind?: "call" | "event"; readonly from?: string; readonly to?: string; readonly namespace_id?: string; readonly actor?: string; readonly action?: string; readonly server?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly format?: "json" | "jsonl" | "csv"; readonly limit?: number; readonly cursor?: string };
+    query: { readonly kind?: "call" | "event"; readonly from?: string; readonly to?: string; readonly namespace_id?: string; readonly actor?: string; readonly action?: string; readonly server?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly format?: "json" | "jsonl" | "csv"; readonly contents?: "true" | "false"; readonly limit?: number; readonly cursor?: string };
     body: undefined;
     answer: {
       readonly items: readonly LogEntry[];
       readonly next_cursor: string | null;
     };
+  };
+  /** One call, with what was said in it where that is kept; reading that is recorded. */
+  "logs-get": {
+    params: { readonly id: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: CallLogEntry;
   };
   /** Calls of a time by target and end (the last day unless said otherwise), and what runs now. */
   "stats": {
@@ -1217,5 +1264,6 @@ export const adminOperations = {
   "rate-limits-usage": { method: "GET", path: "/api/admin/rate-limits/{id}/usage" },
   "rate-limits-reset": { method: "POST", path: "/api/admin/rate-limits/{id}/reset" },
   "logs": { method: "GET", path: "/admin/logs" },
+  "logs-get": { method: "GET", path: "/admin/logs/{id}" },
   "stats": { method: "GET", path: "/admin/stats" },
 } as const satisfies { readonly [Id in keyof AdminApi]: { method: string; path: string } };

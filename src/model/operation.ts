@@ -16,6 +16,8 @@ export interface Operation {
   readonly roles: readonly Role[];
   /** Something changes by it, so it is recorded whatever its end. */
   readonly changes: boolean;
+  /** Set where it shows what was said in calls: recorded like a change. */
+  reveals: boolean;
   /** What it was about, `server:<id>`; set by the handler as soon as it is known. */
   target: string | undefined;
   namespaceId: string | undefined;

@@ -10,9 +10,11 @@ import { systemClock } from "../model/ports/clock.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Peers } from "../model/ports/peers.ts";
+import type { Sealer } from "../model/ports/sealer.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { UpstreamFactory } from "../model/ports/upstream.ts";
 import type { ServerRecord } from "../model/server-record.ts";
+import { openContent } from "../policy/record/sealed-content.ts";
 import type { Admitted } from "./front.ts";
 import type { Identity } from "./identity.ts";
 import type { LimitParts } from "./limits.ts";
@@ -24,6 +26,7 @@ const LOOK_MS = 20;
 export interface AdministrationDeps {
   readonly store: Store;
   readonly journal: Journal;
+  readonly sealer: Sealer;
   readonly log: Log;
   readonly fleet: Fleet;
   readonly peers: Pick<Peers, "tell">;
@@ -97,6 +100,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
       },
       flush: () => deps.limiting.ledger.flush(),
     },
+    openContent: (entry) => openContent(deps.sealer, entry),
     statistics: deps.statistics,
   };
   const administration = new Administration({

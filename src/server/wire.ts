@@ -240,6 +240,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     serveAdmin: createAdministration({
       store,
       journal,
+      sealer,
       log,
       fleet,
       peers,

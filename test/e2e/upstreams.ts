@@ -42,6 +42,11 @@ export interface EchoUpstream extends Upstream {
   seen(): Promise<EchoCount>;
 }
 
+/** Tells everything it was given, and the credential it was shown. */
+export function startTelltale(): Promise<Upstream> {
+  return startPrinting([process.execPath, join(FIXTURES, "telltale.ts")]);
+}
+
 /** What the echo server saw. `repeated` names the nonces that came more than once, up to 20 of them. */
 export interface EchoCount {
   readonly calls: number;

@@ -1,99 +1,20 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { AuditLogEntry, RequestLogEntry } from "../../model/log-entry.ts";
 import type { LogPlace } from "../../model/ports/store.ts";
-import { pageOf, time, timeOf, uuid } from "../fields.ts";
+import { found, idOf, pageOf, time, timeOf, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
+import { callContents, contentsByCall, noContents } from "./call-content.ts";
+import { callEntry, eventEntry, type LogEntry, logEntry } from "./log-view.ts";
 
 /** An export ends after this many records, and says so by `next_cursor` in its last line's place. */
 const EXPORT_MAX = 100_000;
 const EXPORT_PAGE = 1_000;
-
-const logEntry = z
-  .object({
-    kind: z.enum(["call", "event"]),
-    id: z.string(),
-    at: time,
-    actor: z.string().nullable(),
-    actor_name: z.string().nullable(),
-    namespace_id: uuid.nullable(),
-    action: z.string().nullable().describe("The MCP method of a call, or what was done."),
-    server: z.string().nullable(),
-    target: z.string().nullable(),
-    status: z.string().nullable(),
-    error_code: z.string().nullable(),
-    duration_ms: z.number().nullable(),
-    result_bytes: z.number().nullable(),
-    arguments_digest: z.string().nullable(),
-    client_address: z.string().nullable(),
-    client: z.string().nullable(),
-    correlation_id: z.string().nullable(),
-    trace_id: z.string().nullable(),
-    detail: z.unknown(),
-    chain_id: z.string(),
-    chain_sequence: z.number(),
-    expired: z.boolean().describe("Its content was deleted by the retention; the chain still covers it."),
-  })
-  .meta({ id: "LogEntry" });
-type LogEntry = z.input<typeof logEntry>;
+/** With what was said in them, which may be hundreds of kilobytes each. */
+const CONTENTS_PAGE = 50;
 const COLUMNS = Object.keys(logEntry.shape) as (keyof LogEntry)[];
-
-function callEntry({ id, startedAt, link, call, end }: RequestLogEntry): LogEntry {
-  return {
-    kind: "call",
-    id,
-    at: timeOf(startedAt),
-    actor: call?.principalId ?? null,
-    actor_name: call?.principalName ?? null,
-    namespace_id: call?.namespaceId ?? null,
-    action: call?.method ?? null,
-    server: call?.serverName ?? null,
-    target: call?.target ?? null,
-    status: call === undefined ? null : (end?.status ?? "running"),
-    error_code: end?.errorCode ?? null,
-    duration_ms: end?.durationMs ?? null,
-    result_bytes: end?.resultBytes ?? null,
-    arguments_digest: call?.argumentsDigest ?? null,
-    client_address: call?.clientAddress ?? null,
-    client: call?.clientName ?? null,
-    correlation_id: call?.correlationId ?? null,
-    trace_id: call?.traceId ?? null,
-    detail: null,
-    chain_id: link.chainId,
-    chain_sequence: link.sequence,
-    expired: call === undefined,
-  };
-}
-
-function eventEntry({ link, audit }: AuditLogEntry): LogEntry {
-  const detail: unknown = audit === undefined ? null : JSON.parse(audit.detailJson);
-  const outcome = (detail as { outcome?: unknown } | null)?.outcome;
-  return {
-    kind: "event",
-    id: `${link.chainId}:${link.sequence}`,
-    at: timeOf(link.time),
-    actor: audit?.actor ?? null,
-    actor_name: null,
-    namespace_id: audit?.namespaceId ?? null,
-    action: audit?.action ?? null,
-    server: null,
-    target: audit?.target ?? null,
-    status: typeof outcome === "string" ? outcome : null,
-    error_code: null,
-    duration_ms: null,
-    result_bytes: null,
-    arguments_digest: null,
-    client_address: audit?.clientAddress ?? null,
-    client: null,
-    correlation_id: audit?.correlationId ?? null,
-    trace_id: null,
-    detail,
-    chain_id: link.chainId,
-    chain_sequence: link.sequence,
-    expired: audit === undefined,
-  };
-}
+/** An entry with what was said in its call. */
+const callWithContents = logEntry.extend({ contents: callContents }).meta({ id: "CallLogEntry" });
 
 const filter = z.string().min(1).max(512).optional();
 const logQuery = z.strictObject({
@@ -109,6 +30,10 @@ const logQuery = z.strictObject({
   error_code: filter,
   correlation_id: filter,
   format: z.enum(["json", "jsonl", "csv"]).default("json"),
+  contents: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("Exports (`format=jsonl|csv`) hold what was said in the calls too; that is recorded."),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
   cursor: z.string().max(512).optional(),
 });
@@ -186,16 +111,28 @@ function csvLine(values: readonly unknown[]): string {
 function exported(parts: AdminParts, organizationId: string, query: LogQuery): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const isCsv = query.format === "csv";
+  const withContents = query.contents === "true";
+  const pageItems = withContents ? CONTENTS_PAGE : EXPORT_PAGE;
+  const columns: readonly string[] = withContents ? [...COLUMNS, "contents"] : COLUMNS;
+  const line = (item: Readonly<Record<string, unknown>>) =>
+    isCsv ? csvLine(columns.map((column) => item[column])) : `${JSON.stringify(item)}\n`;
   let after = placeOf(query.cursor);
   let sent = 0;
   let begun = false;
   return new ReadableStream({
     async pull(controller) {
-      if (!begun && isCsv) controller.enqueue(encoder.encode(csvLine(COLUMNS)));
+      if (!begun && isCsv) controller.enqueue(encoder.encode(csvLine(columns)));
       begun = true;
-      const page = await read(parts, organizationId, query, after, EXPORT_PAGE);
+      const page = await read(parts, organizationId, query, after, pageItems);
+      const contents = withContents
+        ? await contentsByCall(
+            parts,
+            organizationId,
+            page.items.map(({ id }) => id),
+          )
+        : undefined;
       const lines = page.items.map((item) =>
-        isCsv ? csvLine(COLUMNS.map((column) => item[column])) : `${JSON.stringify(item)}\n`,
+        line(contents === undefined ? item : { ...item, contents: contents.get(item.id) ?? noContents }),
       );
       if (lines.length > 0) controller.enqueue(encoder.encode(lines.join("")));
       sent += lines.length;
@@ -226,12 +163,38 @@ export const logRoutes = [
     response: pageOf(logEntry),
     handle: async ({ operation, parts, query }) => {
       const { organizationId } = operation;
+      if (query.contents === "true") {
+        if (query.format === "json" || query.kind !== "call") {
+          const detail = "contents: of calls, with format=jsonl or csv; one call's are at /admin/logs/{id}";
+          throw new GatewayError("invalid_request", { detail });
+        }
+        operation.reveals = true;
+        operation.after = query;
+      }
       if (query.format !== "json") {
         const contentType = query.format === "csv" ? "text/csv; charset=utf-8" : "application/jsonl";
         return { raw: { body: exported(parts, organizationId, query), contentType } };
       }
       const page = await read(parts, organizationId, query, placeOf(query.cursor), query.limit);
       return { body: { items: page.items, next_cursor: cursorOf(page.last) } };
+    },
+  }),
+  defineRoute({
+    id: "logs-get",
+    method: "GET",
+    path: "/admin/logs/{id}",
+    roles: ["admin"],
+    action: "log.read",
+    summary: "One call, with what was said in it where that is kept; reading that is recorded.",
+    response: callWithContents,
+    handle: async ({ operation, parts, params }) => {
+      const { organizationId } = operation;
+      const id = idOf(params);
+      const entry = found(await parts.store.records.request(organizationId, id));
+      operation.target = `call:${id}`;
+      const contents = (await contentsByCall(parts, organizationId, [id])).get(id);
+      operation.reveals = contents !== undefined;
+      return { body: { ...callEntry(entry), contents: contents ?? noContents } };
     },
   }),
   defineRoute({

@@ -5,7 +5,7 @@ import type { Policy } from "../policy.ts";
 
 /**
  * The record of administration: every change with what it was before and after, and every refusal, whoever refused. Reads
- * that succeed are not recorded. The answer goes out when its record stands.
+ * that succeed are not recorded, but those that show what was said in calls. The answer goes out when its record stands.
  */
 export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> {
   const record = async (operation: Operation, outcome: string): Promise<void> => {
@@ -29,10 +29,11 @@ export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> 
       result = await next(operation);
     } catch (thrown) {
       const error = GatewayError.from(thrown);
-      if (operation.changes || error.httpStatus === 403) await record(operation, error.code);
+      if (operation.changes || operation.reveals || error.httpStatus === 403)
+        await record(operation, error.code);
       throw thrown;
     }
-    if (operation.changes) await record(operation, "ok");
+    if (operation.changes || operation.reveals) await record(operation, "ok");
     return result;
   };
 }

@@ -3,6 +3,10 @@ import type { Outcome } from "../../model/call.ts";
 import type { Exchange } from "../../model/exchange.ts";
 import type { CallEnd, CallIntent, OutcomeStatus } from "../../model/ports/journal.ts";
 import { stringify } from "../../protocol/json.ts";
+import { maskAssignments, maskCredentials } from "../record/credential-forms.ts";
+import { KNOWN_SECRET_NAMES, SecretNames } from "../record/secret-names.ts";
+
+const secretNames = new SecretNames(KNOWN_SECRET_NAMES);
 
 /**
  * The exchange as it stands in the record: who, what, from where; arguments as a digest.
@@ -19,7 +23,7 @@ export function callIntent(exchange: Exchange, hasDigest: boolean, recordedText?
     method: exchange.method,
     serverId: target?.server.id,
     serverName: target?.server.name,
-    target: target?.name ?? requestedName(exchange),
+    target: targetName(exchange),
     argumentsDigest: hasDigest ? digestOf(recordedText ?? argumentsText(exchange)) : undefined,
     clientAddress: exchange.clientAddress,
     clientName: typeof client.info?.name === "string" ? client.info.name.slice(0, 128) : undefined,
@@ -34,6 +38,13 @@ function argumentsText({ params, exact }: Exchange): string | undefined {
 }
 function digestOf(text: string | undefined): string | undefined {
   return text === undefined ? undefined : Bun.SHA256.hash(text, "hex");
+}
+
+/** A URI may carry a credential, and is the only name that does. */
+function targetName(exchange: Exchange): string | undefined {
+  const name = exchange.target?.name ?? requestedName(exchange);
+  if (name === undefined || exchange.method !== "resources/read") return name;
+  return maskAssignments(maskCredentials(name), secretNames, () => {});
 }
 
 /** What the caller asked for where it resolved to nothing; bounded, since it is the caller's text. */
