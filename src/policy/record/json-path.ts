@@ -41,8 +41,6 @@ export function parseJsonPath(text: string): JsonPath | undefined {
 /** Paths under way at one place of a value: each with the step that a child must match. */
 export type Places = readonly { readonly path: JsonPath; readonly at: number }[];
 
-export const nowhere: Places = [];
-
 export function rootPlaces(paths: readonly JsonPath[]): Places {
   return paths.map((path) => ({ path, at: 0 }));
 }
