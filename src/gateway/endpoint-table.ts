@@ -13,7 +13,13 @@ export interface EndpointRequest {
   readonly path: string;
 }
 
-const CACHE_MAX = 10_000;
+const PATHS_MAX = 1_000;
+
+/** What one principal reached, while its permissions are the same. */
+interface Known {
+  readonly permissionKey: string;
+  readonly byPath: Map<string, Endpoint>;
+}
 
 /**
  * Turns an MCP URL into an endpoint of the caller's organisation. What the caller may not reach is `undefined`, exactly as
@@ -22,7 +28,7 @@ const CACHE_MAX = 10_000;
 export class EndpointTable {
   readonly #snapshot: () => Snapshot;
   readonly #permissions: PermissionCache;
-  #cache = new Map<string, Endpoint>();
+  #cache = new WeakMap<Principal, Known>();
   #cachedFor: Snapshot | undefined;
 
   constructor(snapshot: () => Snapshot, permissions: PermissionCache) {
@@ -33,16 +39,21 @@ export class EndpointTable {
   find(request: EndpointRequest, principal: Principal): Endpoint | undefined {
     const snapshot = this.#snapshot();
     if (snapshot !== this.#cachedFor) {
-      this.#cache = new Map();
+      this.#cache = new WeakMap();
       this.#cachedFor = snapshot;
     }
-    const key = `${principal.organizationId}|${principal.namespaceId}|${principal.namespaceBound}|${this.#permissions.keyOf(principal)}|${request.path}`;
-    let endpoint = this.#cache.get(key);
+    const permissionKey = this.#permissions.keyOf(principal);
+    let known = this.#cache.get(principal);
+    if (known?.permissionKey !== permissionKey) {
+      known = { permissionKey, byPath: new Map() };
+      this.#cache.set(principal, known);
+    }
+    let endpoint = known.byPath.get(request.path);
     if (endpoint === undefined) {
       endpoint = this.#resolve(request, principal, snapshot);
       if (endpoint === undefined) return undefined;
-      if (this.#cache.size >= CACHE_MAX) this.#cache.clear();
-      this.#cache.set(key, endpoint);
+      if (known.byPath.size >= PATHS_MAX) known.byPath.clear();
+      known.byPath.set(request.path, endpoint);
     }
     return endpoint;
   }

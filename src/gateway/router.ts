@@ -1,5 +1,12 @@
 import { GatewayError } from "../errors/gateway-error.ts";
-import type { ClientContext, InputRequests, InputResponses, Outcome, UpstreamCall } from "../model/call.ts";
+import type {
+  ClientContext,
+  InputRequests,
+  InputResponses,
+  Outcome,
+  UpstreamCall,
+  ValueText,
+} from "../model/call.ts";
 import type { Cancellation } from "../model/cancellation.ts";
 import type { Exchange, Target } from "../model/exchange.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
@@ -65,6 +72,9 @@ class RoutedCall implements UpstreamCall {
   }
   get exact(): boolean {
     return this.#exchange.exact;
+  }
+  get argumentsText(): ValueText | undefined {
+    return this.#exchange.argumentsText;
   }
   get client(): ClientContext {
     return this.#exchange.client;

@@ -64,6 +64,12 @@ export interface BackChannel {
 }
 
 /** One call to one upstream server, in canonical (modern) form with the server's own names. */
+/** A value and its JSON text, so that one who holds this very value need not write it again. */
+export interface ValueText {
+  readonly value: JsonValue;
+  readonly text: string;
+}
+
 export interface UpstreamCall extends BackChannel {
   /** Correlation id of the request it belongs to. */
   readonly id: string;
@@ -72,6 +78,8 @@ export interface UpstreamCall extends BackChannel {
   readonly params: JsonObject;
   /** `params` came over the source-text path. */
   readonly exact: boolean;
+  /** `params.arguments` as text, where it was needed before. */
+  readonly argumentsText?: ValueText | undefined;
   readonly client: ClientContext;
   readonly principalId: string;
   readonly wantsProgress: boolean;

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../protocol/json-value.ts";
 import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
-import type { BackChannel, ClientContext, InputRequests, InputResponses } from "./call.ts";
+import type { BackChannel, ClientContext, InputRequests, InputResponses, ValueText } from "./call.ts";
 import type { Cancellation } from "./cancellation.ts";
 import type { Continuation } from "./continuation.ts";
 import type { CallIntent } from "./ports/journal.ts";
@@ -59,6 +59,8 @@ export interface Exchange extends BackChannel {
    * quota. A `server`'s own state may be presented any number of times, and each time the server runs.
    */
   continuation: Continuation | undefined;
+  /** `params.arguments` as text, once something needed it. */
+  argumentsText: ValueText | undefined;
   /** Set when the intent stands in the journal. */
   intent: CallIntent | undefined;
 }
@@ -87,6 +89,7 @@ export function newExchange(init: ExchangeInit): Exchange {
     deadline: Number.POSITIVE_INFINITY,
     target: undefined,
     continuation: undefined,
+    argumentsText: undefined,
     intent: undefined,
   });
 }

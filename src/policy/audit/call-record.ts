@@ -32,9 +32,14 @@ export function callIntent(exchange: Exchange, hasDigest: boolean, recordedText?
   };
 }
 
-function argumentsText({ params, exact }: Exchange): string | undefined {
-  const input = params.arguments ?? params.argument;
-  return input === undefined ? undefined : stringify(input, exact);
+/** As it is sent on; kept, since the connector sends the same. */
+function argumentsText(exchange: Exchange): string | undefined {
+  const value = exchange.params.arguments ?? exchange.params.argument;
+  if (value === undefined) return undefined;
+  if (exchange.argumentsText?.value !== value) {
+    exchange.argumentsText = { value, text: stringify(value, exchange.exact) };
+  }
+  return exchange.argumentsText.text;
 }
 function digestOf(text: string | undefined): string | undefined {
   return text === undefined ? undefined : Bun.SHA256.hash(text, "hex");

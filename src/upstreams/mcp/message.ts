@@ -15,7 +15,7 @@ const LIST_LIMITS: JsonLimits = { ...DEFAULT_JSON_LIMITS, depthMax: 512 };
  * @param meta `"key":value` members, comma separated, or empty
  */
 export function requestText(id: RequestId, call: UpstreamCall, meta: string): string {
-  const { params, exact } = call;
+  const { params, exact, argumentsText } = call;
   let members = "";
   let theirs = "";
   for (const key in params) {
@@ -24,6 +24,8 @@ export function requestText(id: RequestId, call: UpstreamCall, meta: string): st
     if (key === "_meta") {
       const text = stringify(value, exact);
       if (text.length > 2 && isObject(value)) theirs = text.slice(1, -1);
+    } else if (key === "arguments" && argumentsText?.value === value) {
+      members += `"arguments":${argumentsText.text},`;
     } else {
       members +=
         key === "name" || key === "arguments"
