@@ -166,6 +166,25 @@ test("the fingerprint changes with what a connection needs, and with nothing els
     expect(fingerprint(extra)).not.toBe(base);
 });
 
+test.each([
+  [{}, {}, "digest"],
+  [{ content: "full" }, {}, "full"],
+  [{}, { content: "redacted" }, "redacted"],
+  [{ content: "full" }, { content: "none" }, "none"],
+  [{ content: "digest" }, { content: "full" }, "digest"],
+  [{ content: "none" }, { content: "redacted" }, "none"],
+] as const)("what is kept of a server's calls: %p for all and %p of its own is %s", (audit, own, kept) => {
+  const file = settings({ audit, proxy: { servers: [stdio("a", { audit: own })] } });
+  const tenant = { settings: { audit: own }, name: "b" };
+  const { snapshot } = compileSnapshot(file, stored(tenant), 1);
+  const [organization] = snapshot.organizations.values();
+  const servers = organization?.namespacesBySlug.get("default")?.servers ?? [];
+  expect(servers.map(({ name, auditContent }) => [name, auditContent])).toEqual([
+    ["a", kept],
+    ["b", kept],
+  ]);
+});
+
 test("a demonstration server gives way to the file and the store", () => {
   const file = settings({ proxy: { servers: [stdio("a")] } });
   const demo = settings({ proxy: { servers: [stdio("a"), stdio("b"), stdio("c")] } }).servers;

@@ -222,18 +222,17 @@ function definition(
   organizationId: string,
   namespaceId: string,
   source: ServerDefinition["source"],
-  audit: Pick<AuditSettings, "content" | "contentLimit">,
+  audit: Pick<AuditSettings, "content">,
 ): ServerDefinition {
   const { namespace: _slug, ...settings } = entry;
-  const auditContent = leastOf(entry.auditContent ?? audit.content, audit.contentLimit);
+  const auditContent = keptContent(audit.content, entry.auditContent);
   const fingerprint = fingerprintOf(entry);
   return { ...settings, id, organizationId, namespaceId, source, auditContent, fingerprint };
 }
 
-export function leastOf(...levels: readonly [ContentLevel, ...ContentLevel[]]): ContentLevel {
-  return levels.reduce((least, level) =>
-    contentLevels.indexOf(level) < contentLevels.indexOf(least) ? level : least,
-  );
+/** What is kept of what is said in calls: of those who say something the least. */
+export function keptContent(...said: readonly (ContentLevel | undefined)[]): ContentLevel {
+  return contentLevels.find((level) => said.includes(level)) ?? "digest";
 }
 
 /**

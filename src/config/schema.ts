@@ -72,15 +72,10 @@ const audit = section("The record of calls and administrative acts.", {
     "`strict`: on stable storage before the server sees the call; `standard`: handed to the operating system; `batch`: at most one second in memory.",
     restart,
   ),
-  content: field(
+  content: optionalField(
     oneOf<ContentLevel>(...contentLevels),
-    "digest",
-    "What is kept of what is said in a call: nothing; a digest of the arguments; arguments and result without what is secret; or both as they were, without credentials. A server may say otherwise.",
-  ),
-  content_limit: field(
-    oneOf<ContentLevel>(...contentLevels),
-    "full",
-    "The most that is kept, whatever a server says.",
+    "What is kept of what is said in a call: nothing; a digest of the arguments; arguments and result without what is secret; or both as they were, without credentials. Of this and what a server says, the least is kept.",
+    { defaultText: "what each server says, else `digest`" },
   ),
   content_max: field(
     size(KiB),

@@ -90,7 +90,7 @@ export const serverSchema = section(
     audit: section("What is recorded of its calls.", {
       content: optionalField(
         oneOf<ContentLevel>(...contentLevels),
-        "Instead of `audit.content`, as far as `audit.content_limit` lets it.",
+        "What is kept of what is said in them: as `audit.content`, and no more than that where it is set.",
       ),
     }),
     retry: section("What may run twice.", {

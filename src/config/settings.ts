@@ -133,10 +133,8 @@ export type StoreSettings = (
 
 export interface AuditSettings {
   readonly durability: Durability;
-  /** Where a server does not say otherwise. */
-  readonly content: ContentLevel;
-  /** The most, whoever says what. */
-  readonly contentLimit: ContentLevel;
+  /** The most, whatever a server says; each may say for itself where it is absent. */
+  readonly content: ContentLevel | undefined;
   readonly contentBytesMax: number;
   readonly secretNames: readonly string[];
   readonly secretPaths: readonly string[];

@@ -59,7 +59,6 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
     audit: {
       durability: file.audit.durability,
       content: file.audit.content,
-      contentLimit: file.audit.content_limit,
       contentBytesMax: file.audit.content_max,
       secretNames: file.audit.redact.names,
       secretPaths: file.audit.redact.paths,

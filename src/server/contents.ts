@@ -1,4 +1,4 @@
-import { leastOf } from "../config/compile.ts";
+import { keptContent } from "../config/compile.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Sealer } from "../model/ports/sealer.ts";
@@ -15,7 +15,7 @@ export function composeContents(settings: Settings, journal: Journal, sealer: Se
 
 export function contentRules({ audit }: Pick<Settings, "audit">): ContentRules {
   return {
-    level: leastOf(audit.content, audit.contentLimit),
+    level: keptContent(audit.content),
     bytesMax: audit.contentBytesMax,
     secretNames: audit.secretNames,
     secretPaths: audit.secretPaths,

@@ -2,10 +2,13 @@ import { describe, expect, test } from "bun:test";
 import type { Outcome, UpstreamCall } from "../../src/model/call.ts";
 import { Cancellation } from "../../src/model/cancellation.ts";
 import type { ExchangeInit } from "../../src/model/exchange.ts";
+import type { CallContentEntry } from "../../src/model/log-entry.ts";
 import { type Answering, tool } from "../../src/model/ports/in-process-upstream.testing.ts";
 import { samplePrincipal } from "../../src/model/sample-exchange.testing.ts";
+import type { ServerDefinition } from "../../src/model/server.ts";
+import { openContent } from "../../src/policy/record/sealed-content.ts";
 import type { JsonObject, JsonValue } from "../../src/protocol/json-value.ts";
-import { type GatewayOptions, InProcessGateway } from "./in-process-gateway.ts";
+import { type GatewayOptions, InProcessGateway, sealerOfOneKey } from "./in-process-gateway.ts";
 
 const FORM = {
   method: "elicitation/create",
@@ -23,8 +26,13 @@ const client = {
 const params = { name: "s__echo", arguments: { n: 1 } };
 
 /** A legacy server: it asks in the middle of its calls. */
-function legacy(answer: Answering, options: GatewayOptions = {}): InProcessGateway {
-  const gateway = new InProcessGateway([{ name: "s", answer, offer: { tools: [tool("echo")] } }], options);
+function legacy(
+  answer: Answering,
+  options: GatewayOptions = {},
+  over: Partial<ServerDefinition> = {},
+): InProcessGateway {
+  const served = { name: "s", answer, offer: { tools: [tool("echo")] }, over };
+  const gateway = new InProcessGateway([served], options);
   gateway.upstream("s").era = "legacy";
   return gateway;
 }
@@ -92,6 +100,27 @@ describe("a legacy server asks a modern client in the middle of a call", () => {
       detail: { callId: intent?.callId as string, round: 1 },
     });
     expect(answered).toMatchObject({ correlationId: "second-request-id" });
+  });
+
+  test("what is said: arguments once, the answers of each round without what they hold, the result", async () => {
+    const twice: Answering = async (call) => {
+      await call.ask({ who: FORM });
+      return askOne(call);
+    };
+    await using gateway = legacy(twice, {}, { auditContent: "redacted" });
+    const first = await asks(gateway);
+    const second = await retry(gateway, first, acceptAll(first, { name: "Ada Lovelace" }));
+    await retry(gateway, second, acceptAll(second, { name: "Grace Hopper" }));
+    const records = gateway.records();
+    expect(records.map(({ kind, body }) => body.part ?? kind)).toEqual([
+      ...["arguments", "call_intent", "call_round", "call_round", "answers"],
+      ...["call_round", "call_round", "answers", "result", "call_outcome"],
+    ]);
+    const said = records
+      .filter(({ kind }) => kind === "call_content")
+      .map(({ body }) => openContent(sealerOfOneKey(), body as unknown as CallContentEntry).value);
+    const blank = { who: { action: "accept", content: { name: "[redacted]" } } };
+    expect(said).toEqual([{ n: 1 }, blank, blank, { content: [], structuredContent: blank }]);
   });
 
   test("questions asked together go out together; later ones in the next round", async () => {

@@ -11,7 +11,7 @@ import { callEntry, eventEntry, type LogEntry, logEntry } from "./log-view.ts";
 const EXPORT_MAX = 100_000;
 const EXPORT_PAGE = 1_000;
 /** With what was said in them, which may be hundreds of kilobytes each. */
-const CONTENTS_PAGE = 50;
+const CONTENTS_PAGE = 20;
 const COLUMNS = Object.keys(logEntry.shape) as (keyof LogEntry)[];
 /** An entry with what was said in its call. */
 const callWithContents = logEntry.extend({ contents: callContents }).meta({ id: "CallLogEntry" });

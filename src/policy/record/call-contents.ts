@@ -102,7 +102,9 @@ export class KeptCall {
     this.#level = level;
     this.#redaction = redaction;
     this.#bytesMax = bytesMax;
-    const given = exchange.params.arguments ?? exchange.params.argument;
+    const { params } = exchange;
+    // An extension's parameters are its arguments, whatever it calls them.
+    const given = params.arguments ?? params.argument ?? (target.kind === "extension" ? params : undefined);
     this.#hasArguments = given !== undefined;
     const kept = given === undefined ? undefined : this.#redaction.part("arguments", given, inputOf(target));
     this.argumentsText = textOf(kept, exchange.exact);
