@@ -1,6 +1,7 @@
 import { Assertions } from "../auth/a2a/assertion.ts";
 import { KeyedClientTokens } from "../auth/a2a/client-tokens.ts";
 import { apiKeyLook } from "../auth/api-key/look.ts";
+import { boundedLook } from "../auth/bounded-look.ts";
 import { CredentialCache } from "../auth/credential-cache.ts";
 import { AccessTokens } from "../auth/jwt/access-token.ts";
 import { KeyRing } from "../auth/jwt/key-ring.ts";
@@ -60,14 +61,17 @@ export function composeIdentity(deps: IdentityDeps): Identity {
   const tokens = new AccessTokens(url, keyRing, clock);
   const passwords = new Passwords();
   const patternsOf = (scopes: readonly string[]) => patternsGranted(settings.auth, scopes);
-  const byIssuer = new Map([[url, ownTokenLook({ tokens, store, clock })]]);
+  const byIssuer = new Map([[url, boundedLook(ownTokenLook({ tokens, store, clock }))]]);
   for (const provider of settings.providers) {
     const keys = new ProviderKeys(provider, { http: deps.http, clock, log });
     const mapping = settings.auth;
     byIssuer.set(provider.issuer, providerLook({ provider, keys, mapping, patternsOf, store, clock }));
   }
   const credentials = new CredentialCache({
-    look: eitherLook(apiKeyLook({ store: store.acrossTenants, digest, clock }), tokenLook(byIssuer)),
+    look: eitherLook(
+      boundedLook(apiKeyLook({ store: store.acrossTenants, digest, clock })),
+      tokenLook(byIssuer),
+    ),
     touch: (uses) => store.acrossTenants.touchApiKeys(uses),
     clock,
     log,

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { SQL } from "bun";
-import { freePort, leftOut, startProgram, temporaryFolder } from "./program.ts";
+import { freePort, keptBy, leftOut, type PrivateServer, startProgram, temporaryFolder } from "./program.ts";
 
 const ROOT = "/usr/lib/postgresql";
 
@@ -22,7 +22,8 @@ function unprivilegedUser(): { uid: number; gid: number } | undefined {
   return { uid: id("-u"), gid: id("-g") };
 }
 
-async function startCluster(): Promise<string | undefined> {
+/** A cluster nobody else uses, for tests that freeze or stop it. `undefined` where there is no PostgreSQL. */
+export async function privatePostgres(): Promise<PrivateServer | undefined> {
   const bin = programFolder();
   if (bin === undefined) return leftOut("PostgreSQL");
   const user = unprivilegedUser();
@@ -36,7 +37,7 @@ async function startCluster(): Promise<string | undefined> {
   const port = await freePort();
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const settings = ["listen_addresses=127.0.0.1", `unix_socket_directories=${folder}`, "fsync=off"];
-  await startProgram({
+  const program = await startProgram({
     folder,
     command: join(bin, "postgres"),
     args: ["-D", data, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])],
@@ -47,7 +48,7 @@ async function startCluster(): Promise<string | undefined> {
       return true;
     },
   });
-  return url;
+  return { url, ...keptBy(program) };
 }
 
 let cluster: Promise<string | undefined> | undefined;
@@ -56,7 +57,7 @@ let cluster: Promise<string | undefined> | undefined;
 export function postgresUrl(): Promise<string | undefined> {
   const given = process.env.MCP_GATEWAY_TEST_POSTGRES;
   if (given) return Promise.resolve(given);
-  cluster ??= startCluster();
+  cluster ??= privatePostgres().then((server) => server?.url);
   return cluster;
 }
 
@@ -65,9 +66,12 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A database of its own for one test file; `undefined` where there is no PostgreSQL. */
-export async function postgresDatabase(): Promise<TestDatabase | undefined> {
-  const url = await postgresUrl();
+/**
+ * A database of its own for one test file; `undefined` where there is no PostgreSQL.
+ * @param cluster the run's where it is not given
+ */
+export async function postgresDatabase(cluster?: PrivateServer): Promise<TestDatabase | undefined> {
+  const url = cluster?.url ?? (await postgresUrl());
   if (url === undefined) return undefined;
   const name = `test_${crypto.randomUUID().replaceAll("-", "")}`;
   await run(url, `create database ${name}`);

@@ -44,6 +44,23 @@ export async function startProgram(program: ServerProgram): Promise<ChildProcess
   throw new Error(`${command} did not get ready within ${READY_MS_MAX / 1_000} s`);
 }
 
+/** A server of one test, by its URL and the process that keeps it: its own processes are that one's descendants. */
+export interface PrivateServer {
+  readonly url: string;
+  readonly keeperPid: number;
+  stop(): Promise<void>;
+}
+
+export function keptBy(keeper: ChildProcess): Omit<PrivateServer, "url"> {
+  return {
+    keeperPid: keeper.pid ?? 0,
+    stop: async () => {
+      keeper.kill("SIGTERM");
+      while (keeper.exitCode === null && keeper.signalCode === null) await Bun.sleep(10);
+    },
+  };
+}
+
 export function temporaryFolder(name: string): string {
   return mkdtempSync(join(tmpdir(), `mcp-gateway-${name}-`));
 }

@@ -1,20 +1,21 @@
 import { connect } from "node:net";
-import { freePort, leftOut, startProgram, temporaryFolder } from "./program.ts";
+import { freePort, keptBy, leftOut, type PrivateServer, startProgram, temporaryFolder } from "./program.ts";
 
-async function startServer(): Promise<string | undefined> {
+/** A server nobody else uses, for tests that freeze or stop it. `undefined` where there is no Redis. */
+export async function privateRedis(): Promise<PrivateServer | undefined> {
   const command = Bun.which("redis-server") ?? Bun.which("valkey-server");
   if (command === null) return leftOut("Redis");
   const folder = temporaryFolder("redis");
   const port = await freePort();
   const settings = { bind: "127.0.0.1", port: String(port), save: "", appendonly: "no", dir: folder };
-  await startProgram({
+  const program = await startProgram({
     folder,
     command,
     args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
     stopSignal: "SIGTERM",
     ready: () => answersPing(port),
   });
-  return `redis://127.0.0.1:${port}/0`;
+  return { url: `redis://127.0.0.1:${port}/0`, ...keptBy(program) };
 }
 
 function answersPing(port: number): Promise<boolean> {
@@ -36,6 +37,6 @@ let server: Promise<string | undefined> | undefined;
 export function redisUrl(): Promise<string | undefined> {
   const given = process.env.MCP_GATEWAY_TEST_REDIS;
   if (given) return Promise.resolve(given);
-  server ??= startServer();
+  server ??= privateRedis().then((started) => started?.url);
   return server;
 }

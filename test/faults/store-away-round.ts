@@ -1,0 +1,151 @@
+import { expect } from "bun:test";
+import { join } from "node:path";
+import { eventually } from "../e2e/child.ts";
+import { bootstrapKey, type Gateway, startGateway } from "../e2e/gateway.ts";
+import { type EchoUpstream, fixtureEntry, startEcho } from "../e2e/upstreams.ts";
+import { type KeptCalls, readJournal, readStore } from "./kept-records.ts";
+import { type CallEnd, call, digestOf, noncesSeen, p99, startLoad, tally } from "./load.ts";
+import type { Outage } from "./outage.ts";
+import { untilConnected } from "./restarted.ts";
+
+const CONNECTIONS = 8;
+const PAUSE_MS = 5;
+const UNKNOWN_MS_MAX = 2_000;
+const NORMAL_MS_MAX = 5_000;
+const DRAINED_MS_MAX = 60_000;
+
+export interface StoreAwayOptions {
+  readonly outage: Outage;
+  /** The store's own URL, past the outage. */
+  readonly databaseUrl: string;
+  readonly durability: "standard" | "strict";
+  readonly beforeMs: number;
+  readonly awayMs: number;
+}
+
+/** What a round measured; durations in milliseconds. */
+export interface StoreAwayFigures {
+  readonly calls: number;
+  readonly callsWhileAway: number;
+  readonly p99Before: number;
+  readonly p99Away: number;
+  readonly slowestAway: number;
+  /** Longest time until a caller nobody knows yet was told 503. */
+  readonly unknownMsMax: number;
+  /** From the store's return until a caller nobody knew was served. */
+  readonly normalAfter: number;
+  readonly drainedAfter: number;
+  readonly records: number;
+}
+
+/**
+ * One outage of the store under load. Expects what holds however slow the machine is: no call of a known caller fails, one
+ * nobody knows gets 503 within 2 s, all is normal within 5 s of the return, and nothing is lost or doubled.
+ */
+export async function storeAwayRound(options: StoreAwayOptions): Promise<StoreAwayFigures> {
+  const { outage, databaseUrl, durability, beforeMs, awayMs } = options;
+  const echo = await startEcho("modern");
+  const gateway = await startGateway({
+    servers: [fixtureEntry("echo", echo, "streamable-http")],
+    anonymous: false,
+    settings: {
+      store: { url: outage.url, migrate: "auto" },
+      audit: { durability, journal: { retain: "1h" } },
+    },
+  });
+  try {
+    const key = await gateway.mintKey("--name", "load", "--role", "admin");
+    const unused = await gateway.mintKey("--name", "later", "--role", "admin");
+    await untilConnected(gateway, ["echo"], key);
+    const url = gateway.mcpUrl("echo");
+    const load = startLoad(url, { connections: CONNECTIONS, pauseMs: PAUSE_MS, key });
+    await Bun.sleep(beforeMs);
+    const before = load.ends.length;
+    outage.begin();
+    const begunAt = performance.now();
+    const unknown: CallEnd[] = [];
+    while (performance.now() - begunAt < awayMs) {
+      unknown.push(await call(url, crypto.randomUUID(), { key: unused }));
+      await Bun.sleep(500);
+    }
+    const away = load.ends.slice(before);
+    outage.end();
+    const backAt = performance.now();
+    const first = await eventually(
+      "a caller nobody knew is served",
+      async () => {
+        const end = await call(url, crypto.randomUUID(), { key: unused });
+        return end.end === "ok" ? end : undefined;
+      },
+      { timeoutMs: NORMAL_MS_MAX },
+    );
+    const normalAfter = performance.now() - backAt;
+    const ends = await load.stop();
+    expect(tally(ends)).toEqual({ ok: ends.length });
+    expect(unknown.map(({ status }) => status)).toEqual(unknown.map(() => 503));
+    const unknownMsMax = Math.max(...unknown.map(({ durationMs }) => durationMs));
+    expect(unknownMsMax).toBeLessThan(UNKNOWN_MS_MAX);
+    await untilDrained(gateway);
+    const drainedAfter = performance.now() - backAt;
+    const records = await expectEveryRecord(gateway, echo, databaseUrl, first);
+    return {
+      calls: ends.length,
+      callsWhileAway: away.length,
+      p99Before: p99(load.ends.slice(0, before)),
+      p99Away: p99(away),
+      slowestAway: Math.max(...away.map(({ durationMs }) => durationMs)),
+      unknownMsMax,
+      normalAfter,
+      drainedAfter,
+      records,
+    };
+  } finally {
+    await gateway.stop();
+    await echo.stop();
+  }
+}
+
+async function untilDrained(gateway: Gateway): Promise<void> {
+  const key = await bootstrapKey(gateway);
+  await eventually(
+    "the store has every record",
+    async () => {
+      const answer = await fetch(`${gateway.origin}/metrics`, {
+        headers: { authorization: `Bearer ${key}` },
+      });
+      const line = (await answer.text())
+        .split("\n")
+        .find((one) => one.startsWith("mcp_gateway_journal_undrained_bytes "));
+      return line !== undefined && Number(line.split(" ")[1]) === 0 ? true : undefined;
+    },
+    { timeoutMs: DRAINED_MS_MAX },
+  );
+}
+
+/** Ends the gateway; journal and store then tell the same, once, of everything the server saw. */
+async function expectEveryRecord(
+  gateway: Gateway,
+  echo: EchoUpstream,
+  databaseUrl: string,
+  { nonce: last }: CallEnd,
+): Promise<number> {
+  const seen = await noncesSeen(echo);
+  expect(seen.has(last)).toBe(true);
+  expect([...seen.values()].filter((times) => times !== 1)).toEqual([]);
+  expect(await gateway.child.stop(30_000).then(() => gateway.child.exited)).toBe(0);
+  const journalDir = join(gateway.folder, "data/journal");
+  const files = readJournal(journalDir);
+  const location = { kind: "postgres", url: databaseUrl, poolMax: 2 } as const;
+  const times = { connectTimeoutMs: 10_000, idleTimeoutMs: 0, statementTimeoutMs: 60_000 };
+  const stored = await readStore({ ...location, ...times }, journalDir);
+  expect(stored.problems).toEqual([]);
+  expect(stored.records).toBe(files.records);
+  for (const kept of [files, stored]) expect(notEndedOnce(kept, seen)).toEqual([]);
+  return stored.records;
+}
+
+function notEndedOnce(kept: KeptCalls, seen: ReadonlyMap<string, number>): string[] {
+  const ends = (nonce: string) =>
+    (kept.callsByDigest.get(digestOf(nonce)) ?? []).map((id) => kept.endsByCall.get(id)?.join()).join();
+  return [...seen.keys()].filter((nonce) => ends(nonce) !== "ok");
+}
