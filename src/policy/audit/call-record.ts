@@ -3,8 +3,9 @@ import type { Outcome } from "../../model/call.ts";
 import type { Exchange } from "../../model/exchange.ts";
 import type { CallEnd, CallIntent, OutcomeStatus } from "../../model/ports/journal.ts";
 import { stringify } from "../../protocol/json.ts";
-import { maskAssignments, maskCredentials } from "../record/credential-forms.ts";
+import { maskCredentials } from "../record/credential-forms.ts";
 import { KNOWN_SECRET_NAMES, SecretNames } from "../record/secret-names.ts";
+import { maskNamed } from "../record/text-secrets.ts";
 
 const secretNames = new SecretNames(KNOWN_SECRET_NAMES);
 
@@ -49,7 +50,7 @@ function digestOf(text: string | undefined): string | undefined {
 function targetName(exchange: Exchange): string | undefined {
   const name = exchange.target?.name ?? requestedName(exchange);
   if (name === undefined || exchange.method !== "resources/read") return name;
-  return maskAssignments(maskCredentials(name), secretNames, () => {});
+  return maskNamed(maskCredentials(name), secretNames, () => {});
 }
 
 /** What the caller asked for where it resolved to nothing; bounded, since it is the caller's text. */

@@ -176,10 +176,12 @@ function inputOf({ definition }: Target): SchemaPlace | undefined {
   return isObject(schema) ? { schema, root: schema } : undefined;
 }
 
-/** A tool's output schema describes one member of its result. */
+/** A tool's output schema describes one member of its result, and the text that repeats it. */
 function outputOf({ definition }: Target): SchemaPlace | undefined {
   const root = definition?.outputSchema;
-  return isObject(root) ? { schema: { properties: { structuredContent: root } }, root } : undefined;
+  if (!isObject(root)) return undefined;
+  const content = { items: { properties: { text: root } } };
+  return { schema: { properties: { structuredContent: root, content } }, root };
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

@@ -18,6 +18,15 @@ describe("what looks like a credential, in both", () => {
     });
   }
   test.each([
+    [`glued_${CREDENTIALS["a key of this gateway"]}`, "glued_[redacted]"],
+    [`x-${CREDENTIALS["a JSON web token"]} y`, "x-[redacted] y"],
+    [`a.b.${CREDENTIALS["a JSON web token"]}`, "a.b.[redacted]"],
+    [`longword.${CREDENTIALS["a JSON web token"]}`, "longword.[redacted]"],
+    [`id${CREDENTIALS["an AWS key"]},`, "id[redacted],"],
+    [
+      "task-force-of-many-words example.com.and.more eyJustaword",
+      "task-force-of-many-words example.com.and.more eyJustaword",
+    ],
     ["Authorization: Bearer abcdefghijkl\nHost: x", "Authorization: [redacted]\nHost: x"],
     ["Authorization: Basic dXNlcjpwYXNz", "Authorization: [redacted]"],
     ["Set-Cookie: sid=abc; Path=/", "Set-Cookie: [redacted]"],
@@ -52,6 +61,16 @@ test("no text makes it slow", () => {
     "\\".repeat(1_000_000),
     "a:".repeat(500_000),
     "[".repeat(1_000_000),
+    "--a ".repeat(250_000),
+    "<a>b".repeat(250_000),
+    "<a ".repeat(300_000),
+    "password: {".repeat(90_000),
+    "password: |\n ".repeat(70_000),
+    "a b c: ".repeat(140_000),
+    "glpat-".repeat(170_000),
+    "AIza".repeat(250_000),
+    `${"a".repeat(100)}.`.repeat(10_000),
+    "eyJ.".repeat(250_000),
   ];
   for (const text of texts) {
     const began = performance.now();

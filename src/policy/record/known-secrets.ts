@@ -1,5 +1,5 @@
 import type { ServerDefinition } from "../../model/server.ts";
-import { credentialForms, MASK } from "./credential-forms.ts";
+import { hasCredentialForm, MASK } from "./credential-forms.ts";
 import { KNOWN_SECRET_NAMES, SecretNames } from "./secret-names.ts";
 
 /** A shorter one would be found in every other word. */
@@ -72,7 +72,7 @@ function serverSecrets({ connection }: ServerDefinition): string[] {
 
 function namedSecrets(values: Readonly<Record<string, string>>): string[] {
   return Object.entries(values).flatMap(([name, value]) =>
-    names.has(name) || /key$/i.test(name) || looksRandom(value) || value.search(credentialForms()) >= 0
+    names.has(name) || /key$/i.test(name) || looksRandom(value) || hasCredentialForm(value)
       ? credentialsIn(value)
       : [],
   );

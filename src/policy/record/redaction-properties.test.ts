@@ -90,9 +90,7 @@ describe("properties", () => {
         const redaction = new Redaction(isFull ? "full" : "redacted", secrecyOf(), [
           new KnownSecrets([text]),
         ]);
-        expect(JSON.stringify(redaction.part("result", planted))).not.toContain(
-          JSON.stringify(text).slice(1, -1),
-        );
+        expect(holds(redaction.part("result", planted), text)).toBe(false);
       }),
       { numRuns: 300 },
     );

@@ -54,6 +54,53 @@ describe("what a name says is secret", () => {
     expect(redacted(inner)).toBe(JSON.stringify({ text: JSON.stringify({ password: "[redacted]" }) }));
     expect(redacted('{"password":"hunter22","password":null}')).not.toContain("hunter22");
   });
+  test.each([
+    ["--password=hunter22 -v", "--password=[redacted] -v"],
+    ["mysql --password hunter22 -h x", "mysql --password [redacted] -h x"],
+    ["DB_PASSWORD=hun,ter;22\nA=b", "DB_PASSWORD=[redacted]\nA=b"],
+    ["export _token='a b c'; ls", "export _token=[redacted]; ls"],
+    ["API key: abc-def", "API key: [redacted]"],
+    ["Your Access Key ID : abc", "Your Access Key ID : [redacted]"],
+    [
+      "<user>x</user><password type='p'>hunter22</password>",
+      "<user>x</user><password type='p'>[redacted]</password>",
+    ],
+    ["key: |\n  a\nsecret: |\n  line one\n  line two\nnext: 1", "key: |\n  a\nsecret: [redacted]next: 1"],
+    ['it has {"secrets": {"a": ["x"]}, "n": 1}', 'it has {"secrets": [redacted], "n": 1}'],
+    ['it has \\"secret\\":\\"a \\\\\\"b\\", \\"n\\":1', 'it has \\"secret\\":[redacted], \\"n\\":1'],
+    ["password: null, token: true, secret: none", "password: null, token: true, secret: none"],
+    [
+      "the password is known; a token was sent, see secret/",
+      "the password is known; a token was sent, see secret/",
+    ],
+  ])("in a text: %p", (text, expected) => expect(redacted(text)).toBe(expected));
+  test("by what stands beside it: named values, pairs, options, the private part of a key", () => {
+    expect(
+      redacted({
+        env: [
+          { name: "DB_PASSWORD", value: "x", type: "env" },
+          { key: "Region", value: "eu" },
+        ],
+        headers: [
+          ["Authorization", "x"],
+          ["Accept", "y"],
+        ],
+        args: ["run", "--api-key", "x", "--region", "eu"],
+        jwk: { kty: "EC", crv: "P-256", x: "1", d: "2" },
+      }),
+    ).toEqual({
+      env: [
+        { name: "DB_PASSWORD", value: "[redacted]", type: "env" },
+        { key: "Region", value: "eu" },
+      ],
+      headers: [
+        ["Authorization", "[redacted]"],
+        ["Accept", "y"],
+      ],
+      args: ["run", "--api-key", "[redacted]", "--region", "eu"],
+      jwk: { kty: "EC", crv: "P-256", x: "1", d: "[redacted]" },
+    });
+  });
   test("what stood under such a name is taken out wherever it stands again, in later parts too", () => {
     const redaction = new Redaction("redacted", secrecyOf(), []);
     expect(redaction.part("arguments", { password: "hunter22", note: "it is hunter22" })).toEqual({

@@ -1,11 +1,12 @@
 import type { KeptContent } from "../../model/ports/journal.ts";
 import { ExactNumber } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
-import { MASK, maskAssignments, maskCredentials } from "./credential-forms.ts";
+import { MASK, maskCredentials } from "./credential-forms.ts";
 import { childPlaces, type JsonPath, type Places, rootPlaces } from "./json-path.ts";
 import { KnownSecrets } from "./known-secrets.ts";
 import { childSchemas, expanded, hasMarks, isMarked, type SchemaPlace } from "./schema-marks.ts";
 import { credentialNames, type SecretNames } from "./secret-names.ts";
+import { maskNamed } from "./text-secrets.ts";
 
 /** What the configuration calls secret. */
 export interface Secrecy {
@@ -25,6 +26,22 @@ const FOUND_CHARS_MIN = 6;
 /** The same for what stands within an object or list that is a secret as a whole: not all of it is one. */
 const FOUND_WITHIN_CHARS_MIN = 10;
 
+/** What stands under a secret name in a schema or an example. */
+const TYPE_WORDS: ReadonlySet<string> = new Set([
+  ...[
+    "string",
+    "number",
+    "integer",
+    "boolean",
+    "object",
+    "required",
+    "optional",
+    "password",
+    "secret",
+    "bearer",
+  ],
+]);
+
 const TOO_LARGE = Symbol("too large to examine");
 
 /**
@@ -43,7 +60,7 @@ export class Redaction {
   #hasTooManyFound = false;
   #left = 0;
   readonly #take = (secret: string): void => {
-    if (secret.length < FOUND_CHARS_MIN || this.#found.has(secret)) return;
+    if (secret.length < FOUND_CHARS_MIN || this.#found.has(secret) || TYPE_WORDS.has(secret)) return;
     if (this.#found.size < FOUND_MAX) this.#found.add(secret);
     else this.#hasTooManyFound = true;
   };
@@ -97,21 +114,30 @@ export class Redaction {
     depth: number,
     nested: number,
   ): JsonValue {
-    if (typeof value === "string") return this.#text(value, places, depth, nested);
+    if (typeof value === "string") return this.#text(value, places, schemas, depth, nested);
     this.#spend(0);
     if (value === null || typeof value !== "object" || value instanceof ExactNumber) return value;
     if (depth > DEPTH_MAX) return MASK;
     if (Array.isArray(value)) {
       return mapped(value, (element, index) =>
-        this.#child(element, childPlaces(places, String(index)), childSchemas(schemas, index), depth, nested),
+        this.#followsName(value, index)
+          ? this.#taken(element)
+          : this.#child(
+              element,
+              childPlaces(places, String(index)),
+              childSchemas(schemas, index),
+              depth,
+              nested,
+            ),
       );
     }
+    const named = secretMembers(value, this.#names);
     const isBinary = !this.#isFull && typeof value.mimeType === "string";
     return withMembers(
       value,
       (key, member) => {
         this.#spend(key.length);
-        if (this.#names.has(key)) return this.#taken(member);
+        if (named?.has(key) || this.#names.has(key)) return this.#taken(member);
         if (
           typeof member === "string" &&
           ((isBinary && key === "data") || (!this.#isFull && key === "blob"))
@@ -125,6 +151,13 @@ export class Redaction {
     );
   }
 
+  /** `["Authorization", "…"]`, `["--password", "…"]` */
+  #followsName(values: readonly JsonValue[], index: number): boolean {
+    const name = values[index - 1];
+    if (typeof name !== "string" || typeof values[index] !== "string") return false;
+    return (values.length === 2 || name.startsWith("-")) && this.#names.has(name);
+  }
+
   #child(
     value: JsonValue,
     places: Places | undefined,
@@ -136,16 +169,21 @@ export class Redaction {
     return this.#value(value, places, schemas, depth + 1, nested);
   }
 
-  #text(text: string, places: Places, depth: number, nested: number): JsonValue {
+  /** JSON in a text is described by what describes the text. */
+  #text(
+    text: string,
+    places: Places,
+    schemas: readonly SchemaPlace[],
+    depth: number,
+    nested: number,
+  ): JsonValue {
     this.#spend(text.length);
-    if (this.#isFull) return this.#masked(text);
     const inner = JSON_TEXT.test(text) ? parsed(text) : undefined;
-    if (inner !== undefined) {
-      if (nested >= NESTED_MAX) return MASK;
-      const masked = this.#value(inner, places, [], depth, nested + 1);
+    if (inner !== undefined && nested < NESTED_MAX) {
+      const masked = this.#value(inner, places, schemas, depth, nested + 1);
       if (masked !== inner) return JSON.stringify(masked);
-    }
-    return maskAssignments(this.#masked(text), this.#names, this.#take);
+    } else if (inner !== undefined && !this.#isFull) return MASK;
+    return maskNamed(this.#masked(text), this.#names, this.#take);
   }
 
   #masked(text: string): string {
@@ -206,6 +244,18 @@ export class Redaction {
     );
   }
 }
+
+/** Members that are secrets by what stands beside them: `{"name": "password", "value": "…"}`, and the private part of a JWK. */
+function secretMembers(object: JsonObject, names: SecretNames): ReadonlySet<string> | undefined {
+  if (typeof object.kty === "string") return JWK_SECRETS;
+  const { name, key, header, field } = object;
+  for (const given of [name, key, header, field]) {
+    if (typeof given === "string" && names.has(given)) return NAMED_VALUES;
+  }
+  return undefined;
+}
+const NAMED_VALUES: ReadonlySet<string> = new Set(["value", "values", "val", "default"]);
+const JWK_SECRETS: ReadonlySet<string> = new Set(["d", "p", "q", "dp", "dq", "qi", "oth", "k"]);
 
 /** What an elicitation may be answered with: says nothing but whether it was. */
 const ACTIONS: ReadonlySet<JsonValue> = new Set(["accept", "decline", "cancel"]);

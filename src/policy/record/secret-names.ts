@@ -5,27 +5,25 @@
 export const KNOWN_SECRET_NAMES: readonly string[] = [
   ...["*password*", "*passwd*", "*passphrase*", "*passcode*", "pwd", "pass", "pin", "otp", "totp", "mfacode"],
   ...["*secret*", "*token", "tokens", "*credential*", "jwt", "*bearer", "*apikey*", "*accesskey*"],
-  ...["*privatekey*", "*signingkey*", "*encryptionkey*", "*masterkey*", "*connectionstring", "dsn"],
+  ...["*privatekey*", "*signingkey*", "*encryptionkey*", "*masterkey*", "*accountkey"],
   ...[
+    "*connectionstring",
+    "dsn",
     "auth",
     "*authorization",
     "*cookie",
     "cookies",
     "*sessionid",
     "*sessionkey",
-    "cvv",
-    "cvc",
-    "requeststate",
   ],
+  ...["cvv", "cvc", "requeststate"],
+  // Of signed URLs.
+  ...["sig", "xamzsignature", "xgoogsignature"],
 ];
 /** Names of headers and members that hold nothing but a credential: left out of everything that is recorded. */
 const CREDENTIAL_NAMES = [
-  "authorization",
-  "proxyauthorization",
-  "cookie",
-  "setcookie",
-  "xapikey",
-  "xauthtoken",
+  ...["authorization", "proxyauthorization", "cookie", "setcookie", "xapikey", "xauthtoken"],
+  ...["accesstoken", "refreshtoken", "idtoken", "bearertoken", "authtoken"],
 ];
 
 /** Names that were looked up are remembered, as long as they are few. */
