@@ -111,21 +111,19 @@ export interface PageRequest {
 }
 
 /**
- * The last argument of updates: the `updatedAt` the row must have still, checked in the statement that writes. Otherwise
- * nothing is written and the answer is `undefined`, as for a row that does not exist.
+ * What to change, or how it follows from the row: worked out within the write, when nobody else changes the row. What it
+ * throws ends the write, and nothing is changed. `updatedAt` grows with every change.
  */
-type UnchangedSince = number | undefined;
+export type ChangeOf<Row, Change> = Change | ((row: Row) => Change);
+/** Looks at the row to be removed within the write; what it throws ends the write. */
+export type RemovalCheck<Row> = (row: Row) => void;
 
 export interface Organizations {
   create(organization: NewOrganization): Promise<Organization>;
   find(id: string): Promise<Organization | undefined>;
-  update(
-    id: string,
-    change: OrganizationChange,
-    unchangedSince?: UnchangedSince,
-  ): Promise<Organization | undefined>;
+  update(id: string, change: ChangeOf<Organization, OrganizationChange>): Promise<Organization | undefined>;
   /** Deletes all that belongs to it too, but its log records. */
-  remove(id: string): Promise<boolean>;
+  remove(id: string, check?: RemovalCheck<Organization>): Promise<boolean>;
 }
 export interface Namespaces {
   create(namespace: NewNamespace): Promise<Namespace>;
@@ -135,19 +133,22 @@ export interface Namespaces {
   update(
     organizationId: string,
     id: string,
-    change: NamespaceChange,
-    unchangedSince?: UnchangedSince,
+    change: ChangeOf<Namespace, NamespaceChange>,
   ): Promise<Namespace | undefined>;
   /** Deletes its servers, sessions and keys too. */
-  remove(organizationId: string, id: string): Promise<boolean>;
+  remove(organizationId: string, id: string, check?: RemovalCheck<Namespace>): Promise<boolean>;
 }
 export interface ApiKeys {
   create(key: NewApiKey): Promise<ApiKey>;
   find(organizationId: string, id: string): Promise<ApiKey | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<ApiKey[]>;
-  update(organizationId: string, id: string, change: ApiKeyChange): Promise<ApiKey | undefined>;
+  update(
+    organizationId: string,
+    id: string,
+    change: ChangeOf<ApiKey, ApiKeyChange>,
+  ): Promise<ApiKey | undefined>;
   /** The row stays for the record; the key never works again. False where there is no such key or it is revoked already. */
-  revoke(organizationId: string, id: string, at: number): Promise<boolean>;
+  revoke(organizationId: string, id: string, at: number, check?: RemovalCheck<ApiKey>): Promise<boolean>;
 }
 export interface Servers {
   /** @throws GatewayError `quota_exceeded` where the organisation has `max` servers already, however many are created at once. */
@@ -158,17 +159,20 @@ export interface Servers {
   update(
     organizationId: string,
     id: string,
-    change: ServerChange,
-    unchangedSince?: UnchangedSince,
+    change: ChangeOf<ServerRecord, ServerChange>,
   ): Promise<ServerRecord | undefined>;
-  remove(organizationId: string, id: string): Promise<boolean>;
+  remove(organizationId: string, id: string, check?: RemovalCheck<ServerRecord>): Promise<boolean>;
 }
 export interface PolicyRows {
   create(policy: NewPolicy): Promise<PolicyRecord>;
   find(organizationId: string, id: string): Promise<PolicyRecord | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<PolicyRecord[]>;
-  update(organizationId: string, id: string, change: PolicyChange): Promise<PolicyRecord | undefined>;
-  remove(organizationId: string, id: string): Promise<boolean>;
+  update(
+    organizationId: string,
+    id: string,
+    change: ChangeOf<PolicyRecord, PolicyChange>,
+  ): Promise<PolicyRecord | undefined>;
+  remove(organizationId: string, id: string, check?: RemovalCheck<PolicyRecord>): Promise<boolean>;
 }
 export interface Sessions {
   /**
@@ -190,9 +194,13 @@ export interface RateLimits {
   create(rule: NewRateLimit): Promise<RateLimitRecord>;
   find(organizationId: string, id: string): Promise<RateLimitRecord | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<RateLimitRecord[]>;
-  update(organizationId: string, id: string, change: RateLimitChange): Promise<RateLimitRecord | undefined>;
+  update(
+    organizationId: string,
+    id: string,
+    change: ChangeOf<RateLimitRecord, RateLimitChange>,
+  ): Promise<RateLimitRecord | undefined>;
   /** Its usage goes with it. */
-  remove(organizationId: string, id: string): Promise<boolean>;
+  remove(organizationId: string, id: string, check?: RemovalCheck<RateLimitRecord>): Promise<boolean>;
   /** Of a rule, whether stored or of the file: newest period first, then by subject. `null`: of the gateway itself. */
   usage(organizationId: string | null, ruleId: string, page?: UsagePageRequest): Promise<LimitUsage[]>;
   forgetUsage(organizationId: string | null, ruleId: string, subject?: string): Promise<void>;
