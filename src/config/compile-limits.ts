@@ -52,14 +52,13 @@ export function limitsOf(
   { rateLimits }: Pick<Settings, "rateLimits">,
   stored: readonly RateLimitRecord[],
 ): readonly LimitRule[] {
-  const own = stored.filter((record) => record.organizationId === organizationId);
-  const ownNames = new Set(own.map(({ name }) => name));
+  const ownNames = new Set(stored.map(({ name }) => name));
   const fileNames = new Set(rateLimits.rules.map(({ name }) => name));
   return [
     ...rateLimits.rules.map(fileLimit),
     ...rateLimits.defaults
       .filter(({ name }) => !ownNames.has(name) && !fileNames.has(name))
       .map((entry) => defaultLimit(entry, organizationId)),
-    ...own.filter(({ isActive, name }) => isActive && !fileNames.has(name)).map(storedLimit),
+    ...stored.filter(({ isActive, name }) => isActive && !fileNames.has(name)).map(storedLimit),
   ];
 }

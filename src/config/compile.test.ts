@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
 import type { ServerRecord } from "../model/server-record.ts";
-import { compileSnapshot, EMPTY_STORED_CONFIG, type StoredConfig } from "./compile.ts";
+import type { TenantRows } from "../model/tenant-rows.ts";
+import { SnapshotCompiler, type StoredTenant, tenantsOf } from "./compile.ts";
 import { DEFAULT_NAMESPACE_ID, DEFAULT_ORGANIZATION_ID, uuidV5 } from "./identity.ts";
 import { fileSchema } from "./schema.ts";
+import type { ServerEntry, Settings } from "./settings.ts";
 import { toSettings } from "./to-settings.ts";
 
 function settings(file: object) {
@@ -10,10 +12,17 @@ function settings(file: object) {
   return toSettings(fileSchema.parse(file), context);
 }
 
-function stored(...servers: Partial<ServerRecord>[]): StoredConfig {
+const compiled = (
+  settings: Settings,
+  tenants: readonly StoredTenant[],
+  version = 1,
+  demo: readonly ServerEntry[] = [],
+) => new SnapshotCompiler().compile(settings, tenants, version, demo);
+
+function stored(...servers: Partial<ServerRecord>[]): readonly [StoredTenant] {
   const organizationId = "org-1";
-  return {
-    organizations: [{ id: organizationId, slug: "default", isActive: true }],
+  const tenant: StoredTenant = {
+    organization: { id: organizationId, slug: "default", isActive: true },
     namespaces: [{ id: "ns-1", organizationId, slug: "default", separator: "." }],
     servers: servers.map((server, index) => ({
       id: `server-${index}`,
@@ -42,8 +51,10 @@ function stored(...servers: Partial<ServerRecord>[]): StoredConfig {
       updatedAt: 0,
       ...server,
     })),
+    rateLimits: [],
     policies: [],
   };
+  return [tenant];
 }
 
 const stdio = (name: string, extra: object = {}) => ({ name, type: "stdio", command: "x", ...extra });
@@ -61,7 +72,7 @@ test("UUIDv5 of RFC 9562, A.4", () => {
 
 test("without a store: the default organisation, its namespace, the file's servers in order of name", () => {
   const file = settings({ proxy: { servers: [stdio("b"), stdio("a"), stdio("off", { enabled: false })] } });
-  const { snapshot, excluded } = compileSnapshot(file, EMPTY_STORED_CONFIG, 7);
+  const { snapshot, excluded } = compiled(file, [], 7);
   expect(excluded).toEqual([]);
   expect(snapshot.version).toBe(7);
   const organization = onlyOf(snapshot.organizations.values());
@@ -77,9 +88,7 @@ test("without a store: the default organisation, its namespace, the file's serve
 test("ids of the file's servers are the same everywhere and differ by namespace", () => {
   const file = { proxy: { servers: [stdio("a"), stdio("a", { namespace: "other" })] } };
   const ids = () => {
-    const organization = onlyOf(
-      compileSnapshot(settings(file), EMPTY_STORED_CONFIG, 1).snapshot.organizations.values(),
-    );
+    const organization = onlyOf(compiled(settings(file), [], 1).snapshot.organizations.values());
     return [...organization.namespacesBySlug.values()].map((namespace) => onlyOf(namespace.servers).id);
   };
   expect(ids()).toEqual(ids());
@@ -88,7 +97,7 @@ test("ids of the file's servers are the same everywhere and differ by namespace"
 
 test("the file wins over the store on an equal name, and says so", () => {
   const file = settings({ proxy: { servers: [stdio("a")] } });
-  const { snapshot, excluded } = compileSnapshot(file, stored({ name: "a" }, { name: "b" }), 1);
+  const { snapshot, excluded } = compiled(file, stored({ name: "a" }, { name: "b" }), 1);
   const namespace = onlyOf(onlyOf(snapshot.organizations.values()).namespacesById.values());
   expect(namespace.id).toBe("ns-1");
   expect(namespace.servers.map((server) => [server.name, server.source])).toEqual([
@@ -99,7 +108,7 @@ test("the file wins over the store on an equal name, and says so", () => {
 });
 
 test("a stored server with a mistake is left out and reported, without its secrets", () => {
-  const { snapshot, excluded } = compileSnapshot(
+  const { snapshot, excluded } = compiled(
     settings({}),
     stored(
       { name: "good", settings: { heartbeat: "10s" } },
@@ -139,7 +148,7 @@ test("secrets of a stored server reach its connection", () => {
     command: null,
     secrets: { headers: { "x-a": "1" }, auth: { header: "X-Key", value: "v" } },
   };
-  const { snapshot, excluded } = compileSnapshot(settings({}), stored(row), 1);
+  const { snapshot, excluded } = compiled(settings({}), stored(row), 1);
   expect(excluded).toEqual([]);
   const namespace = onlyOf(onlyOf(snapshot.organizations.values()).namespacesById.values());
   expect(onlyOf(namespace.servers).connection).toEqual({
@@ -153,9 +162,7 @@ test("secrets of a stored server reach its connection", () => {
 test("the fingerprint changes with what a connection needs, and with nothing else", () => {
   const fingerprint = (extra: object) => {
     const file = settings({ proxy: { servers: [stdio("a", extra)] } });
-    const organization = onlyOf(
-      compileSnapshot(file, EMPTY_STORED_CONFIG, 1).snapshot.organizations.values(),
-    );
+    const organization = onlyOf(compiled(file, [], 1).snapshot.organizations.values());
     return onlyOf(onlyOf(organization.namespacesById.values()).servers).fingerprint;
   };
   const base = fingerprint({});
@@ -176,7 +183,7 @@ test.each([
 ] as const)("what is kept of a server's calls: %p for all and %p of its own is %s", (audit, own, kept) => {
   const file = settings({ audit, proxy: { servers: [stdio("a", { audit: own })] } });
   const tenant = { settings: { audit: own }, name: "b" };
-  const { snapshot } = compileSnapshot(file, stored(tenant), 1);
+  const { snapshot } = compiled(file, stored(tenant), 1);
   const [organization] = snapshot.organizations.values();
   const servers = organization?.namespacesBySlug.get("default")?.servers ?? [];
   expect(servers.map(({ name, auditContent }) => [name, auditContent])).toEqual([
@@ -188,14 +195,60 @@ test.each([
 test("a demonstration server gives way to the file and the store", () => {
   const file = settings({ proxy: { servers: [stdio("a")] } });
   const demo = settings({ proxy: { servers: [stdio("a"), stdio("b"), stdio("c")] } }).servers;
-  const { snapshot, excluded } = compileSnapshot(file, stored({ name: "b" }), 1, demo);
+  const { snapshot, excluded } = compiled(file, stored({ name: "b" }), 1, demo);
   const namespace = onlyOf(onlyOf(snapshot.organizations.values()).namespacesById.values());
   expect(namespace.servers.map((server) => server.source)).toEqual(["file", "store", "demo"]);
   expect(excluded).toEqual([]);
 });
 
 test("an inactive organisation is not served", () => {
-  const rows = stored({ name: "a" });
-  const organizations = [{ id: "org-1", slug: "default", isActive: false }];
-  expect(compileSnapshot(settings({}), { ...rows, organizations }, 1).snapshot.organizations.size).toBe(0);
+  const [tenant] = stored({ name: "a" });
+  const inactive = { ...tenant, organization: { ...tenant.organization, isActive: false } };
+  expect(compiled(settings({}), [inactive]).snapshot.organizations.size).toBe(0);
+});
+
+test("each organisation gets its own rows", () => {
+  const [{ organization, ...rows }] = stored({ name: "a" });
+  const both = ["org-1", "org-2"].map((id) => ({
+    ...organization,
+    id,
+    slug: id === "org-1" ? "default" : "two",
+  }));
+  const of = <T extends { readonly organizationId: string }>(list: readonly T[]) => [
+    ...list,
+    ...list.map((row) => ({ ...row, id: "other", organizationId: "org-2", namespaceId: "ns-2" })),
+  ];
+  const tenants = tenantsOf({
+    organizations: both,
+    namespaces: [...rows.namespaces, { ...rows.namespaces[0], id: "ns-2", organizationId: "org-2" }],
+    servers: of(rows.servers),
+    rateLimits: [],
+    policies: [],
+  } as unknown as TenantRows);
+  const { snapshot } = compiled(settings({}), tenants);
+  const names = [...snapshot.organizations.values()].map(({ id, namespacesBySlug }) => [
+    id,
+    namespacesBySlug.get("default")?.id,
+    namespacesBySlug.get("default")?.servers.map((server) => server.id),
+  ]);
+  expect(names).toEqual([
+    ["org-1", "ns-1", ["server-0"]],
+    ["org-2", "ns-2", ["other"]],
+  ]);
+});
+
+test("an organisation whose rows are the same keeps its part; other settings make it again", () => {
+  const compiler = new SnapshotCompiler();
+  const [mine] = stored({ name: "a" });
+  const theirs = (name: string): StoredTenant => {
+    const [tenant] = stored({ name });
+    return { ...tenant, organization: { id: "org-2", slug: "two", isActive: true } };
+  };
+  const file = settings({});
+  const first = compiler.compile(file, [mine, theirs("b")], 1).snapshot.organizations;
+  const second = compiler.compile(file, [mine, theirs("c")], 2).snapshot.organizations;
+  expect(second.get("org-1")).toBe(first.get("org-1") as never);
+  expect(second.get("org-2")).not.toBe(first.get("org-2") as never);
+  const third = compiler.compile(settings({}), [mine], 3).snapshot.organizations;
+  expect(third.get("org-1")).not.toBe(first.get("org-1") as never);
 });

@@ -7,6 +7,7 @@ import type { ServerDefinition } from "../model/server.ts";
 import type { ServerRecord } from "../model/server-record.ts";
 import type { NamespaceSnapshot, OrganizationSnapshot, Snapshot } from "../model/snapshot.ts";
 import type { Namespace, Organization } from "../model/tenancy.ts";
+import type { TenantRows } from "../model/tenant-rows.ts";
 import { stageOf } from "../policy/limit/compiled-rule.ts";
 import { fileLimit, limitsOf } from "./compile-limits.ts";
 import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf, serverIdOf } from "./identity.ts";
@@ -17,18 +18,37 @@ import { type ServerFileEntry, serverSchema } from "./server-schema.ts";
 import type { AuditSettings, ServerEntry, Settings } from "./settings.ts";
 import { serverEntry } from "./to-settings.ts";
 
-/** What the store has of the configuration. */
-export interface StoredConfig {
-  readonly organizations: readonly Pick<Organization, "id" | "slug" | "isActive">[];
+/** What the store has of one organisation's configuration. Never changed: another object stands for another state. */
+export interface StoredTenant {
+  readonly organization: Pick<Organization, "id" | "slug" | "isActive">;
   readonly namespaces: readonly Pick<Namespace, "id" | "organizationId" | "slug" | "separator">[];
   readonly servers: readonly ServerRecord[];
-  readonly rateLimits?: readonly RateLimitRecord[];
+  readonly rateLimits: readonly RateLimitRecord[];
   readonly policies: readonly PolicyRecord[];
 }
-export const EMPTY_STORED_CONFIG: StoredConfig = {
-  organizations: [],
+
+/** The rows of several organisations, apart. */
+export function tenantsOf(rows: TenantRows): StoredTenant[] {
+  const namespaces = Map.groupBy(rows.namespaces, owner);
+  const servers = Map.groupBy(rows.servers, owner);
+  const rateLimits = Map.groupBy(rows.rateLimits, owner);
+  const policies = Map.groupBy(rows.policies, owner);
+  return rows.organizations.map((organization) => ({
+    organization,
+    namespaces: namespaces.get(organization.id) ?? [],
+    servers: servers.get(organization.id) ?? [],
+    rateLimits: rateLimits.get(organization.id) ?? [],
+    policies: policies.get(organization.id) ?? [],
+  }));
+}
+const owner = ({ organizationId }: { readonly organizationId: string }): string => organizationId;
+
+/** The file's organisation, while the store does not have it. */
+const DEFAULT_TENANT: StoredTenant = {
+  organization: { id: DEFAULT_ORGANIZATION_ID, slug: DEFAULT_SLUG, isActive: true },
   namespaces: [],
   servers: [],
+  rateLimits: [],
   policies: [],
 };
 
@@ -49,39 +69,62 @@ export interface Compiled {
   readonly excluded: readonly ExcludedServer[];
 }
 
-/**
- * Makes the immutable configuration the data plane reads of the file's settings and the store's rows. The file wins on an
- * equal name, and a demonstration server gives way to both. A stored server that is wrong is left out and reported; nothing is thrown.
- */
-export function compileSnapshot(
-  settings: Settings,
-  stored: StoredConfig,
-  version: number,
-  demo: readonly ServerEntry[] = [],
-): Compiled {
-  const excluded: ExcludedServer[] = [];
-  const organizations = new Map<string, OrganizationSnapshot>();
-  const rows = stored.organizations.filter((row) => row.isActive);
-  const hasDefault = stored.organizations.some((row) => row.slug === DEFAULT_SLUG);
-  const all = hasDefault ? rows : [...rows, { id: DEFAULT_ORGANIZATION_ID, slug: DEFAULT_SLUG }];
-  for (const organization of all) {
-    const part = compileOrganization(organization, settings, stored, demo);
-    organizations.set(organization.id, part.organization);
-    excluded.push(...part.excluded);
-  }
-  const addressLimits = settings.rateLimits.rules.map(fileLimit).filter((rule) => stageOf(rule) === "door");
-  return { snapshot: { version, organizations, addressLimits }, excluded };
+interface CompiledTenant {
+  readonly settings: Settings;
+  readonly organization: OrganizationSnapshot;
+  readonly excluded: readonly ExcludedServer[];
 }
 
-/** One organisation's part, where only its rows changed. */
-export function compileOrganization(
-  { id, slug }: Pick<Organization, "id" | "slug">,
+/**
+ * Makes the immutable configuration the data plane reads of the file's settings and the store's rows. The file wins on an
+ * equal name, and a demonstration server gives way to both. A stored server that is wrong is left out and reported; nothing
+ * is thrown. An organisation whose rows are the same object, under the same settings, keeps its part: a write of one tenant
+ * costs the same however many there are.
+ */
+export class SnapshotCompiler {
+  readonly #parts = new WeakMap<StoredTenant, CompiledTenant>();
+
+  /** @param demo equal for equal settings */
+  compile(
+    settings: Settings,
+    tenants: Iterable<StoredTenant>,
+    version: number,
+    demo: readonly ServerEntry[] = [],
+  ): Compiled {
+    const excluded: ExcludedServer[] = [];
+    const organizations = new Map<string, OrganizationSnapshot>();
+    const add = (tenant: StoredTenant): void => {
+      const part = this.#part(settings, tenant, demo);
+      organizations.set(part.organization.id, part.organization);
+      excluded.push(...part.excluded);
+    };
+    let hasDefault = false;
+    for (const tenant of tenants) {
+      hasDefault ||= tenant.organization.slug === DEFAULT_SLUG;
+      if (tenant.organization.isActive) add(tenant);
+    }
+    if (!hasDefault) add(DEFAULT_TENANT);
+    const addressLimits = settings.rateLimits.rules.map(fileLimit).filter((rule) => stageOf(rule) === "door");
+    return { snapshot: { version, organizations, addressLimits }, excluded };
+  }
+
+  #part(settings: Settings, tenant: StoredTenant, demo: readonly ServerEntry[]): CompiledTenant {
+    const known = this.#parts.get(tenant);
+    if (known?.settings === settings) return known;
+    const part = { settings, ...compileTenant(settings, tenant, demo) };
+    this.#parts.set(tenant, part);
+    return part;
+  }
+}
+
+function compileTenant(
   settings: Settings,
-  stored: Omit<StoredConfig, "organizations">,
-  demo: readonly ServerEntry[] = [],
-): { readonly organization: OrganizationSnapshot; readonly excluded: readonly ExcludedServer[] } {
+  stored: StoredTenant,
+  demo: readonly ServerEntry[],
+): Omit<CompiledTenant, "settings"> {
+  const { id, slug } = stored.organization;
   const excluded: ExcludedServer[] = [];
-  const drafts = namespaceDrafts(id, slug, settings, stored);
+  const drafts = namespaceDrafts(slug, settings, stored);
   const entries = slug === DEFAULT_SLUG ? settings.servers : [];
   for (const entry of entries) {
     const draft = drafts.get(entry.namespace);
@@ -92,7 +135,7 @@ export function compileOrganization(
   const byId = new Map([...drafts.values()].map((draft) => [draft.id, draft]));
   for (const row of stored.servers) {
     const draft = byId.get(row.namespaceId);
-    if (row.organizationId !== id || !draft || !row.isActive) continue;
+    if (!draft || !row.isActive) continue;
     const exclusion = addStored(row, draft, settings);
     if (exclusion) excluded.push(exclusion);
   }
@@ -109,8 +152,8 @@ export function compileOrganization(
       slug,
       namespacesById: new Map(namespaces.map((namespace) => [namespace.id, namespace])),
       namespacesBySlug: new Map(namespaces.map((namespace) => [namespace.slug, namespace])),
-      limits: limitsOf(id, settings, stored.rateLimits ?? []),
-      policies: compilePolicies({ id, slug }, settings, stored),
+      limits: limitsOf(id, settings, stored.rateLimits),
+      policies: compilePolicies(slug, settings, stored),
     },
     excluded,
   };
@@ -125,15 +168,13 @@ interface NamespaceDraft {
 
 /** Namespaces of the store and, for the file's organisation, those the file lists or its servers name; `default` always. */
 function namespaceDrafts(
-  organizationId: string,
   organizationSlug: string,
   settings: Settings,
-  stored: Pick<StoredConfig, "namespaces">,
+  stored: Pick<StoredTenant, "namespaces">,
 ): Map<string, NamespaceDraft> {
   const drafts = new Map<string, NamespaceDraft>();
-  for (const { id, slug, separator, organizationId: owner } of stored.namespaces) {
-    if (owner === organizationId) drafts.set(slug, { id, slug, separator, servers: new Map() });
-  }
+  for (const { id, slug, separator } of stored.namespaces)
+    drafts.set(slug, { id, slug, separator, servers: new Map() });
   const add = (slug: string, separator: string | undefined) => {
     const known = drafts.get(slug);
     if (known && separator === undefined) return;

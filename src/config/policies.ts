@@ -5,7 +5,7 @@ import type { Settings } from "./settings.ts";
 
 /** An organisation's policies, the file's before the store's on an equal name; `undefined` where it has none. */
 export function compilePolicies(
-  { id, slug }: { readonly id: string; readonly slug: string },
+  slug: string,
   settings: Pick<Settings, "policies">,
   stored: {
     readonly policies: readonly PolicyRecord[];
@@ -18,7 +18,7 @@ export function compilePolicies(
     all.set(rule.name, { ...rule, id: policyId, namespaceSlug: namespace, source: "file" });
   }
   for (const row of stored.policies) {
-    if (row.organizationId !== id || !row.isActive || all.has(row.name)) continue;
+    if (!row.isActive || all.has(row.name)) continue;
     const namespace = stored.namespaces.find((one) => one.id === row.namespaceId);
     if (row.namespaceId !== null && namespace === undefined) continue;
     const { name, effect, subjects, actions, resources, condition, priority } = row;

@@ -71,11 +71,13 @@ export class Fleet {
   apply(snapshot: Snapshot): void {
     const before = this.#snapshot;
     this.#snapshot = snapshot;
+    const changed = changedBetween(before, snapshot);
     const wanted = new Map<string, ServerDefinition>();
-    for (const namespace of namespacesOf(snapshot))
+    for (const namespace of namespacesOf(snapshot, changed))
       for (const server of namespace.servers) wanted.set(server.id, server);
     const former = new Map<string, Member>();
     for (const [id, member] of this.#members) {
+      if (!changed.has(member.server.organizationId)) continue;
       former.set(id, { ...member });
       if (wanted.get(id)?.fingerprint !== member.server.fingerprint) this.#remove(id, member);
     }
@@ -88,11 +90,11 @@ export class Fleet {
       }
     }
     const namespaceIds = new Set<string>();
-    for (const namespace of namespacesOf(snapshot)) {
+    for (const namespace of namespacesOf(snapshot, changed)) {
       namespaceIds.add(namespace.id);
       this.#rebuild(namespace);
     }
-    for (const id of this.#catalogs.keys()) {
+    for (const { id } of namespacesOf(before, changed)) {
       if (namespaceIds.has(id)) continue;
       this.#catalogs.delete(id);
       this.#stale.delete(id);
@@ -103,14 +105,17 @@ export class Fleet {
       const reconnected = member !== undefined && member.upstream !== upstream;
       this.#announce(server, part, member?.part, { reconnected });
     }
-    this.#announcePolicies(before, snapshot);
+    this.#announcePolicies(before, snapshot, changed);
   }
 
   /** Whose lists a policy changes only each listener can tell: all of the organisation read theirs again. */
-  #announcePolicies(before: Snapshot, after: Snapshot): void {
-    for (const [id, { policies, namespacesById }] of after.organizations) {
+  #announcePolicies(before: Snapshot, after: Snapshot, changed: ReadonlySet<string>): void {
+    for (const id of changed) {
       const former = before.organizations.get(id);
-      if (former === undefined || Bun.deepEquals(former.policies, policies)) continue;
+      const organization = after.organizations.get(id);
+      if (former === undefined || organization === undefined) continue;
+      const { policies, namespacesById } = organization;
+      if (Bun.deepEquals(former.policies, policies)) continue;
       for (const namespace of namespacesById.values()) {
         for (const { id: serverId, name: serverName } of namespace.servers) {
           const change = {
@@ -288,8 +293,20 @@ function firstAnswer(upstream: Upstream): Promise<void> {
   });
 }
 
-function* namespacesOf(snapshot: Snapshot): Iterable<NamespaceSnapshot> {
-  for (const organization of snapshot.organizations.values()) yield* organization.namespacesById.values();
+/** Organisations that came, went, or have another part now. */
+function changedBetween(before: Snapshot, after: Snapshot): ReadonlySet<string> {
+  const changed = new Set<string>();
+  for (const [id, organization] of after.organizations)
+    if (before.organizations.get(id) !== organization) changed.add(id);
+  for (const id of before.organizations.keys()) if (!after.organizations.has(id)) changed.add(id);
+  return changed;
+}
+
+function* namespacesOf(snapshot: Snapshot, ids: ReadonlySet<string>): Iterable<NamespaceSnapshot> {
+  for (const id of ids) {
+    const organization = snapshot.organizations.get(id);
+    if (organization !== undefined) yield* organization.namespacesById.values();
+  }
 }
 
 function fingerprintOf(part: CatalogPart | undefined, key: keyof CatalogPart["entries"]): string {

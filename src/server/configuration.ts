@@ -1,18 +1,20 @@
-import { compileSnapshot, EMPTY_STORED_CONFIG, type StoredConfig } from "../config/compile.ts";
+import { SnapshotCompiler, type StoredTenant, tenantsOf } from "../config/compile.ts";
 import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf } from "../config/identity.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Fleet } from "../gateway/fleet.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Store } from "../model/ports/store.ts";
-import type { RateLimitRecord } from "../model/rate-limit-record.ts";
 import { demoServers } from "./demo.ts";
 
 const POLL_MS = 2_000;
 const PAGE = 1_000;
+/** Organisations read at once. */
+const TENANTS_AT_ONCE = 500;
 
 /**
  * Keeps the running configuration in step with the file and the store: either changes, one snapshot is compiled and
- * swapped. Other processes' writes are noticed by a version row every 2 s.
+ * swapped, of which only the changed organisations' parts are read and made again. Other processes' writes are noticed by a
+ * version row every 2 s.
  */
 export class Configuration {
   readonly #store: Store;
@@ -27,7 +29,8 @@ export class Configuration {
   #seenConfig = -1;
   #seenCredentials = -1;
   #storeIsAway = false;
-  #stored: StoredConfig = EMPTY_STORED_CONFIG;
+  #tenants: ReadonlyMap<string, StoredTenant> = new Map();
+  readonly #compiler = new SnapshotCompiler();
   #looking: Promise<void> = Promise.resolve();
   #poll: ReturnType<typeof setInterval> | undefined;
 
@@ -93,7 +96,7 @@ export class Configuration {
       this.#seenCredentials = credentials;
       if (config !== this.#seenConfig) {
         await this.#ensureNamespaces();
-        this.#stored = await this.#readStore();
+        this.#tenants = await this.#readStore();
         this.#compile();
         this.#seenConfig = config;
       }
@@ -127,39 +130,53 @@ export class Configuration {
     }
   }
 
-  async #readStore(): Promise<StoredConfig> {
-    const organizations = await this.#pages((after) =>
-      this.#store.acrossTenants.organizations({ limit: PAGE, ...(after !== undefined && { after }) }),
+  async #readStore(): Promise<ReadonlyMap<string, StoredTenant>> {
+    const { acrossTenants } = this.#store;
+    if (this.#seenConfig < 0) return this.#readTenants(await this.#organizationIds());
+    const changed = await acrossTenants.organizationsChangedSince(this.#seenConfig);
+    const tenants = new Map([...this.#tenants, ...(await this.#readTenants(changed))]);
+    if ((await acrossTenants.organizationCount()) === tenants.size) return tenants;
+    const ids = await this.#organizationIds();
+    const added = await this.#readTenants(ids.filter((id) => !tenants.has(id)));
+    return new Map(
+      ids.flatMap((id) => {
+        const tenant = tenants.get(id) ?? added.get(id);
+        return tenant === undefined ? [] : [[id, tenant] as const];
+      }),
     );
-    const namespaces: StoredConfig["namespaces"][number][] = [];
-    const servers: StoredConfig["servers"][number][] = [];
-    const rateLimits: RateLimitRecord[] = [];
-    const policies: StoredConfig["policies"][number][] = [];
-    for (const { id } of organizations) {
-      const page = (after: string | undefined) => ({ limit: PAGE, ...(after !== undefined && { after }) });
-      namespaces.push(...(await this.#pages((after) => this.#store.namespaces.list(id, page(after)))));
-      servers.push(...(await this.#pages((after) => this.#store.servers.list(id, page(after)))));
-      rateLimits.push(...(await this.#pages((after) => this.#store.rateLimits.list(id, page(after)))));
-      policies.push(...(await this.#pages((after) => this.#store.policies.list(id, page(after)))));
-    }
-    return { organizations, namespaces, servers, rateLimits, policies };
   }
 
-  async #pages<T extends { readonly id: string }>(
-    read: (after: string | undefined) => Promise<T[]>,
-  ): Promise<T[]> {
-    const all: T[] = [];
+  async #readTenants(ids: readonly string[]): Promise<Map<string, StoredTenant>> {
+    const tenants = new Map<string, StoredTenant>();
+    for (let from = 0; from < ids.length; from += TENANTS_AT_ONCE) {
+      const rows = await this.#store.acrossTenants.configurationOf(ids.slice(from, from + TENANTS_AT_ONCE));
+      for (const tenant of tenantsOf(rows)) tenants.set(tenant.organization.id, tenant);
+    }
+    return tenants;
+  }
+
+  async #organizationIds(): Promise<string[]> {
+    const ids: string[] = [];
     for (;;) {
-      const page = await read(all.at(-1)?.id);
-      all.push(...page);
-      if (page.length < PAGE) return all;
+      const after = ids.at(-1);
+      const page = await this.#store.acrossTenants.organizations({
+        limit: PAGE,
+        ...(after !== undefined && { after }),
+      });
+      ids.push(...page.map(({ id }) => id));
+      if (page.length < PAGE) return ids;
     }
   }
 
   #compile(): void {
     if (!this.#serves) return;
     const demo = this.#demo ? demoServers(this.#settings) : [];
-    const { snapshot, excluded } = compileSnapshot(this.#settings, this.#stored, ++this.#version, demo);
+    const { snapshot, excluded } = this.#compiler.compile(
+      this.#settings,
+      this.#tenants.values(),
+      ++this.#version,
+      demo,
+    );
     for (const one of excluded)
       this.#log.warn({ server: one.name, kind: one.kind, reason: one.reason }, "server is not served");
     this.#fleet.apply(snapshot);

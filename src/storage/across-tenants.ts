@@ -1,18 +1,27 @@
 import { type Kysely, sql } from "kysely";
 import type { ApiKeyIdentity } from "../model/api-key.ts";
+import type { RotatingSealer } from "../model/ports/sealer.ts";
 import type { AcrossTenants, Use } from "../model/ports/store.ts";
+import type { TenantRows } from "../model/tenant-rows.ts";
 import type { Engine } from "./engine.ts";
 import { instant } from "./instant.ts";
 import { limitUsageAcrossTenants } from "./limit-usage.ts";
 import { pageOf } from "./page.ts";
+import { policyRecord } from "./policies.ts";
+import { rateLimitRecord } from "./rate-limits.ts";
 import type { Schema } from "./schema.ts";
+import { serverRecord } from "./servers.ts";
 
 const ENDED_MAX = 10_000;
 /** In one transaction: others wait for it. */
 const TOUCHES_MAX = 200;
 
 /** All queries that are not held to one organisation, each with its reason. */
-export function acrossTenants(db: Kysely<Schema>, fromNow: Engine["fromNow"]): AcrossTenants {
+export function acrossTenants(
+  db: Kysely<Schema>,
+  fromNow: Engine["fromNow"],
+  sealer: RotatingSealer,
+): AcrossTenants {
   return {
     // Limits are counted for all tenants by every process.
     ...limitUsageAcrossTenants(db, fromNow),
@@ -36,6 +45,15 @@ export function acrossTenants(db: Kysely<Schema>, fromNow: Engine["fromNow"]): A
         .execute();
       return rows.map(({ id }) => id);
     },
+    organizationCount: async () => {
+      const { rowCount } = await db
+        .selectFrom("organizations")
+        .select(({ fn }) => fn.countAll<number>().as("rowCount"))
+        .executeTakeFirstOrThrow();
+      return Number(rowCount);
+    },
+    // The same: organisations change rarely one by one, and are all read at the start.
+    configurationOf: (ids) => configurationOf(db, sealer, ids),
     // Nobody is left to ask for the deletion of what they had recorded.
     organizationsRemoved: async () => {
       const ids = new Set([...(await tenantsOf(db, "request_logs")), ...(await tenantsOf(db, "audit_logs"))]);
@@ -101,6 +119,29 @@ export function acrossTenants(db: Kysely<Schema>, fromNow: Engine["fromNow"]): A
         .execute();
       return rows.map(({ id }) => id);
     },
+  };
+}
+
+async function configurationOf(
+  db: Kysely<Schema>,
+  sealer: RotatingSealer,
+  ids: readonly string[],
+): Promise<TenantRows> {
+  if (ids.length === 0)
+    return { organizations: [], namespaces: [], servers: [], rateLimits: [], policies: [] };
+  const [organizations, namespaces, servers, rateLimits, policies] = await Promise.all([
+    db.selectFrom("organizations").selectAll().where("id", "in", ids).execute(),
+    db.selectFrom("namespaces").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
+    db.selectFrom("mcpServers").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
+    db.selectFrom("rateLimits").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
+    db.selectFrom("policies").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
+  ]);
+  return {
+    organizations,
+    namespaces,
+    servers: servers.map((row) => serverRecord(row, sealer)),
+    rateLimits: rateLimits.map(rateLimitRecord),
+    policies: policies.map(policyRecord),
   };
 }
 

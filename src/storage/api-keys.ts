@@ -1,7 +1,6 @@
 import type { Insertable, Kysely } from "kysely";
 import type { ApiKeys, NewApiKey } from "../model/ports/store.ts";
-import { changeOf, credentialWrite } from "./config-version.ts";
-import { stampAfter } from "./instant.ts";
+import { credentialWrite } from "./config-version.ts";
 import { checked, textList } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -25,12 +24,12 @@ function timeOf(ms: number | null): Date | null {
 }
 
 export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
-  const within = (organizationId: string, from: Kysely<Schema> = db) =>
-    from.selectFrom("apiKeys").selectAll().where("organizationId", "=", organizationId);
+  const within = (organizationId: string) =>
+    db.selectFrom("apiKeys").selectAll().where("organizationId", "=", organizationId);
   return {
     create: async (key) => {
       const row = apiKeyRow(key);
-      await credentialWrite(db, key.organizationId, async (transaction) => {
+      await credentialWrite(db, async (transaction) => {
         await transaction.insertInto("apiKeys").values(row).execute();
         return true;
       });
@@ -44,11 +43,9 @@ export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
       return query.execute();
     },
     update: async (organizationId, id, change) => {
-      const isChanged = await credentialWrite(db, organizationId, async (transaction) => {
-        const row = await within(organizationId, transaction).where("id", "=", id).executeTakeFirst();
-        if (row === undefined) return false;
-        const { permissions, expiresAt, ...rest } = changeOf(change, row);
-        await transaction
+      const { permissions, expiresAt, ...rest } = change;
+      const isChanged = await credentialWrite(db, async (transaction) => {
+        const { numUpdatedRows } = await transaction
           .updateTable("apiKeys")
           .set({
             ...rest,
@@ -56,28 +53,25 @@ export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
               ? {}
               : { permissions: checked(textList, "permissions", permissions) }),
             ...(expiresAt === undefined ? {} : { expiresAt: timeOf(expiresAt) }),
-            updatedAt: stampAfter(row.updatedAt),
+            updatedAt: new Date(),
           })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .execute();
-        return true;
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
       });
       return isChanged ? within(organizationId).where("id", "=", id).executeTakeFirst() : undefined;
     },
-    revoke: (organizationId, id, at, check) =>
-      credentialWrite(db, organizationId, async (transaction) => {
-        const row = await within(organizationId, transaction).where("id", "=", id).executeTakeFirst();
-        if (row === undefined) return false;
-        check?.(row);
-        if (row.revokedAt !== null) return false;
-        await transaction
+    revoke: (organizationId, id, at) =>
+      credentialWrite(db, async (transaction) => {
+        const { numUpdatedRows } = await transaction
           .updateTable("apiKeys")
-          .set({ isActive: false, revokedAt: new Date(at), updatedAt: stampAfter(row.updatedAt) })
+          .set({ isActive: false, revokedAt: new Date(at), updatedAt: new Date() })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .execute();
-        return true;
+          .where("revokedAt", "is", null)
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
       }),
   };
 }

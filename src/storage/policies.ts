@@ -2,8 +2,7 @@ import type { Kysely, Selectable } from "kysely";
 import { z } from "zod";
 import type { PolicyRecord, PolicyRule } from "../model/policy.ts";
 import type { PolicyRows } from "../model/ports/store.ts";
-import { changeOf, configWrite } from "./config-version.ts";
-import { stampAfter } from "./instant.ts";
+import { configWrite } from "./config-version.ts";
 import { checked, textList } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -19,11 +18,11 @@ const rule = z
   .readonly();
 
 export function policyStore(db: Kysely<Schema>): PolicyRows {
-  const within = (organizationId: string, from: Kysely<Schema> = db) =>
-    from.selectFrom("policies").selectAll().where("organizationId", "=", organizationId);
-  const find = async (organizationId: string, id: string, from: Kysely<Schema> = db) => {
-    const row = await within(organizationId, from).where("id", "=", id).executeTakeFirst();
-    return row && record(row);
+  const within = (organizationId: string) =>
+    db.selectFrom("policies").selectAll().where("organizationId", "=", organizationId);
+  const find = async (organizationId: string, id: string) => {
+    const row = await within(organizationId).where("id", "=", id).executeTakeFirst();
+    return row && policyRecord(row);
   };
   return {
     create: async (policy) => {
@@ -39,7 +38,7 @@ export function policyStore(db: Kysely<Schema>): PolicyRows {
       });
       return (await find(policy.organizationId, policy.id)) as PolicyRecord;
     },
-    find: (organizationId, id) => find(organizationId, id),
+    find,
     list: async (organizationId, page) => {
       const { after, limit } = pageOf(page);
       const rows = await within(organizationId)
@@ -50,15 +49,19 @@ export function policyStore(db: Kysely<Schema>): PolicyRows {
         .orderBy("id")
         .limit(limit)
         .execute();
-      return rows.map(record);
+      return rows.map(policyRecord);
     },
     update: async (organizationId, id, change) => {
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
-        const row = await find(organizationId, id, transaction);
+        const row = await transaction
+          .selectFrom("policies")
+          .selectAll()
+          .where("organizationId", "=", organizationId)
+          .where("id", "=", id)
+          .executeTakeFirst();
         if (row === undefined) return false;
-        const set = changeOf(change, row);
-        const { name, description, priority, isActive } = set;
-        const rules = checked<PolicyRule>(rule, "rules", { ...row, ...set });
+        const { name, description, priority, isActive } = change;
+        const rules = checked<PolicyRule>(rule, "rules", { ...row.rules, ...change });
         await transaction
           .updateTable("policies")
           .set({
@@ -67,7 +70,7 @@ export function policyStore(db: Kysely<Schema>): PolicyRows {
             ...(description !== undefined && { description }),
             ...(priority !== undefined && { priority }),
             ...(isActive !== undefined && { isActive }),
-            updatedAt: stampAfter(row.updatedAt),
+            updatedAt: new Date(),
           })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
@@ -76,21 +79,18 @@ export function policyStore(db: Kysely<Schema>): PolicyRows {
       });
       return isChanged ? find(organizationId, id) : undefined;
     },
-    remove: (organizationId, id, check) =>
+    remove: (organizationId, id) =>
       configWrite(db, organizationId, async (transaction) => {
-        const row = await find(organizationId, id, transaction);
-        if (row === undefined) return false;
-        check?.(row);
-        await transaction
+        const { numDeletedRows } = await transaction
           .deleteFrom("policies")
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .execute();
-        return true;
+          .executeTakeFirst();
+        return numDeletedRows > 0n;
       }),
   };
 }
 
-function record({ rules, ...columns }: Selectable<Schema["policies"]>): PolicyRecord {
+export function policyRecord({ rules, ...columns }: Selectable<Schema["policies"]>): PolicyRecord {
   return { ...columns, ...rules };
 }

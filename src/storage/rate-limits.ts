@@ -3,8 +3,7 @@ import { z } from "zod";
 import { LIMIT_DIMENSIONS, type LimitDimension } from "../model/limit-rule.ts";
 import type { NewRateLimit, RateLimitChange, RateLimits } from "../model/ports/store.ts";
 import type { RateLimitRecord } from "../model/rate-limit-record.ts";
-import { changeOf, configWrite } from "./config-version.ts";
-import { stampAfter } from "./instant.ts";
+import { configWrite } from "./config-version.ts";
 import { checked, textList } from "./json-column.ts";
 import { limitOf, pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -13,7 +12,13 @@ type Row = Selectable<Schema["rateLimits"]>;
 
 const patterns = z.partialRecord(z.enum(LIMIT_DIMENSIONS), textList);
 
-function recordOf({ scope, target: _unused, limitCount, filters, ...row }: Row): RateLimitRecord {
+export function rateLimitRecord({
+  scope,
+  target: _unused,
+  limitCount,
+  filters,
+  ...row
+}: Row): RateLimitRecord {
   const per = scope.split("+").filter((word): word is LimitDimension => word !== "");
   return { ...row, per, limit: limitCount, match: filters };
 }
@@ -45,11 +50,11 @@ function rowOf(rule: NewRateLimit): Insertable<Schema["rateLimits"]> {
 }
 
 export function rateLimitStore(db: Kysely<Schema>): RateLimits {
-  const within = (organizationId: string, from: Kysely<Schema> = db) =>
-    from.selectFrom("rateLimits").selectAll().where("organizationId", "=", organizationId);
-  const find = async (organizationId: string, id: string, from: Kysely<Schema> = db) => {
-    const row = await within(organizationId, from).where("id", "=", id).executeTakeFirst();
-    return row && recordOf(row);
+  const within = (organizationId: string) =>
+    db.selectFrom("rateLimits").selectAll().where("organizationId", "=", organizationId);
+  const find = async (organizationId: string, id: string) => {
+    const row = await within(organizationId).where("id", "=", id).executeTakeFirst();
+    return row && rateLimitRecord(row);
   };
   return {
     create: async (rule) => {
@@ -58,41 +63,40 @@ export function rateLimitStore(db: Kysely<Schema>): RateLimits {
         await transaction.insertInto("rateLimits").values(row).execute();
         return true;
       });
-      return recordOf(await within(rule.organizationId).where("id", "=", rule.id).executeTakeFirstOrThrow());
+      return rateLimitRecord(
+        await within(rule.organizationId).where("id", "=", rule.id).executeTakeFirstOrThrow(),
+      );
     },
-    find: (organizationId, id) => find(organizationId, id),
+    find,
     list: async (organizationId, page) => {
       const { after, limit } = pageOf(page);
       let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
       if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
-      return (await query.execute()).map(recordOf);
+      return (await query.execute()).map(rateLimitRecord);
     },
     update: async (organizationId, id, change) => {
+      const columns = columnsOf(change);
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
-        const row = await find(organizationId, id, transaction);
-        if (row === undefined) return false;
-        await transaction
+        const { numUpdatedRows } = await transaction
           .updateTable("rateLimits")
-          .set({ ...columnsOf(changeOf(change, row)), updatedAt: stampAfter(row.updatedAt) })
+          .set({ ...columns, updatedAt: new Date() })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .execute();
-        return true;
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
       });
       return isChanged ? find(organizationId, id) : undefined;
     },
-    remove: (organizationId, id, check) =>
+    remove: (organizationId, id) =>
       configWrite(db, organizationId, async (transaction) => {
-        const row = await find(organizationId, id, transaction);
-        if (row === undefined) return false;
-        check?.(row);
-        await transaction
+        const { numDeletedRows } = await transaction
           .deleteFrom("rateLimits")
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .execute();
-        await transaction.deleteFrom("rateLimitUsage").where("ruleId", "=", id).execute();
-        return true;
+          .executeTakeFirst();
+        if (numDeletedRows > 0n)
+          await transaction.deleteFrom("rateLimitUsage").where("ruleId", "=", id).execute();
+        return numDeletedRows > 0n;
       }),
     usage: (organizationId, ruleId, page = {}) => {
       let query = db

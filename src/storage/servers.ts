@@ -1,10 +1,17 @@
-import type { Insertable, Kysely, Selectable, Transaction, Updateable } from "kysely";
+import {
+  type Insertable,
+  type Kysely,
+  type Selectable,
+  sql,
+  type Transaction,
+  type Updateable,
+} from "kysely";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { RotatingSealer } from "../model/ports/sealer.ts";
 import type { NewServer, ServerChange, Servers } from "../model/ports/store.ts";
 import type { ServerRecord, ServerSecrets } from "../model/server-record.ts";
-import { changeOf, configWrite } from "./config-version.ts";
-import { stampAfter } from "./instant.ts";
+import { configWrite } from "./config-version.ts";
+import { instant, stampAfter } from "./instant.ts";
 import { checked, jsonMap, serverSecrets, textList } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -19,11 +26,11 @@ export function sealingContext(table: string, id: string, column: string): strin
 export const SEALING_PURPOSE = "store";
 
 export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers {
-  const within = (organizationId: string, from: Kysely<Schema> = db) =>
-    from.selectFrom("mcpServers").selectAll().where("organizationId", "=", organizationId);
-  const find = async (organizationId: string, id: string, from: Kysely<Schema> = db) => {
-    const row = await within(organizationId, from).where("id", "=", id).executeTakeFirst();
-    return row && recordOf(row, sealer);
+  const within = (organizationId: string) =>
+    db.selectFrom("mcpServers").selectAll().where("organizationId", "=", organizationId);
+  const find = async (organizationId: string, id: string) => {
+    const row = await within(organizationId).where("id", "=", id).executeTakeFirst();
+    return row && serverRecord(row, sealer);
   };
   return {
     create: async (server, max) => {
@@ -36,14 +43,14 @@ export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers
       const created = await within(server.organizationId)
         .where("id", "=", server.id)
         .executeTakeFirstOrThrow();
-      return recordOf(created, sealer);
+      return serverRecord(created, sealer);
     },
-    find: (organizationId, id) => find(organizationId, id),
+    find,
     list: async (organizationId, page) => {
       const { after, limit } = pageOf(page);
       let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
       if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
-      return (await query.execute()).map((row) => recordOf(row, sealer));
+      return (await query.execute()).map((row) => serverRecord(row, sealer));
     },
     count: async (organizationId) => {
       const { rowCount } = await db
@@ -53,42 +60,45 @@ export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers
         .executeTakeFirstOrThrow();
       return rowCount;
     },
-    update: async (organizationId, id, change) => {
+    update: async (organizationId, id, change, unchangedSince) => {
+      const set = { ...changesOf(id, change, sealer), updatedAt: stampAfter(unchangedSince) };
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
-        const row = await find(organizationId, id, transaction);
-        if (row === undefined) return false;
-        const set = changesOf(id, changeOf(change, row), sealer);
-        await transaction
+        const { numUpdatedRows } = await transaction
           .updateTable("mcpServers")
-          .set({ ...set, updatedAt: stampAfter(row.updatedAt) })
+          .set(set)
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .execute();
-        return true;
+          .$if(unchangedSince !== undefined, (query) =>
+            query.where("updatedAt", "=", instant(unchangedSince as number)),
+          )
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
       });
       return isChanged ? find(organizationId, id) : undefined;
     },
-    remove: (organizationId, id, check) =>
+    remove: (organizationId, id) =>
       configWrite(db, organizationId, async (transaction) => {
-        const row = await find(organizationId, id, transaction);
-        if (row === undefined) return false;
-        check?.(row);
-        await transaction
+        const { numDeletedRows } = await transaction
           .deleteFrom("mcpServers")
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .execute();
-        return true;
+          .executeTakeFirst();
+        return numDeletedRows > 0n;
       }),
   };
 }
 
-/** Writes of an organisation queue (`configWrite`): the last free place is taken once. */
+/** Creates side by side queue at the organisation's row, so that the last free place is taken once. */
 async function checkRoom(
   transaction: Transaction<Schema>,
   organizationId: string,
   max: number,
 ): Promise<void> {
+  await transaction
+    .updateTable("organizations")
+    .set({ configVersion: sql<number>`config_version` })
+    .where("id", "=", organizationId)
+    .execute();
   const { rowCount } = await transaction
     .selectFrom("mcpServers")
     .select(({ fn }) => fn.countAll<number>().as("rowCount"))
@@ -153,7 +163,7 @@ function sealed(
   return { environment: seal("environment"), headers: seal("headers"), auth: seal("auth") };
 }
 
-function recordOf(row: Row, sealer: RotatingSealer): ServerRecord {
+export function serverRecord(row: Row, sealer: RotatingSealer): ServerRecord {
   const { environment, headers, auth, ...rest } = row;
   const stored = { environment, headers, auth };
   const opened: Record<string, unknown> = {};

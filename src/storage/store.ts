@@ -25,7 +25,7 @@ import { userStore } from "./users.ts";
 /** The store port over either engine. */
 export function createStore(engine: Engine, sealer: RotatingSealer): Store {
   const { db } = engine;
-  const across = acrossTenants(db, engine.fromNow);
+  const across = acrossTenants(db, engine.fromNow, sealer);
   return {
     kind: engine.kind,
     organizations: organizationStore(db),

@@ -6,6 +6,7 @@ import { expireRecords } from "../../src/server/retention.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
 import { openRecordSink, openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
+import { configurationContract } from "./configuration.contract.ts";
 import { contentContract } from "./content.contract.ts";
 import { idempotencyContract } from "./idempotency.contract.ts";
 import { identitiesContract } from "./identities.contract.ts";
@@ -240,6 +241,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
     });
   });
 
+  configurationContract(() => store);
   contentContract(() => ({ store, location }));
   leaseContract(() => store);
   sessionContract(() => store);

@@ -5,7 +5,6 @@ import type { Operation } from "../../model/operation.ts";
 import { covers } from "../../model/permission-cover.ts";
 import type { Role } from "../../model/principal.ts";
 import {
-  checkIfMatch,
   found,
   idOf,
   label,
@@ -22,7 +21,7 @@ import {
   uuid,
 } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
-import { defineRoute, tagged } from "../route.ts";
+import { defineRoute } from "../route.ts";
 
 const shown = {
   id: uuid,
@@ -39,7 +38,6 @@ const shown = {
   created_at: time,
   expires_at: time.nullable(),
   last_used_at: time.nullable(),
-  updated_at: time,
 };
 const apiKey = z.object(shown).meta({ id: "ApiKey" });
 const issuedKey = z
@@ -81,7 +79,6 @@ function keyView(key: ApiKey, now: number): z.input<typeof apiKey> {
     created_at: timeOf(key.createdAt),
     expires_at: optionalTime(key.expiresAt),
     last_used_at: optionalTime(key.lastUsedAt),
-    updated_at: timeOf(key.updatedAt),
   };
 }
 
@@ -124,15 +121,13 @@ const isOwn = (operation: Operation, key: ApiKey): boolean =>
   key.createdBy === operation.principal.id ||
   (operation.principal.userId !== undefined && key.userId === operation.principal.userId);
 
-async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, headers: Headers) {
+async function revoke(operation: Operation, parts: AdminParts, key: ApiKey) {
   operation.target = `api_key:${key.id}`;
   operation.namespaceId = key.namespaceId ?? undefined;
-  const now = parts.clock.now();
-  const isRevoked = await parts.store.apiKeys.revoke(operation.organizationId, key.id, now, (before) => {
-    checkIfMatch(headers, before);
-    operation.before = keyView(before, now);
-  });
-  if (!isRevoked) throw new GatewayError("conflict", { detail: "the key is revoked already" });
+  operation.before = keyView(key, parts.clock.now());
+  if (!(await parts.store.apiKeys.revoke(operation.organizationId, key.id, parts.clock.now()))) {
+    throw new GatewayError("conflict", { detail: "the key is revoked already" });
+  }
   parts.credentialsChanged(key.id);
   return {};
 }
@@ -216,7 +211,7 @@ export const keyRoutes = [
     response: apiKey,
     handle: async ({ operation, parts, params }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
-      return tagged(keyView(found(isOwn(operation, key) ? key : undefined), parts.clock.now()));
+      return { body: keyView(found(isOwn(operation, key) ? key : undefined), parts.clock.now()) };
     },
   }),
   defineRoute({
@@ -227,10 +222,9 @@ export const keyRoutes = [
     action: "api_key.revoke",
     summary: "Revokes one of the caller's own keys.",
     status: 204,
-    versioned: true,
-    handle: async ({ operation, parts, params, headers }) => {
+    handle: async ({ operation, parts, params }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
-      return revoke(operation, parts, found(isOwn(operation, key) ? key : undefined), headers);
+      return revoke(operation, parts, found(isOwn(operation, key) ? key : undefined));
     },
   }),
   defineRoute({
@@ -280,13 +274,12 @@ export const keyRoutes = [
     action: "api_key.get",
     summary: "One key of the organisation.",
     response: apiKey,
-    handle: async ({ operation, parts, params }) =>
-      tagged(
-        keyView(
-          found(await parts.store.apiKeys.find(operation.organizationId, idOf(params))),
-          parts.clock.now(),
-        ),
+    handle: async ({ operation, parts, params }) => ({
+      body: keyView(
+        found(await parts.store.apiKeys.find(operation.organizationId, idOf(params))),
+        parts.clock.now(),
       ),
+    }),
   }),
   defineRoute({
     id: "keys-revoke",
@@ -296,11 +289,10 @@ export const keyRoutes = [
     action: "api_key.revoke",
     summary: "Revokes a key: within a second here, within five seconds elsewhere.",
     status: 204,
-    versioned: true,
-    handle: async ({ operation, parts, params, headers }) => {
+    handle: async ({ operation, parts, params }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
       if (key.platformAdmin && !operation.principal.platformAdmin) throw new GatewayError("forbidden");
-      return revoke(operation, parts, key, headers);
+      return revoke(operation, parts, key);
     },
   }),
 ];

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { Operation } from "../../model/operation.ts";
 import type { Namespace } from "../../model/tenancy.ts";
 import {
+  changed,
   checkIfMatch,
   found,
   idOf,
@@ -13,7 +13,6 @@ import {
   pageOf,
   pageQuery,
   pageRequest,
-  removed,
   slug,
   time,
   timeOf,
@@ -56,13 +55,6 @@ export function namespaceView(row: Namespace): z.input<typeof namespace> {
     created_at: timeOf(row.createdAt),
     updated_at: timeOf(row.updatedAt),
   };
-}
-
-/** What the operation changes, for the record. */
-function about(operation: Operation, before: Namespace): void {
-  operation.target = `namespace:${before.id}`;
-  operation.namespaceId = before.id;
-  operation.before = namespaceView(before);
 }
 
 const readers = ["admin", "user", "viewer"] as const;
@@ -132,18 +124,22 @@ export const namespaceRoutes = [
     action: "namespace.update",
     summary: "Changes what is given.",
     body: change,
-    versioned: true,
     response: namespace,
     handle: async ({ operation, parts, params, body, headers }) => {
       const { organizationId } = operation;
       const id = idOf(params);
+      const before = found(await parts.store.namespaces.find(organizationId, id));
+      operation.target = `namespace:${id}`;
+      operation.namespaceId = id;
+      const unchangedSince = checkIfMatch(headers, before.updatedAt);
+      operation.before = namespaceView(before);
       const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-      const row = await parts.store.namespaces.update(organizationId, id, (before) => {
-        about(operation, before);
-        checkIfMatch(headers, before);
-        return given;
-      });
-      const view = namespaceView(found(row));
+      const view = namespaceView(
+        changed(
+          await parts.store.namespaces.update(organizationId, id, given, unchangedSince),
+          unchangedSince,
+        ),
+      );
       operation.after = view;
       await parts.refresh();
       return tagged(view);
@@ -157,18 +153,17 @@ export const namespaceRoutes = [
     action: "namespace.delete",
     summary: "Deletes it with its servers, sessions and keys. `default` stays.",
     status: 204,
-    versioned: true,
-    handle: async ({ operation, parts, params, headers }) => {
+    handle: async ({ operation, parts, params }) => {
       const { organizationId } = operation;
-      removed(
-        await parts.store.namespaces.remove(organizationId, idOf(params), (before) => {
-          about(operation, before);
-          checkIfMatch(headers, before);
-          if (before.slug === "default") {
-            throw new GatewayError("conflict", { detail: "an organisation keeps its namespace default" });
-          }
-        }),
-      );
+      const id = idOf(params);
+      const before = found(await parts.store.namespaces.find(organizationId, id));
+      operation.target = `namespace:${id}`;
+      operation.namespaceId = id;
+      operation.before = namespaceView(before);
+      if (before.slug === "default") {
+        throw new GatewayError("conflict", { detail: "an organisation keeps its namespace default" });
+      }
+      await parts.store.namespaces.remove(organizationId, id);
       parts.credentialsChanged("all");
       await parts.refresh();
       return {};

@@ -13,14 +13,9 @@ export interface Users {
   /** Whatever the case. */
   findByName(organizationId: string, username: string): Promise<User | undefined>;
   list(organizationId: string, page?: { readonly after?: string; readonly limit?: number }): Promise<User[]>;
-  /** Worked out from the user within the write, where `change` is a function; what it throws ends the write. */
-  update(
-    organizationId: string,
-    id: string,
-    change: UserChange | ((user: User) => UserChange),
-  ): Promise<User | undefined>;
-  /** Deletes the user's keys and sign-ins too, unless `check` throws. */
-  remove(organizationId: string, id: string, check?: (user: User) => void): Promise<boolean>;
+  update(organizationId: string, id: string, change: UserChange): Promise<User | undefined>;
+  /** Deletes the user's keys and sign-ins too. */
+  remove(organizationId: string, id: string): Promise<boolean>;
   /** Notes a sign-in, and the hash where it was made anew; no cached principal changes by it. */
   signedIn(organizationId: string, id: string, at: number, passwordHash?: string): Promise<void>;
   /** With a family: `undefined` also where that sign-in has ended. */

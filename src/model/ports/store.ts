@@ -6,6 +6,7 @@ import type { LimitUsage, RateLimitRecord } from "../rate-limit-record.ts";
 import type { ServerRecord } from "../server-record.ts";
 import type { SessionRecord } from "../session-record.ts";
 import type { Namespace, Organization } from "../tenancy.ts";
+import type { TenantRows } from "../tenant-rows.ts";
 import type { Clients, ExternalIdentities, SigningKeys, TokenFamilies, Users } from "./identities.ts";
 import type { StoredRecord } from "./record-sink.ts";
 
@@ -111,19 +112,21 @@ export interface PageRequest {
 }
 
 /**
- * What to change, or how it follows from the row: worked out within the write, when nobody else changes the row. What it
- * throws ends the write, and nothing is changed. `updatedAt` grows with every change.
+ * The last argument of updates: the `updatedAt` the row must have still, checked in the statement that writes. Otherwise
+ * nothing is written and the answer is `undefined`, as for a row that does not exist.
  */
-export type ChangeOf<Row, Change> = Change | ((row: Row) => Change);
-/** Looks at the row to be removed within the write; what it throws ends the write. */
-export type RemovalCheck<Row> = (row: Row) => void;
+type UnchangedSince = number | undefined;
 
 export interface Organizations {
   create(organization: NewOrganization): Promise<Organization>;
   find(id: string): Promise<Organization | undefined>;
-  update(id: string, change: ChangeOf<Organization, OrganizationChange>): Promise<Organization | undefined>;
+  update(
+    id: string,
+    change: OrganizationChange,
+    unchangedSince?: UnchangedSince,
+  ): Promise<Organization | undefined>;
   /** Deletes all that belongs to it too, but its log records. */
-  remove(id: string, check?: RemovalCheck<Organization>): Promise<boolean>;
+  remove(id: string): Promise<boolean>;
 }
 export interface Namespaces {
   create(namespace: NewNamespace): Promise<Namespace>;
@@ -133,22 +136,19 @@ export interface Namespaces {
   update(
     organizationId: string,
     id: string,
-    change: ChangeOf<Namespace, NamespaceChange>,
+    change: NamespaceChange,
+    unchangedSince?: UnchangedSince,
   ): Promise<Namespace | undefined>;
   /** Deletes its servers, sessions and keys too. */
-  remove(organizationId: string, id: string, check?: RemovalCheck<Namespace>): Promise<boolean>;
+  remove(organizationId: string, id: string): Promise<boolean>;
 }
 export interface ApiKeys {
   create(key: NewApiKey): Promise<ApiKey>;
   find(organizationId: string, id: string): Promise<ApiKey | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<ApiKey[]>;
-  update(
-    organizationId: string,
-    id: string,
-    change: ChangeOf<ApiKey, ApiKeyChange>,
-  ): Promise<ApiKey | undefined>;
+  update(organizationId: string, id: string, change: ApiKeyChange): Promise<ApiKey | undefined>;
   /** The row stays for the record; the key never works again. False where there is no such key or it is revoked already. */
-  revoke(organizationId: string, id: string, at: number, check?: RemovalCheck<ApiKey>): Promise<boolean>;
+  revoke(organizationId: string, id: string, at: number): Promise<boolean>;
 }
 export interface Servers {
   /** @throws GatewayError `quota_exceeded` where the organisation has `max` servers already, however many are created at once. */
@@ -159,20 +159,17 @@ export interface Servers {
   update(
     organizationId: string,
     id: string,
-    change: ChangeOf<ServerRecord, ServerChange>,
+    change: ServerChange,
+    unchangedSince?: UnchangedSince,
   ): Promise<ServerRecord | undefined>;
-  remove(organizationId: string, id: string, check?: RemovalCheck<ServerRecord>): Promise<boolean>;
+  remove(organizationId: string, id: string): Promise<boolean>;
 }
 export interface PolicyRows {
   create(policy: NewPolicy): Promise<PolicyRecord>;
   find(organizationId: string, id: string): Promise<PolicyRecord | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<PolicyRecord[]>;
-  update(
-    organizationId: string,
-    id: string,
-    change: ChangeOf<PolicyRecord, PolicyChange>,
-  ): Promise<PolicyRecord | undefined>;
-  remove(organizationId: string, id: string, check?: RemovalCheck<PolicyRecord>): Promise<boolean>;
+  update(organizationId: string, id: string, change: PolicyChange): Promise<PolicyRecord | undefined>;
+  remove(organizationId: string, id: string): Promise<boolean>;
 }
 export interface Sessions {
   /**
@@ -194,13 +191,9 @@ export interface RateLimits {
   create(rule: NewRateLimit): Promise<RateLimitRecord>;
   find(organizationId: string, id: string): Promise<RateLimitRecord | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<RateLimitRecord[]>;
-  update(
-    organizationId: string,
-    id: string,
-    change: ChangeOf<RateLimitRecord, RateLimitChange>,
-  ): Promise<RateLimitRecord | undefined>;
+  update(organizationId: string, id: string, change: RateLimitChange): Promise<RateLimitRecord | undefined>;
   /** Its usage goes with it. */
-  remove(organizationId: string, id: string, check?: RemovalCheck<RateLimitRecord>): Promise<boolean>;
+  remove(organizationId: string, id: string): Promise<boolean>;
   /** Of a rule, whether stored or of the file: newest period first, then by subject. `null`: of the gateway itself. */
   usage(organizationId: string | null, ruleId: string, page?: UsagePageRequest): Promise<LimitUsage[]>;
   forgetUsage(organizationId: string | null, ruleId: string, subject?: string): Promise<void>;
@@ -341,8 +334,11 @@ export interface Settings {
 export interface AcrossTenants {
   /** For the configuration compiler and the platform's own administration. */
   organizations(page?: Omit<PageRequest, "namespaceId">): Promise<Organization[]>;
-  /** Organisations changed after a configuration version; those removed are seen by their absence from `organizations`. */
+  /** Organisations changed after a configuration version; those removed are missing from `organizationCount`. */
   organizationsChangedSince(configVersion: number): Promise<string[]>;
+  organizationCount(): Promise<number>;
+  /** All rows of a few hundred organisations. */
+  configurationOf(organizationIds: readonly string[]): Promise<TenantRows>;
   /** Ids of organisations that are gone and have log records still. */
   organizationsRemoved(): Promise<string[]>;
   /** The credential says which tenant it is. */
