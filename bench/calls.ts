@@ -102,6 +102,8 @@ export async function proveLayers(gateway: RunningGateway, spec: RequestSpec): P
   expect("authorize", hidden.body.includes('"error"'), hidden.body);
   const wrong = await ask(port, callRequest("/mcp", "bench__read_0", key, { text: 7 }));
   expect("validate", wrong.body.includes('"isError":true'), wrong.body);
+  const denied = await ask(port, callRequest("/mcp", "bench__read_0", key, { text: "forbidden" }));
+  expect("conditions", denied.body.includes("no-forbidden-words"), denied.body);
   const foreign = await ask(port, { ...spec, headers: { ...spec.headers, origin: "https://example.org" } });
   expect("origin", foreign.status === 403, foreign.body);
 }

@@ -31,6 +31,7 @@ export async function setUpGateway(
   root: string,
   folder: string,
   servers: readonly ServerEntry[],
+  policies = 0,
 ): Promise<GatewaySetup> {
   mkdirSync(folder, { recursive: true });
   const port = await freePort();
@@ -39,6 +40,8 @@ export async function setUpGateway(
     server: { url: `http://localhost:${port}`, host: "127.0.0.1", port },
     outbound: { allow: ["loopback"] },
     audit: { durability: "standard" },
+    rate_limits: { rules: LIMIT_RULES },
+    policies: { default: "allow", rules: [...POLICY_RULES, ...unrelated(policies)] },
     // Room for the benchmark's streams, all of one key.
     limits: { streams: 20_000, streams_per_principal: 20_000, concurrent_requests: 30_000 },
     proxy: {
@@ -49,6 +52,38 @@ export async function setUpGateway(
   const key = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");
   const environment = { MCP_GATEWAY_DATA_DIR: join(folder, "data"), MCP_GATEWAY_MASTER_KEY: key };
   return { root, folder, configPath, port, environment };
+}
+
+/** Four rules that every call is counted by, and none is ever refused by. */
+const PLENTY = 1_000_000_000;
+const LIMIT_RULES = [
+  { name: "per-address", per: ["ip"], limit: PLENTY, window: "1m" },
+  { name: "per-key", per: ["key"], algorithm: "token_bucket", limit: PLENTY, window: "1m" },
+  { name: "per-organization", per: ["organization"], algorithm: "fixed_window", limit: PLENTY, window: "1m" },
+  { name: "per-tool", per: ["key", "tool"], limit: PLENTY, window: "1m" },
+];
+
+/** One decided when permissions are compiled, and one whose condition is evaluated for every call. */
+const POLICY_RULES = [
+  { name: "no-deletes", effect: "deny", resources: ["*:delete_*"] },
+  {
+    name: "no-forbidden-words",
+    effect: "deny",
+    actions: ["call"],
+    resources: ["*:*"],
+    condition: `args.text == "forbidden"`,
+  },
+];
+
+/** Policies that speak of other tools. */
+function unrelated(count: number): object[] {
+  return Array.from({ length: count }, (_, index) => ({
+    name: `other-${index}`,
+    effect: "deny",
+    actions: ["call"],
+    resources: [`other-${index % 100}:tool_${index}`],
+    condition: "args.n > 7",
+  }));
 }
 
 /** @throws Error with its output where it does not get ready */
@@ -84,7 +119,11 @@ async function isReady(port: number): Promise<boolean> {
 }
 
 /** A key of role `user` that reaches what the patterns say. */
-export async function mintKey(setup: GatewaySetup, permissions: readonly string[]): Promise<string> {
+export async function mintKey(
+  setup: GatewaySetup,
+  permissions: readonly string[],
+  options: readonly string[] = [],
+): Promise<string> {
   const command = [
     join(setup.root, "bin/mcp-gateway"),
     "keys",
@@ -95,7 +134,7 @@ export async function mintKey(setup: GatewaySetup, permissions: readonly string[
     "user",
   ];
   const patterns = permissions.flatMap((pattern) => ["--permission", pattern]);
-  const text = await run([...command, ...patterns, "--json", "--config", setup.configPath], {
+  const text = await run([...command, ...patterns, ...options, "--json", "--config", setup.configPath], {
     cwd: setup.folder,
     environment: setup.environment,
   });

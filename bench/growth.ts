@@ -1,7 +1,7 @@
 /** Does a call cost more where there is more of something? Two gateways, few and many, under load in turns. */
 import { join } from "node:path";
 import { startUpstream, untilAnswered } from "./calls.ts";
-import { mintKeys, type RunningGateway, setUpGateway, startGateway } from "./gateway.ts";
+import { mintKey, mintKeys, type RunningGateway, setUpGateway, startGateway } from "./gateway.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { callRequest, type RequestSpec, toolName, wireText } from "./requests.ts";
 import { median } from "./statistics.ts";
@@ -31,7 +31,7 @@ interface Side {
   readonly script: string;
 }
 
-export type Growing = "tools" | "keys";
+export type Growing = "tools" | "keys" | "policies" | "tenants";
 
 /** Calls go over all of what grows, one after the other. */
 export async function measureGrowth(
@@ -50,8 +50,10 @@ export async function measureGrowth(
       url: `http://127.0.0.1:${upstream.port}/tools/${tools / SERVERS}/s${index}/mcp`,
     }));
     const place = join(folder, `growth-${what}-${count}`);
-    const gateway = await startGateway(await setUpGateway(root, place, servers));
+    const setup = await setUpGateway(root, place, servers, what === "policies" ? count : 0);
+    const gateway = await startGateway(setup);
     started.push(gateway);
+    if (what === "tenants") await addTenants(gateway, count);
     const minted = await mintKeys(gateway, keys, ["s*:read_*", "s*:write_*"]);
     const specs = requestsOver(tools, minted);
     for (let index = 0; index < SERVERS; index++)
@@ -87,14 +89,27 @@ export async function measureGrowth(
   }
 }
 
+/** Organisations beside the one that calls. */
+async function addTenants(gateway: RunningGateway, count: number): Promise<void> {
+  const { port } = gateway;
+  const key = await mintKey(gateway, [], ["--platform-admin"]);
+  const specs = Array.from({ length: count }, (_, index) => ({
+    path: "/api/admin/organizations",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify({ slug: `tenant-${index}`, name: `Tenant ${index}` }),
+  }));
+  await useAll(port, specs, 201);
+}
+
 /** Uses each once: what is made at first use (a validator, a cached key) is not what a call costs. */
-async function useAll(port: number, specs: readonly RequestSpec[]): Promise<void> {
+async function useAll(port: number, specs: readonly RequestSpec[], expected = 200): Promise<void> {
   let next = 0;
   const one = async (): Promise<void> => {
     const connection = await HttpConnection.open(port);
     for (let spec = specs[next++]; spec !== undefined; spec = specs[next++]) {
       const { status, body } = await connection.send(wireText(spec, port));
-      if (status !== 200) throw new Error(`a call was answered with ${status}: ${body.slice(0, 300)}`);
+      if (status !== expected)
+        throw new Error(`a request was answered with ${status}: ${body.slice(0, 300)}`);
     }
     connection.close();
   };

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { type CallPlan, type Figures, measureCalls } from "./calls.ts";
 import { layersOf } from "./gateway.ts";
 import { type Checkout, checkOut } from "./git-ref.ts";
-import { measureGrowth } from "./growth.ts";
+import { type Growing, measureGrowth } from "./growth.ts";
 import { measureIdleStreams } from "./idle-streams.ts";
 import { run, stopAll } from "./processes.ts";
 import { type Report, text, writeDocs } from "./report.ts";
@@ -17,7 +17,17 @@ import { measureStartUp } from "./start-up.ts";
 import { rounded } from "./statistics.ts";
 import { measureToolsList } from "./tools-list.ts";
 
-const PARTS = ["calls", "start", "tools-list", "streams", "tools", "keys", "journal"] as const;
+const PARTS = [
+  "calls",
+  "start",
+  "tools-list",
+  "streams",
+  "tools",
+  "keys",
+  "policies",
+  "tenants",
+  "journal",
+] as const;
 type Part = (typeof PARTS)[number];
 /** Whatever happens, the benchmark ends. */
 const RUN_MS_MAX = 20 * 60_000;
@@ -126,6 +136,9 @@ async function compareCalls(report: Report, options: Options): Promise<void> {
 }
 
 async function measure(report: Report, options: Options): Promise<void> {
+  const grow = async (what: Growing): Promise<void> => {
+    report.growth = { ...report.growth, [what]: await measureGrowth(folder, root, what, say) };
+  };
   const parts: Record<Part, () => Promise<void>> = {
     calls: () => compareCalls(report, options),
     start: async () => {
@@ -139,12 +152,10 @@ async function measure(report: Report, options: Options): Promise<void> {
     streams: async () => {
       report.streams = await measureIdleStreams(folder, root, say);
     },
-    tools: async () => {
-      report.growth = { ...report.growth, tools: await measureGrowth(folder, root, "tools", say) };
-    },
-    keys: async () => {
-      report.growth = { ...report.growth, keys: await measureGrowth(folder, root, "keys", say) };
-    },
+    tools: () => grow("tools"),
+    keys: () => grow("keys"),
+    policies: () => grow("policies"),
+    tenants: () => grow("tenants"),
     journal: async () => {
       const printed = await run([process.execPath, join(import.meta.dir, "journal.ts"), "3"]);
       report.journal_records_per_s = (JSON.parse(printed) as Report).journal_records_per_s ?? 0;

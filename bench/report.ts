@@ -109,6 +109,22 @@ const bars: readonly Bar[] = [
     read: (r) => r.growth?.keys?.ratio,
   },
   {
+    what: "CPU per call, 10,000 policies ÷ 10 policies",
+    unit: "×",
+    bar: 1.15,
+    aim: 1,
+    best: "low",
+    read: (r) => r.growth?.policies?.ratio,
+  },
+  {
+    what: "CPU per call, 10,000 tenants ÷ 10 tenants",
+    unit: "×",
+    bar: 1.15,
+    aim: 1,
+    best: "low",
+    read: (r) => r.growth?.tenants?.ratio,
+  },
+  {
     what: "memory idle, 100 servers",
     unit: "MiB",
     bar: 120,
