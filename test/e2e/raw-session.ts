@@ -6,28 +6,32 @@ const HEADERS = { "content-type": "application/json", accept: "application/json,
 export class RawSession {
   readonly url: string;
   readonly id: string;
+  readonly #credential: Readonly<Record<string, string>>;
 
-  private constructor(url: string, id: string) {
+  private constructor(url: string, id: string, credential: Readonly<Record<string, string>>) {
     this.url = url;
     this.id = id;
+    this.#credential = credential;
   }
 
-  static async open(url: string): Promise<RawSession> {
+  static async open(url: string, key?: string): Promise<RawSession> {
+    const credential: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
     const params = {
       protocolVersion: "2025-11-25",
       capabilities: { elicitation: {}, sampling: {}, roots: {} },
       clientInfo: { name: "raw", version: "1" },
     };
     const body = JSON.stringify({ jsonrpc: "2.0", id: 0, method: "initialize", params });
-    const answer = await fetch(url, { method: "POST", headers: HEADERS, body, keepalive: false });
+    const headers = { ...HEADERS, ...credential };
+    const answer = await fetch(url, { method: "POST", headers, body, keepalive: false });
     const id = answer.headers.get("mcp-session-id");
     if (id === null) throw new Error(`no session: ${answer.status} ${await answer.text()}`);
     await answer.text();
-    return new RawSession(url, id);
+    return new RawSession(url, id, credential);
   }
 
   post(message: object, url = this.url): Promise<Response> {
-    const headers = { ...HEADERS, "mcp-session-id": this.id };
+    const headers = { ...HEADERS, ...this.#credential, "mcp-session-id": this.id };
     const body = JSON.stringify({ jsonrpc: "2.0", ...message });
     return fetch(url, { method: "POST", headers, body, keepalive: false });
   }
@@ -51,6 +55,7 @@ export class RawSession {
   async get(lastEventId?: string): Promise<Response> {
     const headers = {
       accept: "text/event-stream",
+      ...this.#credential,
       "mcp-session-id": this.id,
       ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
     };
@@ -58,7 +63,7 @@ export class RawSession {
   }
 
   delete(): Promise<Response> {
-    const headers = { "mcp-session-id": this.id };
+    const headers = { ...this.#credential, "mcp-session-id": this.id };
     return fetch(this.url, { method: "DELETE", headers, keepalive: false });
   }
 }

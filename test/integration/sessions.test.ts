@@ -71,6 +71,32 @@ describe("the handshake", () => {
 });
 
 describe("a session's life", () => {
+  test("holds nothing once it has ended, its streams' minute of grace included", async () => {
+    const original = { setTimeout, clearTimeout };
+    const graces = new Set<unknown>();
+    const counted = (run: () => void, ms?: number) => {
+      const timer = original.setTimeout(run, ms);
+      if (ms === 60_000) graces.add(timer);
+      return timer;
+    };
+    const cleared = (timer: Timer) => {
+      graces.delete(timer);
+      original.clearTimeout(timer);
+    };
+    Object.assign(globalThis, { setTimeout: counted, clearTimeout: cleared });
+    try {
+      await using http = oneServer();
+      const client = await http.legacy();
+      // Each takes the place of the one before, which is kept for whoever comes back.
+      for (let n = 0; n < 3; n++) expect((await client.get()).status).toBe(200);
+      expect(graces.size).toBe(2);
+      expect((await client.delete()).status).toBe(204);
+      expect(graces.size).toBe(0);
+    } finally {
+      Object.assign(globalThis, original);
+    }
+  });
+
   test("ends with DELETE, at once and everywhere", async () => {
     const ledger = new SharedLedger();
     await using http = oneServer({ ledger });

@@ -46,6 +46,8 @@ export class LegacySession {
   #unreadAtSweep = false;
   #releases: (() => void)[] = [];
   #isAttached = false;
+  #isClosed = false;
+  readonly #forgetting = new Set<ReturnType<typeof setTimeout>>();
   #nextStream = 1;
 
   constructor(
@@ -84,11 +86,20 @@ export class LegacySession {
     const id = this.#nextStream++;
     const { revision } = this.identity;
     const [numbered, primed] = [revision !== "2024-11-05", revision === "2025-11-25"];
-    const stream = new SessionStream(id, this.#mark, numbered, primed, () => {
-      setTimeout(() => this.#streams.delete(id), ENDED_STREAM_LIFE_MS).unref();
-    });
+    const stream = new SessionStream(id, this.#mark, numbered, primed, () => this.#forgetLater(id));
     this.#streams.set(id, stream);
     return stream;
+  }
+
+  /** An ended session has nobody to come back to its streams, and shall not be held by them. */
+  #forgetLater(streamId: number): void {
+    if (this.#isClosed) return;
+    const timer = setTimeout(() => {
+      this.#forgetting.delete(timer);
+      this.#streams.delete(streamId);
+    }, ENDED_STREAM_LIFE_MS);
+    timer.unref();
+    this.#forgetting.add(timer);
   }
 
   /** The oldest of those kept for a client that may come back makes room for one that is read now. */
@@ -232,6 +243,9 @@ export class LegacySession {
 
   /** Ends everything the session holds in this process. */
   close(reason: "client_cancelled" | "shutdown"): void {
+    this.#isClosed = true;
+    for (const timer of this.#forgetting) clearTimeout(timer);
+    this.#forgetting.clear();
     this.#releaseStandalone();
     this.#subscriptions.release();
     this.#questions.close();
