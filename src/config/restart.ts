@@ -21,6 +21,7 @@ const fixed: readonly (readonly [key: string, read: (settings: Settings) => unkn
   ["store", (settings) => settings.store],
   ["redis", (settings) => settings.redis],
   ["audit.durability", (settings) => settings.audit.durability],
+  ["audit.confirm", (settings) => settings.audit.waitsForStore],
   [
     "audit.journal",
     ({ audit }) => [audit.journalDir, audit.segmentBytesMax, audit.journalBytesMax, audit.journalRetainMs],
@@ -64,6 +65,7 @@ export function applicable(
     audit: {
       ...next.audit,
       durability: audit.durability,
+      waitsForStore: audit.waitsForStore,
       journalDir: audit.journalDir,
       segmentBytesMax: audit.segmentBytesMax,
       journalBytesMax: audit.journalBytesMax,

@@ -3,6 +3,15 @@ import { type Extra, MASTER_KEY, sampleLoader } from "./load.testing.ts";
 
 const { problemsOf, settingsOf } = sampleLoader();
 
+test("calls wait for the store only where they wait for the disk", async () => {
+  expect(await problemsOf("audit: {confirm: store}\n")).toEqual([
+    "gateway.yaml:1:18: audit.confirm: found store, expected audit.durability strict beside it. Fix: set audit.durability: strict.",
+  ]);
+  const { audit } = await settingsOf("audit: {confirm: store, durability: strict}\n");
+  expect(audit).toMatchObject({ durability: "strict", waitsForStore: true });
+  expect((await settingsOf("audit: {durability: strict}\n")).audit.waitsForStore).toBe(false);
+});
+
 describe("rules of production", () => {
   const production = (environment: Record<string, string> = {}): Extra => ({
     defaultMode: "production",

@@ -30,6 +30,8 @@ export function checkRules(
   if (file.store.url !== undefined && file.store.path !== undefined)
     refuse("store.path", "both store.url and store.path", "one of them", "remove store.path");
   if (purpose === "command") return problems;
+  if (settings.audit.waitsForStore && settings.audit.durability !== "strict")
+    refuse("audit.confirm", "store", "audit.durability strict beside it", "set audit.durability: strict");
   checkAnonymous(settings, refuse);
   checkProviders(settings, file, refuse);
   checkProcesses(settings, refuse);

@@ -72,6 +72,12 @@ const audit = section("The record of calls and administrative acts.", {
     "`strict`: on stable storage before the server sees the call; `standard`: handed to the operating system; `batch`: at most one second in memory.",
     restart,
   ),
+  confirm: field(
+    oneOf("disk", "store"),
+    "disk",
+    "With `strict`, where an intent must be before the server sees the call. `store`: in the store too; while that is away, calls get 503 within 2 s.",
+    restart,
+  ),
   content: optionalField(
     oneOf<ContentLevel>(...contentLevels),
     "What is kept of what is said in a call: nothing; a digest of the arguments; arguments and result without what is secret; or both as they were, without credentials. Of this and what a server says, the least is kept.",

@@ -133,6 +133,7 @@ export type StoreSettings = (
 
 export interface AuditSettings {
   readonly durability: Durability;
+  readonly waitsForStore: boolean;
   /** The most, whatever a server says; each may say for itself where it is absent. */
   readonly content: ContentLevel | undefined;
   readonly contentBytesMax: number;

@@ -58,6 +58,7 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
     },
     audit: {
       durability: file.audit.durability,
+      waitsForStore: file.audit.confirm === "store",
       content: file.audit.content,
       contentBytesMax: file.audit.content_max,
       secretNames: file.audit.redact.names,

@@ -111,6 +111,7 @@ test("a journal that cannot keep the intent stops the call, one that cannot keep
   const journal = (over: Partial<Journal>): Journal => ({
     durability: "standard",
     intent: () => undefined,
+    confirmed: () => undefined,
     outcome: () => undefined,
     refused: () => undefined,
     content: () => undefined,

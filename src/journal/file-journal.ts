@@ -21,12 +21,15 @@ import { createLeased, heartbeat, release } from "./lease.ts";
 import { retireSegments } from "./retirement.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import { openSigningKey, publishPublicKey, type SigningKey } from "./signing-key.ts";
+import { StoreConfirmation } from "./store-confirmation.ts";
 import { Takeover } from "./takeover.ts";
 
 export interface FileJournalOptions {
   /** `<dataDir>/journal`; made if absent, shared by all processes of an installation on this machine. */
   readonly dir: string;
   readonly durability: Durability;
+  /** Calls go on when every sink has their intent; needs a drain that looks often. */
+  readonly waitsForSinks?: boolean;
   /** Without it nothing is drained and nothing is ever removed. */
   readonly drain?: StartDrain;
   /** Default: a key kept in `dir`. One derived from the master key (`deriveSigningKey`) leaves no secret there. */
@@ -74,6 +77,7 @@ export class FileJournal implements Journal {
   readonly #positions = new SharedPositions();
   readonly #drain: RunningDrain | undefined;
   readonly #takeover: Takeover;
+  readonly #confirmation: StoreConfirmation | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
   #rounds = 0;
   #syncIsRunning = false;
@@ -121,6 +125,10 @@ export class FileJournal implements Journal {
       positions: this.#positions,
       report: (event) => this.#onDrainEvent(event),
     });
+    this.#confirmation =
+      options.waitsForSinks === true && this.#drain !== undefined
+        ? new StoreConfirmation(() => this.#drainedPosition())
+        : undefined;
     this.#takeover = new Takeover({
       journalDir: this.#dir,
       chainId: this.chainId,
@@ -136,6 +144,10 @@ export class FileJournal implements Journal {
 
   intent(intent: CallIntent): Promise<void> | undefined {
     return this.#writer.append("call_intent", intent.principal.organizationId, intentBody(intent));
+  }
+
+  confirmed(): Promise<void> | undefined {
+    return this.#confirmation?.until(this.#files.position);
   }
 
   outcome(intent: CallIntent, end: CallEnd): Promise<void> | undefined {
@@ -183,6 +195,7 @@ export class FileJournal implements Journal {
 
   async #close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#confirmation?.close();
     await this.#takeover.settled;
     while (this.#syncIsRunning) await new Promise((resolve) => setTimeout(resolve, 1));
     try {
@@ -258,15 +271,22 @@ export class FileJournal implements Journal {
 
   #undrainedBytes(): number {
     if (this.#drain === undefined) return 0;
+    return this.#files.position - this.#drainedPosition() + this.#takeover.undrainedBytes;
+  }
+
+  /** What every sink has of this chain. */
+  #drainedPosition(): number {
     let least = this.#files.position;
-    for (let index = 0; index < this.#drain.sinkNames.length; index++) {
+    for (let index = 0; index < (this.#drain?.sinkNames.length ?? 0); index++) {
       least = Math.min(least, this.#positions.drained(index));
     }
-    return this.#files.position - least + this.#takeover.undrainedBytes;
+    return least;
   }
 
   #onDrainEvent(event: DrainEvent): void {
     const { kind, ...fields } = event;
+    if (kind !== "quarantined" && this.#confirmation !== undefined)
+      this.#confirmation.out = kind === "outage";
     if (kind === "quarantined") {
       this.#options.log?.error(fields, "a record was refused by a sink and put into quarantine");
       this.#quarantinedSince++;

@@ -60,6 +60,8 @@ import { StoreSessionLedger } from "./session-ledger.ts";
 
 /** At the end, for requests that were on their way when new connections were refused. */
 const CONNECTIONS_MS_MAX = 300;
+/** Between two looks of the drain, where calls wait for it. */
+const CONFIRMED_DRAIN_MS = 5;
 /** Longest wait of a scrape for the metrics of the other workers. */
 const METRICS_MS_MAX = 2_000;
 
@@ -369,10 +371,12 @@ function openJournal(settings: Settings, masterKeys: readonly Uint8Array[], log:
   return FileJournal.open({
     dir: audit.journalDir,
     durability: audit.durability,
+    waitsForSinks: audit.waitsForStore,
     drain: drainInThread({
       worker: new URL("./drain-worker.ts", import.meta.url),
       sinkNames: ["store"],
       sinkOptions: settings.store,
+      ...(audit.waitsForStore && { intervalMs: CONFIRMED_DRAIN_MS }),
     }),
     signingKey: deriveSigningKey(masterKeys[0] as Uint8Array),
     log,

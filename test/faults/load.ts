@@ -18,7 +18,12 @@ export interface CallOptions {
 }
 
 /** JSON-RPC codes of the catalogue the tests look for. */
-export const codes = { shuttingDown: 1011, interrupted: 1033, circuitOpen: 1055 } as const;
+export const codes = {
+  shuttingDown: 1011,
+  interrupted: 1033,
+  circuitOpen: 1055,
+  journalUnavailable: 1070,
+} as const;
 
 const META = {
   "io.modelcontextprotocol/protocolVersion": "2026-07-28",

@@ -4,7 +4,7 @@ import { eventually } from "../e2e/child.ts";
 import { bootstrapKey, type Gateway, startGateway } from "../e2e/gateway.ts";
 import { type EchoUpstream, fixtureEntry, startEcho } from "../e2e/upstreams.ts";
 import { type KeptCalls, readJournal, readStore } from "./kept-records.ts";
-import { type CallEnd, call, digestOf, noncesSeen, p99, startLoad, tally } from "./load.ts";
+import { type CallEnd, call, codes, digestOf, noncesSeen, p99, startLoad, tally } from "./load.ts";
 import type { Outage } from "./outage.ts";
 import { untilConnected } from "./restarted.ts";
 
@@ -97,6 +97,86 @@ export async function storeAwayRound(options: StoreAwayOptions): Promise<StoreAw
       unknownMsMax,
       normalAfter,
       drainedAfter,
+      records,
+    };
+  } finally {
+    await gateway.stop();
+    await echo.stop();
+  }
+}
+
+/** What a round of calls that wait for the store measured; durations in milliseconds. */
+export interface ConfirmedFigures {
+  readonly calls: number;
+  readonly refusedWhileAway: number;
+  readonly refusalMsMax: number;
+  readonly p99Before: number;
+  readonly normalAfter: number;
+  readonly records: number;
+}
+
+/**
+ * The same where calls wait until the store has their intent (`audit.confirm: store`): while it is away every call gets
+ * 503 within 2 s and no server sees it; all is normal within 5 s of the return, and nothing is lost or doubled.
+ */
+export async function confirmedRound(
+  options: Omit<StoreAwayOptions, "durability">,
+): Promise<ConfirmedFigures> {
+  const { outage, databaseUrl, beforeMs, awayMs } = options;
+  const echo = await startEcho("modern");
+  const gateway = await startGateway({
+    servers: [fixtureEntry("echo", echo, "streamable-http")],
+    anonymous: false,
+    settings: {
+      store: { url: outage.url, migrate: "auto" },
+      audit: { durability: "strict", confirm: "store", journal: { retain: "1h" } },
+    },
+  });
+  try {
+    const key = await gateway.mintKey("--name", "load", "--role", "admin");
+    await untilConnected(gateway, ["echo"], key);
+    const url = gateway.mcpUrl("echo");
+    const load = startLoad(url, { connections: CONNECTIONS, pauseMs: PAUSE_MS, key });
+    await Bun.sleep(beforeMs);
+    const before = load.ends.slice();
+    expect(tally(before)).toEqual({ ok: before.length });
+    outage.begin();
+    // A call whose intent the store had just before may still be answered.
+    await Bun.sleep(UNKNOWN_MS_MAX);
+    const from = load.ends.length;
+    await Bun.sleep(awayMs - UNKNOWN_MS_MAX);
+    const away = load.ends.slice(from);
+    outage.end();
+    const backAt = performance.now();
+    const last = await eventually(
+      "calls are served again",
+      async () => {
+        const end = await call(url, crypto.randomUUID(), { key });
+        return end.end === "ok" ? end : undefined;
+      },
+      { timeoutMs: NORMAL_MS_MAX },
+    );
+    const normalAfter = performance.now() - backAt;
+    await Bun.sleep(500);
+    const ends = await load.stop();
+    expect(away.length).toBeGreaterThan(0);
+    expect(tally(away)).toEqual({ [codes.journalUnavailable]: away.length });
+    expect(new Set(away.map(({ status }) => status))).toEqual(new Set([503]));
+    const refused = ends.filter(({ end }) => end !== "ok");
+    expect(new Set(refused.map(({ end }) => end))).toEqual(new Set([codes.journalUnavailable]));
+    const refusalMsMax = Math.max(...refused.map(({ durationMs }) => durationMs));
+    expect(refusalMsMax).toBeLessThan(UNKNOWN_MS_MAX);
+    const seen = await noncesSeen(echo);
+    expect(refused.filter(({ nonce }) => seen.has(nonce))).toEqual([]);
+    expect(ends.filter(({ nonce, end }) => end === "ok" && !seen.has(nonce))).toEqual([]);
+    await untilDrained(gateway);
+    const records = await expectEveryRecord(gateway, echo, databaseUrl, last);
+    return {
+      calls: ends.length,
+      refusedWhileAway: refused.length,
+      refusalMsMax,
+      p99Before: p99(before),
+      normalAfter,
       records,
     };
   } finally {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { postgresDatabase } from "../servers/postgres.ts";
 import { behindValve } from "./outage.ts";
-import { storeAwayRound } from "./store-away-round.ts";
+import { confirmedRound, storeAwayRound } from "./store-away-round.ts";
 
 /** What a store away may add to a call, and a shared machine's own noise; test/long holds the promise itself. */
 const P99_MS_MAX = 150;
@@ -23,4 +23,16 @@ for (const away of ["frozen", "gone"] as const) {
       }
     });
   }
+
+  test(`PostgreSQL ${away}, calls wait for it: 503 within 2 s, no server sees them, and nothing is lost or doubled`, async () => {
+    const database = await postgresDatabase();
+    if (database === undefined) return;
+    const outage = await behindValve(database.url, away);
+    try {
+      await confirmedRound({ outage, databaseUrl: database.url, beforeMs: 500, awayMs: 4_000 });
+    } finally {
+      await outage.stop();
+      await database.drop();
+    }
+  });
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { behindValve, bySignal, type Outage } from "../faults/outage.ts";
-import { storeAwayRound } from "../faults/store-away-round.ts";
+import { confirmedRound, storeAwayRound } from "../faults/store-away-round.ts";
 import { postgresDatabase, privatePostgres } from "../servers/postgres.ts";
 import type { PrivateServer } from "../servers/program.ts";
 
@@ -38,5 +38,20 @@ describe("PostgreSQL away for 30 s under load", () => {
         }
       }, 240_000);
     }
+
+    test(`${name}, calls wait for it: 503 within 2 s, no server sees them`, async () => {
+      if (cluster === undefined) return;
+      const database = await postgresDatabase(cluster);
+      if (database === undefined) return;
+      const outage = await outageOf(cluster, database.url);
+      const times = { beforeMs: BEFORE_MS, awayMs: AWAY_MS };
+      try {
+        const figures = await confirmedRound({ outage, databaseUrl: database.url, ...times });
+        console.log(`store away, ${name}, calls wait for it:`, figures);
+      } finally {
+        await outage.stop();
+        await database.drop();
+      }
+    }, 240_000);
   }
 });

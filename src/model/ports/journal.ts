@@ -96,6 +96,11 @@ export interface AuditEvent {
 export interface Journal {
   readonly durability: Durability;
   intent(intent: CallIntent): Promise<void> | undefined;
+  /**
+   * Once `intent` has returned: the store has it too, where the configuration asks for that (`audit.confirm`).
+   * @throws GatewayError `journal_unavailable` (the promise rejects) within 2 s where the store is away
+   */
+  confirmed(): Promise<void> | undefined;
   outcome(intent: CallIntent, end: CallEnd): Promise<void> | undefined;
   /** A call that reached no upstream: intent and outcome as one record. */
   refused(intent: CallIntent, end: CallEnd): Promise<void> | undefined;

@@ -21,6 +21,8 @@ export function recordPolicy(journal: Journal, contents: CallContents): Policy<E
     let outcome: Outcome;
     try {
       if (argumentsStand !== undefined) await argumentsStand;
+      const confirmed = journal.confirmed();
+      if (confirmed !== undefined) await confirmed;
       outcome = await next(exchange);
     } catch (thrown) {
       await journal.outcome(intent, endOfError(exchange, thrown));
