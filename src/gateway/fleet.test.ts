@@ -269,7 +269,7 @@ test("a session hears of the servers its caller may see, and lets them all go", 
     [...gateway.upstreams.values()].map(({ sessionListeners }) => sessionListeners.size);
   const releases = [attach(["*"]), attach(["b:*"]), attach(["*"], gateway.server("a"))];
   expect(listening()).toEqual([2, 2]);
-  for (const release of releases) release();
+  for (const { release } of releases) release();
   expect(listening()).toEqual([0, 0]);
 });
 

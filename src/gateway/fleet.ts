@@ -19,6 +19,14 @@ export interface CatalogChange {
   readonly byServer: boolean;
 }
 
+/** What a new configuration means for those who are connected. */
+export interface Applied {
+  /** Organisations that came, went, or have another part now. */
+  readonly organizations: ReadonlySet<string>;
+  /** Organisations whose policies are others now. */
+  readonly policiesOf: ReadonlySet<string>;
+}
+
 /** A catalog nobody asks for in the meantime is rebuilt this late after a change. */
 const REBUILD_DELAY_MS = 50;
 
@@ -52,6 +60,7 @@ export class Fleet {
   readonly #clashes = new Map<string, string>();
   #rebuildTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #changeListeners = new Set<(change: CatalogChange) => void>();
+  readonly #appliedListeners = new Set<(applied: Applied) => void>();
   readonly #resourceListeners = new Set<(serverId: string, uri: string, event: UpstreamEvent) => void>();
   #snapshot: Snapshot = { version: 0, organizations: new Map() };
 
@@ -105,31 +114,8 @@ export class Fleet {
       const reconnected = member !== undefined && member.upstream !== upstream;
       this.#announce(server, part, member?.part, { reconnected });
     }
-    this.#announcePolicies(before, snapshot, changed);
-  }
-
-  /** Whose lists a policy changes only each listener can tell: all of the organisation read theirs again. */
-  #announcePolicies(before: Snapshot, after: Snapshot, changed: ReadonlySet<string>): void {
-    for (const id of changed) {
-      const former = before.organizations.get(id);
-      const organization = after.organizations.get(id);
-      if (former === undefined || organization === undefined) continue;
-      const { policies, namespacesById } = organization;
-      if (Bun.deepEquals(former.policies, policies)) continue;
-      for (const namespace of namespacesById.values()) {
-        for (const { id: serverId, name: serverName } of namespace.servers) {
-          const change = {
-            namespaceId: namespace.id,
-            serverId,
-            serverName,
-            reconnected: false,
-            byServer: false,
-          };
-          for (const listener of this.#changeListeners)
-            listener({ ...change, tools: true, prompts: true, resources: true });
-        }
-      }
-    }
+    const applied = { organizations: changed, policiesOf: changedPolicies(before, snapshot, changed) };
+    for (const listener of this.#appliedListeners) listener(applied);
   }
 
   organization(id: string): OrganizationSnapshot | undefined {
@@ -160,6 +146,11 @@ export class Fleet {
   onChange(listener: (change: CatalogChange) => void): () => void {
     this.#changeListeners.add(listener);
     return () => this.#changeListeners.delete(listener);
+  }
+  /** After a new configuration is in force. */
+  onApplied(listener: (applied: Applied) => void): () => void {
+    this.#appliedListeners.add(listener);
+    return () => this.#appliedListeners.delete(listener);
   }
   onResourceUpdated(listener: (serverId: string, uri: string, event: UpstreamEvent) => void): () => void {
     this.#resourceListeners.add(listener);
@@ -307,6 +298,20 @@ function* namespacesOf(snapshot: Snapshot, ids: ReadonlySet<string>): Iterable<N
     const organization = snapshot.organizations.get(id);
     if (organization !== undefined) yield* organization.namespacesById.values();
   }
+}
+
+function changedPolicies(
+  before: Snapshot,
+  after: Snapshot,
+  organizations: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const changed = new Set<string>();
+  for (const id of organizations) {
+    const [former, current] = [before.organizations.get(id), after.organizations.get(id)];
+    if (former === undefined || current === undefined) continue;
+    if (!Bun.deepEquals(former.policies, current.policies)) changed.add(id);
+  }
+  return changed;
 }
 
 function fingerprintOf(part: CatalogPart | undefined, key: keyof CatalogPart["entries"]): string {

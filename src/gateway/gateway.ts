@@ -4,6 +4,7 @@ import type { Peers } from "../model/ports/peers.ts";
 import type {
   EndpointDescription,
   Relay,
+  SessionAttachment,
   SessionSubscriber,
   Subscriber,
   Subscription,
@@ -15,6 +16,7 @@ import type { Principal } from "../model/principal.ts";
 import { compose, type LayerMeter } from "../policy/compose.ts";
 import type { Next } from "../policy/policy.ts";
 import type { JsonObject } from "../protocol/json-value.ts";
+import { Attachments } from "./attachments.ts";
 import { Catalog } from "./catalog.ts";
 import { describe } from "./description.ts";
 import { Listing } from "./listing.ts";
@@ -37,6 +39,7 @@ export class Gateway implements Relay {
   readonly #deps: GatewayDeps;
   readonly #run: Next<Exchange, Outcome>;
   readonly #subscriptions: Subscriptions;
+  readonly #attachments: Attachments;
   readonly #parked: ParkedCalls;
   readonly meters: ReadonlyMap<string, LayerMeter>;
 
@@ -52,6 +55,12 @@ export class Gateway implements Relay {
     const ownerOf = (uri: string, subscriber: Subscriber) =>
       resourceOwner(uri, subscriber, deps.fleet, deps.permissions)?.server.id;
     this.#subscriptions = new Subscriptions(deps.fleet, deps.permissions, ownerOf, deps.log);
+    this.#attachments = new Attachments({
+      upstreams: (session) => this.#upstreamsOf(session),
+      sees: ({ principal, endpoint }, { server }) =>
+        deps.permissions.of(principal, endpoint.namespaceSlug).server(server.name),
+    });
+    deps.fleet.onApplied(({ organizations }) => void this.#attachments.follow(organizations));
   }
 
   get subscriptions(): number {
@@ -85,19 +94,18 @@ export class Gateway implements Relay {
     return this.#subscriptions.subscribe(subscriber, filter);
   }
 
-  /** Attaches a legacy session to the servers it may see, for what they send outside any call. */
-  attachSession(subscriber: SessionSubscriber): () => void {
-    const releases = this.#upstreamsOf(subscriber).map((upstream) =>
-      upstream.listen({
-        principalId: subscriber.principal.id,
-        sessionId: subscriber.sessionId,
-        notify: (notification) => subscriber.notify(notification),
-        ask: (requests) => subscriber.ask(requests),
-      }),
-    );
-    return () => {
-      for (const release of releases) release();
-    };
+  attachSession(subscriber: SessionSubscriber): SessionAttachment {
+    return this.#attachments.add(subscriber);
+  }
+
+  reaches(principal: Principal, { organizationId, namespaceId, namespaceSlug, server }: Endpoint): boolean {
+    const { fleet, permissions } = this.#deps;
+    const namespace = fleet.organization(organizationId)?.namespacesById.get(namespaceId);
+    if (namespace === undefined || (principal.namespaceBound && principal.namespaceId !== namespaceId))
+      return false;
+    if (server === undefined) return true;
+    if (fleet.upstream(server.id)?.server.namespaceId !== namespaceId) return false;
+    return permissions.of(principal, namespaceSlug).server(server.name);
   }
 
   rootsChanged(session: Pick<SessionSubscriber, "principal" | "endpoint" | "sessionId">): void {
@@ -111,7 +119,8 @@ export class Gateway implements Relay {
     const granted = permissions.of(principal, endpoint.namespaceSlug);
     const servers =
       endpoint.server === undefined
-        ? (fleet.catalog(endpoint.namespaceId)?.parts.map((part) => part.server) ?? [])
+        ? (fleet.organization(endpoint.organizationId)?.namespacesById.get(endpoint.namespaceId)?.servers ??
+          [])
         : [endpoint.server];
     return servers
       .filter((server) => granted.server(server.name))

@@ -37,6 +37,12 @@ export class Subscriptions {
     this.#ownerOf = ownerOf;
     this.#log = log;
     fleet.onChange((change) => this.#onChange(change));
+    // Whose lists a policy changes is seen by looking through all of them: all of the organisation read theirs again.
+    fleet.onApplied(({ policiesOf }) => {
+      if (policiesOf.size === 0) return;
+      for (const listener of this.#listeners)
+        if (policiesOf.has(listener.subscriber.endpoint.organizationId)) rightsChanged(listener);
+    });
     fleet.onResourceUpdated((serverId, uri, event) => {
       if (event.kind !== "resource_updated") return;
       const notification = {
@@ -82,6 +88,7 @@ export class Subscriptions {
         ...(filter.resourcesListChanged && { resourcesListChanged: true }),
         ...(resources.size > 0 && { resourceSubscriptions: [...resources.keys()] }),
       },
+      rightsChanged: () => rightsChanged(listener),
       release: () => {
         if (this.#listeners.delete(listener)) for (const { release } of resources.values()) release();
       },
@@ -124,7 +131,10 @@ export class Subscriptions {
 
   /** Asked at each update: what was permitted at the subscription may have been forbidden since. */
   #mayRead({ principal, endpoint }: Subscriber, { server }: Upstream, uri: string): boolean {
-    return this.#permissions.of(principal, endpoint.namespaceSlug).resource(server.name, uri);
+    const granted = this.#permissions.of(principal, endpoint.namespaceSlug);
+    if (!granted.resource(server.name, uri)) return false;
+    const facts = { args: {}, clientAddress: "", now: Date.now() };
+    return granted.refusal("resource", server.name, uri, undefined, facts) === undefined;
   }
 
   /** A change behind what the caller may see would tell that something is there. */
@@ -137,6 +147,14 @@ function concerns(change: CatalogChange, endpoint: Endpoint): boolean {
   return endpoint.server === undefined
     ? endpoint.namespaceId === change.namespaceId
     : endpoint.server.id === change.serverId;
+}
+
+/** Told once, whether or not it sees another list: behind other rights, other lists are to be expected. */
+function rightsChanged({ subscriber, filter }: Listener): void {
+  subscriber.rightsChanged?.();
+  if (filter.toolsListChanged) notifyOf(subscriber, "notifications/tools/list_changed");
+  if (filter.promptsListChanged) notifyOf(subscriber, "notifications/prompts/list_changed");
+  if (filter.resourcesListChanged) notifyOf(subscriber, "notifications/resources/list_changed");
 }
 
 function notifyOf(subscriber: Subscriber, method: string): void {

@@ -10,6 +10,7 @@ import { CodeFlow } from "../auth/oidc/code-flow.ts";
 import { providerLook } from "../auth/oidc/look.ts";
 import { ProviderKeys } from "../auth/oidc/provider-keys.ts";
 import { patternsGranted } from "../auth/scopes.ts";
+import { standingOf } from "../auth/standing.ts";
 import { eitherLook, tokenLook } from "../auth/token-look.ts";
 import { Passwords } from "../auth/user/password.ts";
 import { TokenSignIns } from "../auth/user/sign-ins.ts";
@@ -76,7 +77,10 @@ export function composeIdentity(deps: IdentityDeps): Identity {
     clock,
     log,
   });
-  const revocation = new Revocation(store, clock, deps.held);
+  const revocation = new Revocation(
+    (principal) => standingOf(store, clock, patternsOf, principal),
+    deps.held,
+  );
   const changed = (id: string) => {
     credentials.invalidate(id);
     void revocation.look();

@@ -1,24 +1,29 @@
-import { mayStay, type StandingStore } from "../auth/standing.ts";
-import type { Clock } from "../model/ports/clock.ts";
+import type { Renewal } from "../auth/standing.ts";
 import type { Principal } from "../model/principal.ts";
 
 /** What is held open for callers: long answers, listen streams, sessions. */
 export interface HeldOpen {
   principals(): ReadonlyMap<string, Principal>;
   end(key: string): void | Promise<void>;
+  /** Goes on with the rights the caller has now. */
+  renew(key: string, renewal: Renewal): void;
 }
 
-/** Ends what revoked callers hold open. Looks once for each caller at each change of credentials, one look at a time. */
+const UNKNOWN: Renewal = (principal) => principal;
+
+/** Ends what revoked callers hold open, and lets the others go on with the rights they have now. Looks once for each caller at each change of credentials, one look at a time. */
 export class Revocation {
-  readonly #store: StandingStore;
-  readonly #clock: Clock;
+  readonly #standingOf: (principal: Principal) => Promise<Renewal | undefined>;
   readonly #held: () => readonly HeldOpen[];
   #looking: Promise<void> | undefined;
   #again = false;
 
-  constructor(store: StandingStore, clock: Clock, held: () => readonly HeldOpen[]) {
-    this.#store = store;
-    this.#clock = clock;
+  /** @param standingOf `undefined` for a caller that was revoked */
+  constructor(
+    standingOf: (principal: Principal) => Promise<Renewal | undefined>,
+    held: () => readonly HeldOpen[],
+  ) {
+    this.#standingOf = standingOf;
     this.#held = held;
   }
 
@@ -42,8 +47,11 @@ export class Revocation {
         for (const [key, principal] of held.principals()) all.set(key, principal);
       for (const [key, principal] of all) {
         // A store that does not answer ends nobody's stream: the next change, or its return, asks again.
-        if (await mayStay(this.#store, this.#clock, principal).catch(() => true)) continue;
-        for (const held of this.#held()) await held.end(key);
+        const renewal = await this.#standingOf(principal).catch(() => UNKNOWN);
+        for (const held of this.#held()) {
+          if (renewal === undefined) await held.end(key);
+          else held.renew(key, renewal);
+        }
       }
     } while (this.#again);
   }

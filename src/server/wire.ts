@@ -136,7 +136,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     peers,
     clock: systemClock,
     log,
-    held: () => [waiting, { principals: () => sessions.principals(), end: (key) => sessions.endAll(key) }],
+    held: () => [waiting, sessions.held],
   });
   const { credentials } = identity;
   const authenticator = withOperatorToken(credentials, settings.telemetry.operatorToken);
@@ -277,7 +277,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     sessionIdleMs: settings.limits.sessionIdleMs,
     log,
   });
-  followPeers({ peers, fleet, look: () => configuration.look() });
+  followPeers({ peers, fleet, look: () => configuration.look(), open: [waiting, sessions] });
   const open = async () => {
     const { port } = listener.start(listening, front);
     await access.join({

@@ -25,10 +25,14 @@ export interface Subscriber {
   readonly endpoint: Endpoint;
   /** A `list_changed` or `resources/updated` notification within the filter. */
   notify(notification: JsonRpcNotification): void;
+  /** What is kept for it and was not read yet may be forbidden now; called before it is told of changed lists. */
+  rightsChanged?(): void;
 }
 export interface Subscription {
   /** The part of the filter that can be kept. */
   readonly honoured: SubscriptionFilter;
+  /** The subscriber's principal may something else now: other lists, perhaps. */
+  rightsChanged(): void;
   release(): void;
 }
 
@@ -41,6 +45,12 @@ export interface SessionSubscriber {
   ask(requests: InputRequests): Promise<InputResponses>;
 }
 
+export interface SessionAttachment {
+  /** The session's principal may something else now: other servers, perhaps. */
+  rightsChanged(): void;
+  release(): void;
+}
+
 /** The gateway as the transports see it: one way in for every client request, whatever its era. */
 export interface Relay {
   /** Runs the Call pipeline. Failures of the gateway are thrown as `GatewayError`. */
@@ -49,7 +59,10 @@ export interface Relay {
   connecting(endpoint: Endpoint): Promise<void> | undefined;
   describe(endpoint: Endpoint, principal: Principal): EndpointDescription;
   subscribe(subscriber: Subscriber, filter: SubscriptionFilter): Promise<Subscription>;
-  attachSession(subscriber: SessionSubscriber): () => void;
+  /** Attaches a legacy session to the servers its principal may see, now and later, for what they send outside any call. */
+  attachSession(subscriber: SessionSubscriber): SessionAttachment;
+  /** The endpoint is there, and the principal may use it: what is open there may stay. */
+  reaches(principal: Principal, endpoint: Endpoint): boolean;
   /** The client's roots are others now (`notifications/roots/list_changed`, 2025-11-25 client/roots). */
   rootsChanged(session: Pick<SessionSubscriber, "principal" | "endpoint" | "sessionId">): void;
 }

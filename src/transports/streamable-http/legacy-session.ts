@@ -2,7 +2,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { InputRequests, InputResponses } from "../../model/call.ts";
 import type { Cancellation } from "../../model/cancellation.ts";
 import type { Endpoint } from "../../model/exchange.ts";
-import type { Relay, Subscriber } from "../../model/ports/relay.ts";
+import type { Relay, SessionAttachment, Subscriber, Subscription } from "../../model/ports/relay.ts";
 import type { Principal } from "../../model/principal.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
@@ -31,7 +31,6 @@ export interface SessionIdentity {
 /** One legacy client's session in this process: its streams, the calls under way, the questions waiting for an answer. */
 export class LegacySession {
   readonly identity: SessionIdentity;
-  readonly principal: Principal;
   readonly endpoint: Endpoint;
   readonly row: SessionRow;
   lastActiveAt: number;
@@ -42,10 +41,11 @@ export class LegacySession {
   readonly #streams = new Map<number, SessionStream>();
   readonly #questions: SessionQuestions;
   readonly #relay: Relay;
+  #principal: Principal;
   #standalone: SessionStream | undefined;
   #unreadAtSweep = false;
-  #releases: (() => void)[] = [];
-  #isAttached = false;
+  #changes: Subscription | undefined;
+  #attachment: SessionAttachment | undefined;
   #isClosed = false;
   readonly #forgetting = new Set<ReturnType<typeof setTimeout>>();
   #nextStream = 1;
@@ -60,7 +60,7 @@ export class LegacySession {
     now: number,
   ) {
     this.identity = identity;
-    this.principal = principal;
+    this.#principal = principal;
     this.endpoint = endpoint;
     this.#relay = relay;
     this.#mark = mark;
@@ -68,6 +68,22 @@ export class LegacySession {
     this.lastActiveAt = now;
     this.#questions = new SessionQuestions(mark, identity.capabilities);
     this.#subscriptions = new SessionSubscriptions(relay, this.#subscriber(), row);
+  }
+
+  get principal(): Principal {
+    return this.#principal;
+  }
+
+  /** The same caller, with the rights it has now. */
+  renew(principal: Principal): void {
+    this.#principal = principal;
+    this.#attachment?.rightsChanged();
+    this.#changes?.rightsChanged();
+  }
+
+  /** Its endpoint is there still, and its caller may use it. */
+  get reaches(): boolean {
+    return this.#relay.reaches(this.#principal, this.endpoint);
   }
 
   /** Nothing that would be lost if this process forgot the session: its id alone restores it. */
@@ -78,6 +94,11 @@ export class LegacySession {
   /** Somebody waits for something of this session. */
   get attended(): boolean {
     return this.#calls.length > 0 || this.#standalone !== undefined;
+  }
+
+  /** Calls are under way. */
+  get isBusy(): boolean {
+    return this.#calls.length > 0;
   }
 
   /** For one call or the session itself; `undefined` where too many are open. */
@@ -125,12 +146,15 @@ export class LegacySession {
       return stream;
     }
     this.#attach();
-    const changes = await this.#relay.subscribe(this.#subscriber(), {
+    // This one alone forgets: another would forget what this one was told.
+    const subscriber = Object.assign(this.#subscriber(), {
+      rightsChanged: () => this.#standalone?.forgetDroppable(),
+    });
+    this.#changes = await this.#relay.subscribe(subscriber, {
       toolsListChanged: true,
       promptsListChanged: true,
       resourcesListChanged: true,
     });
-    this.#releases.push(() => changes.release());
     await this.row.takeStream();
     await this.#subscriptions.follow(true);
     return stream;
@@ -138,20 +162,21 @@ export class LegacySession {
 
   /** Hears what its servers say outside any call, for the stream here or in another process. */
   #attach(): void {
-    if (this.#isAttached) return;
-    this.#isAttached = true;
-    this.#releases.push(
-      this.#relay.attachSession({
-        ...this.#subscriber(),
+    this.#attachment ??= this.#relay.attachSession(
+      Object.assign(this.#subscriber(), {
         sessionId: this.identity.id,
-        ask: (requests) => this.ask(requests, (message) => this.sendOutsideCall(message, false)),
+        ask: (requests: InputRequests) =>
+          this.ask(requests, (message) => this.sendOutsideCall(message, false)),
       }),
     );
   }
 
   #subscriber(): Subscriber {
+    const principal = () => this.#principal;
     return {
-      principal: this.principal,
+      get principal() {
+        return principal();
+      },
       endpoint: this.endpoint,
       notify: (notification) => {
         this.sendOutsideCall(stringifyExact(notification as unknown as JsonValue), true);
@@ -234,11 +259,17 @@ export class LegacySession {
     const stream = this.#standalone;
     stream?.keepAlive();
     const unread = stream !== undefined && !stream.attached;
-    if (unread && this.#unreadAtSweep) {
-      this.#releaseStandalone();
-      stream.close();
-    }
+    if (unread && this.#unreadAtSweep) this.closeStandalone();
     this.#unreadAtSweep = unread;
+  }
+
+  /** Nothing is heard any more but by calls under way. */
+  closeStandalone(): void {
+    const stream = this.#standalone;
+    this.#releaseStandalone();
+    this.#subscriptions.release();
+    stream?.forgetDroppable();
+    stream?.close();
   }
 
   /** Ends everything the session holds in this process. */
@@ -255,9 +286,10 @@ export class LegacySession {
   }
 
   #releaseStandalone(): void {
-    for (const release of this.#releases) release();
-    this.#releases = [];
-    this.#isAttached = false;
+    this.#changes?.release();
+    this.#changes = undefined;
+    this.#attachment?.release();
+    this.#attachment = undefined;
     this.#standalone = undefined;
   }
 }

@@ -127,24 +127,47 @@ export class LegacySessions {
     await this.#peers.tell({ kind: "session_ended", sessionId: id });
   }
 
-  /** Those who hold sessions here, one of each. */
-  principals(): ReadonlyMap<string, Principal> {
-    const found = new Map<string, Principal>();
-    for (const { principal } of this.#sessions.values()) found.set(standingKey(principal), principal);
-    return found;
-  }
-
-  /** The caller's credential was taken back: its sessions end, their streams with them. */
-  async endAll(key: string): Promise<void> {
-    const ended = [...this.#sessions.values()].filter(({ principal }) => standingKey(principal) === key);
-    await Promise.all(ended.map((session) => this.end(session)));
-  }
+  /** What callers hold open here, for those who take credentials back or change rights. */
+  readonly held = {
+    /** One of each. */
+    principals: (): ReadonlyMap<string, Principal> => {
+      const found = new Map<string, Principal>();
+      for (const { principal } of this.#sessions.values()) found.set(standingKey(principal), principal);
+      return found;
+    },
+    /** The caller's credential was taken back: its sessions end, their streams with them. */
+    end: async (key: string): Promise<void> => {
+      const ended = [...this.#sessions.values()].filter(({ principal }) => standingKey(principal) === key);
+      await Promise.all(ended.map((session) => this.end(session)));
+    },
+    /** @param renewed the caller with the rights it has now */
+    renew: (key: string, renewed: (principal: Principal) => Principal): void => {
+      for (const session of this.#sessions.values()) {
+        if (standingKey(session.principal) !== key) continue;
+        const principal = renewed(session.principal);
+        if (principal !== session.principal) session.renew(principal);
+        if (!session.reaches) this.#leave(session);
+      }
+    },
+  };
 
   /** It has ended elsewhere. */
   forget(sessionId: string): void {
     const session = this.#sessions.get(sessionId);
     this.#sessions.delete(sessionId);
     session?.close("client_cancelled");
+  }
+
+  /** Sessions of these whose endpoint is gone, or forbidden to them, hold nothing open any more. */
+  recheck(organizations: ReadonlySet<string>): void {
+    for (const session of this.#sessions.values())
+      if (organizations.has(session.endpoint.organizationId) && !session.reaches) this.#leave(session);
+  }
+
+  /** Where the endpoint is permitted again, its id brings the session back. Calls under way end as they were permitted. */
+  #leave(session: LegacySession): void {
+    if (session.isBusy) session.closeStandalone();
+    else this.forget(session.identity.id);
   }
 
   /** What another process says of a session; those this process does not hold it reads when they are asked for. */

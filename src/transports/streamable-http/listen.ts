@@ -68,24 +68,33 @@ class ListenStream implements Waiter {
   readonly #request: EdgeRequest;
   readonly #read: ModernRequest;
   readonly #early: { method: string; params?: JsonObject }[] = [];
+  #principal: Principal;
   #subscription: Subscription | undefined;
   #acknowledged = false;
 
   constructor(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest) {
     this.#deps = deps;
     this.#request = request;
+    this.#principal = request.principal;
     this.#read = read;
     this.events = new EventStream(() => this.#release());
   }
 
   /** The acknowledgement goes out only when the servers behind have taken the subscription, or an event could be lost. */
   async start(filter: SubscriptionFilter): Promise<void> {
-    const { endpoint, principal, arrival } = this.#request;
+    const { endpoint, arrival } = this.#request;
+    const principal = () => this.#principal;
     open.add(this);
     this.#deps.socket.keepOpen(arrival.request);
     try {
       this.#subscription = await this.#deps.relay.subscribe(
-        { principal, endpoint, notify: (notification) => this.#forward(notification) },
+        {
+          get principal() {
+            return principal();
+          },
+          endpoint,
+          notify: (notification) => this.#forward(notification),
+        },
         filter,
       );
     } catch (thrown) {
@@ -101,7 +110,7 @@ class ListenStream implements Waiter {
   }
 
   get principal(): Principal {
-    return this.#request.principal;
+    return this.#principal;
   }
 
   attend(): void {}
@@ -111,6 +120,14 @@ class ListenStream implements Waiter {
 
   interrupt(): void {
     this.end();
+  }
+  renew(principal: Principal): void {
+    this.#principal = principal;
+    this.#subscription?.rightsChanged();
+    this.recheck();
+  }
+  recheck(): void {
+    if (!this.#deps.relay.reaches(this.#principal, this.#request.endpoint)) this.end();
   }
 
   end(): void {

@@ -11,6 +11,7 @@ const RETRY_MS = 1_000;
 interface KeptEvent {
   readonly sequence: number;
   readonly data: string;
+  readonly droppable: boolean;
 }
 
 /**
@@ -80,8 +81,15 @@ export class SessionStream implements ReplyStream {
       return;
     }
     const sequence = ++this.#sequence;
-    this.#keep({ sequence, data });
+    this.#keep({ sequence, data, droppable: options.droppable === true });
     this.#reader?.write(data, { ...options, id: this.#eventId(sequence) });
+  }
+
+  /** What was kept for a client that comes back is forgotten, but what waits for an answer. */
+  forgetDroppable(): void {
+    const rest = this.#kept.filter(({ droppable }) => !droppable);
+    this.#kept.splice(0, this.#kept.length, ...rest);
+    this.#keptChars = rest.reduce((chars, { data }) => chars + data.length, 0);
   }
 
   keepAlive(): void {

@@ -19,6 +19,10 @@ export interface Waiter extends Seated {
   keepAlive(): void;
   /** The process ends and waits no longer. */
   interrupt(): void;
+  /** Of streams: the same caller, with the rights it has now. A call under way ends as it was permitted. */
+  renew?(principal: Principal): void;
+  /** Of streams: ends where the endpoint is gone or forbidden. */
+  recheck?(): void;
 }
 
 /**
@@ -62,6 +66,21 @@ export class WaitingRoom {
   /** The caller's credential was taken back: what it waits for ends. */
   end(key: string): void {
     for (const waiter of this.#waiters.all()) if (standingKey(waiter.principal) === key) waiter.interrupt();
+  }
+
+  /** Rights of a caller changed. @param renewed the caller with those it has now */
+  renew(key: string, renewed: (principal: Principal) => Principal): void {
+    for (const waiter of this.#waiters.all()) {
+      if (waiter.renew === undefined || standingKey(waiter.principal) !== key) continue;
+      const principal = renewed(waiter.principal);
+      if (principal !== waiter.principal) waiter.renew(principal);
+    }
+  }
+
+  /** Endpoints of these may be gone, or forbidden. */
+  recheck(organizations: ReadonlySet<string>): void {
+    for (const waiter of this.#waiters.all())
+      if (organizations.has(waiter.principal.organizationId)) waiter.recheck?.();
   }
 
   #tick(): void {

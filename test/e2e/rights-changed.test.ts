@@ -1,0 +1,292 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Events, type JsonRpc } from "../integration/http-gateway.ts";
+import { request } from "./administration.ts";
+import { eventually } from "./child.ts";
+import { startGateway } from "./gateway.ts";
+import { startReplicas } from "./processes.ts";
+import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
+
+const TIMEOUT_MS = 90_000;
+const PASSWORD = "correct horse battery";
+const WATCHED = "test://watched-resource";
+const LISTS = ["tools", "prompts", "resources"].map((list) => `notifications/${list}/list_changed`);
+const bootstrapKey = Bun.spawnSync([join(import.meta.dir, "../../bin/mcp-gateway"), "keys", "generate"])
+  .stdout.toString()
+  .trim();
+
+interface Place {
+  /** Where rights are changed, and where the streams are. */
+  readonly here: string;
+  readonly there: string;
+  stop(): Promise<void>;
+}
+
+/** What a stream said, as it comes. */
+class Heard {
+  readonly messages: JsonRpc[] = [];
+  readonly ids: string[] = [];
+  readonly ended: Promise<void>;
+  readonly events: Events;
+  hasEnded = false;
+
+  constructor(answer: Response) {
+    expect(answer.status).toBe(200);
+    this.events = new Events(answer);
+    this.ended = this.#read();
+  }
+  async #read(): Promise<void> {
+    for (let event = await this.events.next(); event !== undefined; event = await this.events.next()) {
+      if (event.id !== undefined) this.ids.push(event.id);
+      if (event.data !== "") this.messages.push(JSON.parse(event.data));
+    }
+    this.hasEnded = true;
+  }
+  get methods(): string[] {
+    return this.messages.map(({ method }) => String(method));
+  }
+  get updates(): number {
+    return this.methods.filter((method) => method === "notifications/resources/updated").length;
+  }
+  hasAll(methods: readonly string[]): boolean {
+    return methods.every((method) => this.methods.includes(method));
+  }
+  clear(): void {
+    this.messages.length = 0;
+  }
+}
+
+const accept = "application/json, text/event-stream";
+const headersOf = (key: string, more = {}) => ({
+  ...{ authorization: `Bearer ${key}`, "content-type": "application/json", accept },
+  ...more,
+});
+const post = (url: string, headers: Record<string, string>, message: object) =>
+  fetch(url, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({ jsonrpc: "2.0", ...message }),
+    keepalive: false,
+  });
+
+async function listen(url: string, key: string): Promise<Heard> {
+  const notifications = {
+    ...{ toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true },
+    resourceSubscriptions: [WATCHED],
+  };
+  const _meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+  };
+  const headers = headersOf(key, {
+    "mcp-protocol-version": "2026-07-28",
+    "mcp-method": "subscriptions/listen",
+  });
+  const message = { id: "l", method: "subscriptions/listen", params: { notifications, _meta } };
+  const heard = new Heard(await post(url, headers, message));
+  await eventually("it is acknowledged", async () => heard.messages[0]?.method);
+  expect(heard.messages[0]?.params).toMatchObject({ notifications: { resourceSubscriptions: [WATCHED] } });
+  heard.clear();
+  return heard;
+}
+
+/** A 2025-11-25 session with its own stream, subscribed. */
+async function legacySession(url: string, key: string) {
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "l", version: "1" } };
+  const begun = await post(url, headersOf(key), { id: 0, method: "initialize", params });
+  const headers = headersOf(key, { "mcp-session-id": begun.headers.get("mcp-session-id") ?? "" });
+  await begun.text();
+  const stream = async (lastEventId?: string) => {
+    const more: Record<string, string> = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
+    const answer = await fetch(url, {
+      headers: { ...headers, ...more, accept: "text/event-stream" },
+      keepalive: false,
+    });
+    return new Heard(answer);
+  };
+  const heard = await stream();
+  const subscribed = await post(url, headers, {
+    ...{ id: 1, method: "resources/subscribe", params: { uri: WATCHED } },
+  });
+  expect(await subscribed.text()).toContain('"result"');
+  return { heard, stream };
+}
+
+async function person(origin: string, username: string): Promise<{ id: string; access: string }> {
+  const first = "first password 1";
+  const given = { username, password: first, permissions: ["x:*"] };
+  const { json: user } = await request(origin, "POST", "/api/admin/users", bootstrapKey, given);
+  const signIn = async (password: string) =>
+    (await request(origin, "POST", "/auth/login", undefined, { username, password })).json.access_token;
+  const change = { current_password: first, new_password: PASSWORD };
+  await request(origin, "POST", "/auth/password", await signIn(first), change);
+  return { id: user.id, access: await signIn(PASSWORD) };
+}
+
+describe.each([
+  ["on the same replica, within a second", 1_000, "one"],
+  ["on another replica, within five seconds", 5_000, "two"],
+])("rights that changed %s", (_name, withinMs, count) => {
+  let upstreams: Upstream[] = [];
+  let place: Place | undefined;
+
+  beforeAll(async () => {
+    upstreams = [await startFixture("both"), await startFixture("both")];
+    const options = {
+      servers: upstreams.map((upstream, index) =>
+        fixtureEntry(index === 0 ? "x" : "y", upstream, "streamable-http"),
+      ),
+      anonymous: false,
+      settings: { server: { url: "http://localhost:8080" } },
+      environment: { MCP_GATEWAY_BOOTSTRAP_KEY: bootstrapKey },
+    };
+    if (count === "one") {
+      const gateway = await startGateway(options);
+      place = { here: gateway.origin, there: gateway.origin, stop: gateway.stop };
+      return;
+    }
+    const replicas = await startReplicas(options);
+    if (replicas === undefined) return;
+    await eventually("both know the servers", async () =>
+      (await replicas.metric("mcp_gateway_upstream_up")) === 4 ? true : undefined,
+    );
+    const [here = "", there = ""] = replicas.gateways.map(({ origin }) => origin);
+    place = { here, there, stop: replicas.stop };
+  }, TIMEOUT_MS);
+  afterAll(async () => {
+    await place?.stop();
+    for (const upstream of upstreams) await upstream.stop();
+  }, TIMEOUT_MS);
+
+  const admin = async (method: string, path: string, body?: unknown) => {
+    const answer = await request(place?.here ?? "", method, path, bootstrapKey, body);
+    expect([path, answer.status < 300 ? "" : answer.text]).toEqual([path, ""]);
+    return answer.json;
+  };
+  /** Changes the watched resource at its server, through the operator. */
+  const changeResource = async () => {
+    const headers = headersOf(bootstrapKey, {
+      ...{ "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call" },
+      "mcp-name": "test_trigger_resource_update",
+    });
+    const _meta = {
+      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+      "io.modelcontextprotocol/clientCapabilities": {},
+    };
+    const params = { name: "test_trigger_resource_update", arguments: {}, _meta };
+    const answer = await post(`${place?.here}/servers/x/mcp`, headers, {
+      id: 1,
+      method: "tools/call",
+      params,
+    });
+    expect(await answer.text()).toContain("version");
+  };
+  /** Milliseconds until it is so. */
+  const soon = async (what: string, isSo: () => boolean) => {
+    const began = performance.now();
+    await eventually(what, async () => (isSo() ? true : undefined), { timeoutMs: withinMs });
+    return performance.now() - began;
+  };
+
+  async function forbiddenAndPermitted(
+    who: { access: string },
+    forbid: () => Promise<unknown>,
+    permit: () => Promise<unknown>,
+  ): Promise<void> {
+    const url = `${place?.there}/mcp`;
+    const modern = await listen(url, who.access);
+    const { heard: legacy, stream } = await legacySession(url, who.access);
+    const both = [modern, legacy];
+    await changeResource();
+    await soon("both hear of a change", () => both.every(({ updates }) => updates === 1));
+    for (const heard of both) heard.clear();
+
+    await forbid();
+    await soon("both learn that their lists changed", () => both.every((heard) => heard.hasAll(LISTS)));
+    for (const method of LISTS)
+      for (const heard of both) expect(heard.methods.filter((one) => one === method)).toHaveLength(1);
+    await changeResource();
+    await Bun.sleep(500);
+    expect(both.map(({ updates }) => updates)).toEqual([0, 0]);
+    for (const heard of both) heard.clear();
+
+    await permit();
+    await soon("both learn it again", () => both.every((heard) => heard.hasAll(LISTS)));
+    await changeResource();
+    await soon("both hear of changes again", () => both.every(({ updates }) => updates === 1));
+
+    // What was kept for a client that is away for a moment is not delivered either.
+    await legacy.events.cancel();
+    const seen = legacy.ids.at(-1) ?? "";
+    await changeResource();
+    await Bun.sleep(200);
+    await forbid();
+    await soon("the other learns it", () => modern.methods.filter((one) => one === LISTS[0]).length === 2);
+    const back = await stream(seen);
+    await Bun.sleep(300);
+    expect(back.updates).toBe(0);
+    expect(back.hasAll(LISTS)).toBe(true);
+    await permit();
+    await Promise.all([modern.events.cancel(), back.events.cancel()]);
+  }
+
+  test(
+    "a user's permissions",
+    async () => {
+      if (place === undefined) return;
+      const ann = await person(place.here, "ann");
+      const permit = (permissions: string[]) => admin("PUT", `/api/admin/users/${ann.id}`, { permissions });
+      await forbiddenAndPermitted(
+        ann,
+        () => permit(["y:*"]),
+        () => permit(["x:*"]),
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "a policy",
+    async () => {
+      if (place === undefined) return;
+      const bob = await person(place.here, "bob");
+      const subjects = [`user:${bob.id}`];
+      let policy = { id: "" };
+      await admin("POST", "/policies", { name: "rest", effect: "allow" });
+      await forbiddenAndPermitted(
+        bob,
+        async () => {
+          policy = await admin("POST", "/policies", {
+            name: "p",
+            effect: "deny",
+            subjects,
+            resources: ["x:*"],
+          });
+        },
+        () => admin("DELETE", `/policies/${policy.id}`),
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "the streams at a server that is forbidden end, and others stay",
+    async () => {
+      if (place === undefined) return;
+      const eve = await person(place.here, "eve");
+      const streams = [
+        await listen(`${place.there}/servers/x/mcp`, eve.access),
+        (await legacySession(`${place.there}/servers/x/mcp`, eve.access)).heard,
+      ];
+      const others = [
+        await listen(`${place.there}/servers/x/mcp`, bootstrapKey),
+        (await legacySession(`${place.there}/servers/x/mcp`, bootstrapKey)).heard,
+      ];
+      await admin("PUT", `/api/admin/users/${eve.id}`, { permissions: ["y:*"] });
+      await soon("they end", () => streams.every(({ hasEnded }) => hasEnded));
+      expect(others.map(({ hasEnded }) => hasEnded)).toEqual([false, false]);
+      await Promise.all(others.map(({ events }) => events.cancel()));
+    },
+    TIMEOUT_MS,
+  );
+});
