@@ -4,7 +4,7 @@ import { operationLayers } from "../gateway/pipeline.ts";
 import type { Operation } from "../model/operation.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Principal } from "../model/principal.ts";
-import { readText } from "../net/request-body.ts";
+import { type BodyLimits, readText } from "../net/request-body.ts";
 import { compose } from "../policy/compose.ts";
 import type { Limits } from "../policy/limit/limits.ts";
 import type { Layer } from "../policy/policy.ts";
@@ -47,7 +47,7 @@ const NOBODY: Principal = {
 export class Administration {
   readonly #parts: AdminParts;
   readonly #jsonLimits: JsonLimits;
-  readonly #bodyBytesMax: number;
+  readonly #body: BodyLimits;
   readonly #layers: readonly Layer<Operation, AdminAnswer>[];
   readonly #byKey: ReadonlyMap<string, AdminRoute>;
 
@@ -55,13 +55,13 @@ export class Administration {
     readonly parts: AdminParts;
     readonly journal: Journal;
     readonly jsonLimits: JsonLimits;
-    readonly bodyBytesMax: number;
+    readonly body: BodyLimits;
     readonly limits: Limits;
     readonly routes: readonly AdminRoute[];
   }) {
     this.#parts = deps.parts;
     this.#jsonLimits = deps.jsonLimits;
-    this.#bodyBytesMax = deps.bodyBytesMax;
+    this.#body = deps.body;
     this.#layers = operationLayers(deps.journal, deps.limits, (id) => deps.parts.organization(id));
     this.#byKey = new Map(deps.routes.map((route) => [`${route.method} ${route.path}`, route]));
   }
@@ -152,7 +152,7 @@ export class Administration {
     const contentType = request.headers.get("content-type") ?? "";
     if (!isForm && !/^application\/json\s*(;|$)/i.test(contentType))
       throw new GatewayError("unsupported_media_type");
-    return readText(request, this.#bodyBytesMax);
+    return readText(request, this.#body);
   }
 
   #readBody(schema: z.ZodType, text: string, isForm: boolean): unknown {

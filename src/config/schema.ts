@@ -141,7 +141,12 @@ const limits = section("Bounds on what one caller or message may take.", {
   json_items: field(count, 1_000_000, "Members and elements in one message.", restart),
   batch: field(integer(1, 10_000), 50, "Messages in one batch.", restart),
   request_timeout: field(duration(1), 300 * second, "Longest time a client's request may take.", restart),
-  body_timeout: field(duration(1), 15 * second, "Longest time a request body may take to arrive.", restart),
+  body_timeout: field(
+    duration(1),
+    10 * second,
+    "Longest time a request body may take to arrive; one of up to 64 KiB never has more than 12 s.",
+    restart,
+  ),
   concurrent_requests: field(count, 10_000, "Requests under way at once in one process.", restart),
   sessions: field(count, 10_000, "Sessions of older clients at once.", restart),
   sessions_per_principal: field(count, 1_000, "The same for one credential.", restart),

@@ -1,5 +1,6 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { PeerMessage } from "../model/ports/peers.ts";
+import { unlimitedSocket } from "../net/client-socket.ts";
 import { readText } from "../net/request-body.ts";
 import type { Cluster } from "./cluster.ts";
 import { decodeForwarded, type Envelope } from "./envelope.ts";
@@ -22,6 +23,7 @@ export interface ReceiverOptions {
   readonly cluster: Cluster;
   readonly key: PeerKey;
   readonly bodyBytesMax: number;
+  readonly bodyTimeoutMs: number;
   /** Serves a request another process received and admitted. */
   readonly serve: (envelope: Envelope, signal: AbortSignal) => Promise<Response>;
   readonly metrics: () => Promise<string>;
@@ -45,11 +47,12 @@ export class PeerReceiver {
     const authorization = request.headers.get("authorization");
     const signed = ACTS.has(act) ? this.#options.key.verify(act, authorization) : undefined;
     if (signed === undefined) throw new GatewayError("unauthenticated");
-    const bytesMax = this.#options.bodyBytesMax + HEAD_BYTES_MAX;
+    const { bodyBytesMax, bodyTimeoutMs } = this.#options;
+    const bytesMax = bodyBytesMax + HEAD_BYTES_MAX;
     if (this.#underWay >= UNDER_WAY_MAX) throw new GatewayError("overloaded");
     this.#underWay++;
     try {
-      const body = await readText(request, bytesMax);
+      const body = await readText(request, { bytesMax, timeoutMs: bodyTimeoutMs, socket: unlimitedSocket });
       if (digestOf(body) !== signed.digest) throw new GatewayError("unauthenticated");
       connection.keepOpen();
       const { cluster } = this.#options;

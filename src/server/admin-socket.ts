@@ -5,7 +5,8 @@ import { createKeyBody, emptyBody, listKeysBody, namedKeyBody } from "../admin/a
 import type { AdministratorAccounts } from "../admin/users/administrator.ts";
 import { accountBody, administratorBody } from "../admin/users/administrator-request.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
-import { readText } from "../net/request-body.ts";
+import { unlimitedSocket } from "../net/client-socket.ts";
+import { type BodyLimits, readText } from "../net/request-body.ts";
 
 export interface AdminSocketParts {
   readonly keys: KeyAdministration;
@@ -18,7 +19,7 @@ export interface AdminSocketParts {
   readonly status: () => Readonly<Record<string, unknown>>;
 }
 
-const BODY_BYTES_MAX = 64 * 1024;
+const BODY: BodyLimits = { bytesMax: 64 * 1024, timeoutMs: 10_000, socket: unlimitedSocket };
 
 /**
  * What the command line asks of a running gateway: HTTP over the Unix socket `admin.sock` in the data directory. Whoever
@@ -97,7 +98,7 @@ export function openAdminSocket(path: string, parts: AdminSocketParts): () => vo
 }
 
 async function bodyOf(request: Request): Promise<unknown> {
-  const text = await readText(request, BODY_BYTES_MAX);
+  const text = await readText(request, BODY);
   try {
     return text === "" ? {} : JSON.parse(text);
   } catch {

@@ -14,6 +14,7 @@ import type { Sealer } from "../model/ports/sealer.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { UpstreamFactory } from "../model/ports/upstream.ts";
 import type { ServerRecord } from "../model/server-record.ts";
+import type { BodyLimits } from "../net/request-body.ts";
 import { openContent } from "../policy/record/sealed-content.ts";
 import type { Admitted } from "./front.ts";
 import type { Identity } from "./identity.ts";
@@ -31,6 +32,7 @@ export interface AdministrationDeps {
   readonly fleet: Fleet;
   readonly peers: Pick<Peers, "tell">;
   readonly settings: Settings;
+  readonly body: BodyLimits;
   readonly limiting: LimitParts;
   readonly identity: Identity;
   readonly createUpstream: UpstreamFactory;
@@ -108,7 +110,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
     journal: deps.journal,
     limits: deps.limiting.limits,
     jsonLimits: { depthMax: settings.limits.jsonDepthMax, itemsMax: settings.limits.jsonItemsMax },
-    bodyBytesMax: settings.limits.bodyBytesMax,
+    body: deps.body,
     routes: adminRoutes,
   });
   return ({ arrival, match, headers }) =>

@@ -1,5 +1,5 @@
 import type { Server } from "bun";
-import type { Socket } from "../transports/streamable-http/post-reply.ts";
+import type { ClientSocket } from "../net/client-socket.ts";
 import type { Front } from "./front.ts";
 
 export interface ListenSettings {
@@ -17,8 +17,9 @@ const IDLE_SECONDS = 10;
 export class Listener {
   #server: Server<undefined> | undefined;
 
-  readonly socket: Socket = {
+  readonly socket: ClientSocket = {
     keepOpen: (request) => this.#server?.timeout(request, 0),
+    letIdle: (request) => this.#server?.timeout(request, IDLE_SECONDS),
   };
 
   /** @throws Error that says what to do where the port cannot be had */

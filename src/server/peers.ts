@@ -80,8 +80,8 @@ export function peerAccess(options: PeerAccessOptions): PeerAccess {
       return receiver.receive(act, request, { from: "network", keepOpen: () => keepOpen(request) });
     },
     join: async ({ serve, metrics, ...duties }) => {
-      const { bodyBytesMax } = settings.limits;
-      const opened = new PeerReceiver({ cluster, key, bodyBytesMax, serve, metrics });
+      const { bodyBytesMax, bodyTimeoutMs } = settings.limits;
+      const opened = new PeerReceiver({ cluster, key, bodyBytesMax, bodyTimeoutMs, serve, metrics });
       receiver = opened;
       keepOpen = duties.keepOpen;
       if (socketPath !== undefined) closeSocket = openSocket(socketPath, opened, log);

@@ -20,6 +20,7 @@ import { systemClock } from "../model/ports/clock.ts";
 import type { Log } from "../model/ports/log.ts";
 import { Http1Client } from "../net/http1-client.ts";
 import { OutboundGuard } from "../net/outbound-guard.ts";
+import type { BodyLimits } from "../net/request-body.ts";
 import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
 import { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { ScopeRules } from "../policy/authorize/scope-rules.ts";
@@ -164,6 +165,8 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   });
   const waiting = new WaitingRoom();
   const listener = new Listener();
+  const { bodyBytesMax: bytesMax, bodyTimeoutMs: timeoutMs } = settings.limits;
+  const body: BodyLimits = { bytesMax, timeoutMs, socket: listener.socket };
   const endpoints = new EndpointTable(() => fleet.snapshot, permissions);
   const origins = new OriginRule(settings.server.url, settings.cors.allowedOrigins);
   let accepting = true;
@@ -198,7 +201,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     batchMax: settings.limits.batchMax,
     sessions,
     jsonLimits: { depthMax: settings.limits.jsonDepthMax, itemsMax: settings.limits.jsonItemsMax },
-    bodyBytesMax: settings.limits.bodyBytesMax,
+    body,
   };
   const ownMetrics = () =>
     renderMetrics({
@@ -247,6 +250,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       fleet,
       peers,
       settings,
+      body,
       limiting,
       createUpstream,
       mint: () => mint(),

@@ -116,7 +116,7 @@ export class HttpGateway {
       batchMax: 50,
       sessions: this.sessions,
       jsonLimits: { depthMax: 64, itemsMax: 100_000 },
-      bodyBytesMax: BODY_BYTES_MAX,
+      body: { bytesMax: BODY_BYTES_MAX, timeoutMs: 10_000, socket: this.listener.socket },
     };
     const front = new Front({
       door: (terminal) => compose<Arrival, Response>(door, terminal).run,

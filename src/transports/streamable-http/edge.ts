@@ -4,8 +4,8 @@ import type { Log } from "../../model/ports/log.ts";
 import type { Peers } from "../../model/ports/peers.ts";
 import type { Relay } from "../../model/ports/relay.ts";
 import type { Principal } from "../../model/principal.ts";
+import type { ClientSocket } from "../../net/client-socket.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
-import type { Socket } from "./post-reply.ts";
 import type { WaitingRoom } from "./waiting.ts";
 
 /** What both edges share for the life of the process. */
@@ -13,7 +13,7 @@ export interface EdgeDeps {
   readonly relay: Relay;
   readonly peers: Peers;
   readonly waiting: WaitingRoom;
-  readonly socket: Socket;
+  readonly socket: ClientSocket;
   readonly serverInfo: JsonObject;
   readonly log: Log;
   /** Open streams this process holds at most. */

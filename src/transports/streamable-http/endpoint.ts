@@ -1,5 +1,5 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
-import { readText } from "../../net/request-body.ts";
+import { type BodyLimits, readText } from "../../net/request-body.ts";
 import { type JsonLimits, parseGuarded } from "../../protocol/json.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import { isRequestId, type RequestId } from "../../protocol/jsonrpc.ts";
@@ -18,7 +18,7 @@ import { parseEventId } from "./session-stream.ts";
 
 export interface EndpointDeps extends LegacyEdgeDeps {
   readonly jsonLimits: JsonLimits;
-  readonly bodyBytesMax: number;
+  readonly body: BodyLimits;
   /** Messages in one 2025-03-26 batch. */
   readonly batchMax: number;
 }
@@ -50,7 +50,7 @@ async function post(deps: EndpointDeps, request: EdgeRequest): Promise<Response>
   if (contentType === null || !/^application\/json\s*(;|$)/i.test(contentType)) {
     throw new GatewayError("unsupported_media_type");
   }
-  const text = await readText(http, deps.bodyBytesMax);
+  const text = await readText(http, deps.body);
   const { value, exact } = parseGuarded(text, deps.jsonLimits);
   const connecting = deps.relay.connecting(request.endpoint);
   if (connecting !== undefined) await connecting;

@@ -41,6 +41,8 @@ export async function forwardTo(
     clientAddress: arrival.clientAddress,
     signal: http.signal,
   });
+  // An event stream is kept open to its end.
+  if (answer?.headers.get("content-type") !== "text/event-stream") deps.socket.letIdle(http);
   if (answer === undefined) return undefined;
   return new Response(answer.body, { status: answer.status, headers: answerHeaders(answer, request) });
 }

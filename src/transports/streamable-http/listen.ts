@@ -134,6 +134,7 @@ class ListenStream implements Waiter {
     const id = this.#read.id;
     const result = { resultType: "complete", _meta: { [Meta.subscriptionId]: id } };
     this.events.write(stringifyExact({ jsonrpc: "2.0", id, result }));
+    this.#deps.socket.letIdle(this.#request.arrival.request);
     this.events.close();
     this.#release();
   }

@@ -1,12 +1,7 @@
 import type { Principal } from "../../model/principal.ts";
+import type { ClientSocket } from "../../net/client-socket.ts";
 import { EVENT_STREAM_HEADERS } from "./event-stream.ts";
 import type { Waiter, WaitingRoom } from "./waiting.ts";
-
-/** What a transport needs of the listener for one request. */
-export interface Socket {
-  /** Lifts the idle limit of the request's connection: it now waits for us, not for the client. */
-  keepOpen(request: Request): void;
-}
 
 /** A stream an answer may turn into. */
 export interface ReplyStream {
@@ -19,7 +14,7 @@ export interface ReplyStream {
 export interface PostReplyInit {
   readonly principal: Principal;
   readonly request: Request;
-  readonly socket: Socket;
+  readonly socket: ClientSocket;
   readonly waiting: WaitingRoom;
   /** The client takes `text/event-stream`. */
   readonly streams: boolean;
@@ -75,6 +70,7 @@ export class PostReply implements Waiter {
     if (this.#done) return;
     this.#done = true;
     this.#init.waiting.leave(this);
+    if (this.attended || this.#stream !== undefined) this.#init.socket.letIdle(this.#init.request);
     if (this.#stream !== undefined) {
       this.#stream.write(typeof body === "string" ? body : new TextDecoder().decode(body));
       this.#stream.close();

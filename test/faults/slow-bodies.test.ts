@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { type Gateway, startGateway } from "../e2e/gateway.ts";
+import { type EchoUpstream, fixtureEntry, startEcho } from "../e2e/upstreams.ts";
+import { bodyOf, headersFor } from "./load.ts";
+import { untilConnected } from "./restarted.ts";
+
+const BODY_BYTES = 200_000;
+/** Longer than a listener waits for a socket that says nothing new. */
+const SLOW_MS = 14_000;
+
+let echo: EchoUpstream;
+beforeAll(async () => {
+  echo = await startEcho("modern");
+});
+afterAll(() => echo.stop());
+
+interface Ended {
+  readonly text: string;
+  readonly afterMs: number;
+}
+
+/** One call over a connection of its own, its body sent evenly over `bodyMs`; resolves when the gateway closes it. */
+function slowCall(gateway: Gateway, key: string, bodyMs: number, ms = 0, bytes = BODY_BYTES): Promise<Ended> {
+  const padding = "n".repeat(Math.max(1, bytes));
+  const body = bodyOf("tools/call", { name: "echo", arguments: { nonce: padding, ms } }, "slow-1");
+  const headers = { host: `localhost:${gateway.port}`, ...headersFor("tools/call", "echo", key) };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const { promise, resolve } = Promise.withResolvers<Ended>();
+  const startedAt = performance.now();
+  let text = "";
+  let sent = 0;
+  const socket = connect(gateway.port, "127.0.0.1", () => {
+    socket.write(
+      `POST /servers/echo/mcp HTTP/1.1\r\n${lines.join("")}content-length: ${body.length}\r\n\r\n`,
+    );
+    const step = setInterval(() => {
+      const due = Math.min(
+        body.length,
+        Math.ceil((body.length * (performance.now() - startedAt)) / Math.max(1, bodyMs)),
+      );
+      if (due > sent) socket.write(body.slice(sent, due));
+      sent = due;
+      if (sent === body.length || socket.destroyed) clearInterval(step);
+    }, 100);
+  });
+  socket.on("data", (bytes_) => {
+    text += bytes_.toString();
+  });
+  socket.on("error", () => {});
+  socket.on("close", () => resolve({ text, afterMs: performance.now() - startedAt }));
+  return promise;
+}
+
+describe.concurrent("clients that take their time", () => {
+  test("a body that is not there in time: 408 in the gateway's own words, and the connection is closed", async () => {
+    const settings = { limits: { body_timeout: "3s" } };
+    await using gateway = await startGateway({
+      servers: [fixtureEntry("echo", echo, "streamable-http")],
+      anonymous: false,
+      settings,
+    });
+    const key = await gateway.mintKey("--name", "slow", "--role", "admin");
+    await untilConnected(gateway, ["echo"], key);
+    for (const bytes of [BODY_BYTES, 1_000]) {
+      const { text, afterMs } = await slowCall(gateway, key, SLOW_MS, 0, bytes);
+      expect(text).toStartWith("HTTP/1.1 408");
+      expect(text).toContain('"code":"request_timeout"');
+      expect(afterMs).toBeGreaterThan(2_900);
+      expect(afterMs).toBeLessThan(5_000);
+    }
+  }, 60_000);
+
+  test("a long upload is served where the setting lets it take its time", async () => {
+    const settings = { limits: { body_timeout: "30s" } };
+    await using gateway = await startGateway({
+      servers: [fixtureEntry("echo", echo, "streamable-http")],
+      anonymous: false,
+      settings,
+    });
+    const key = await gateway.mintKey("--name", "slow", "--role", "admin");
+    await untilConnected(gateway, ["echo"], key);
+    const { text, afterMs } = await slowCall(gateway, key, SLOW_MS);
+    expect(text).toStartWith("HTTP/1.1 200");
+    expect(text).toContain('"id":"slow-1"');
+    // Idle from then on, it is closed as any other.
+    expect(afterMs).toBeLessThan(SLOW_MS + 15_000);
+  }, 60_000);
+
+  test("a connection that waited for a slow call is closed like any other when it stays idle", async () => {
+    await using gateway = await startGateway({
+      servers: [fixtureEntry("echo", echo, "streamable-http")],
+      anonymous: false,
+    });
+    const key = await gateway.mintKey("--name", "slow", "--role", "admin");
+    await untilConnected(gateway, ["echo"], key);
+    const { text, afterMs } = await slowCall(gateway, key, 0, 1_500, 10);
+    expect(text).toStartWith("HTTP/1.1 200");
+    expect(afterMs).toBeLessThan(1_500 + 15_000);
+  }, 60_000);
+});
