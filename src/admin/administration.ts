@@ -119,6 +119,10 @@ export class Administration {
 
   async #handle(route: AdminRoute, operation: Operation, call: AdminCall): Promise<AdminAnswer> {
     const query = readQuery(route.query, call.request.url);
+    // RFC 9110, 13.1.1: without a current version no tag is the current one.
+    if (!route.reads && !route.versioned && (call.request.headers.get("if-match") ?? "*").trim() !== "*") {
+      throw new GatewayError("precondition_failed");
+    }
     const isForm = route.takesForms && isFormRequest(call.request);
     const text = route.body === undefined ? "" : await this.#readText(call.request, isForm);
     const body = route.body === undefined ? undefined : this.#readBody(route.body, text, isForm);

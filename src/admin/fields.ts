@@ -46,27 +46,24 @@ export function pageAnswer<T extends { readonly id: string }, V>(
 }
 
 /**
- * `If-Match` names the version the caller saw; without it the last writer wins.
- * @returns what the update has to find unchanged still
+ * `If-Match` names the version the caller saw; without it the last writer wins. To be called within the write, with the
+ * row as it is then. @throws GatewayError `precondition_failed`
  */
-export function checkIfMatch(headers: Headers, updatedAt: number): number | undefined {
+export function checkIfMatch(headers: Headers, { updatedAt }: { readonly updatedAt: number }): void {
   const wanted = headers.get("if-match");
-  if (wanted === null || wanted.trim() === "*") return undefined;
+  if (wanted === null || wanted.trim() === "*") return;
   const current = entityTag(timeOf(updatedAt));
   if (!wanted.split(",").some((tag) => tag.trim() === current)) throw new GatewayError("precondition_failed");
-  return updatedAt;
-}
-
-/** The object as it was changed. Between the check of `If-Match` and the write somebody else may have been faster. */
-export function changed<T>(object: T | undefined, unchangedSince: number | undefined): T {
-  if (object === undefined && unchangedSince !== undefined) throw new GatewayError("precondition_failed");
-  return found(object);
 }
 
 /** An object that is not there and one of another tenant are answered alike. */
 export function found<T>(object: T | undefined): T {
   if (object === undefined) throw new GatewayError("not_found");
   return object;
+}
+/** @param isRemoved false where there was nothing to remove */
+export function removed(isRemoved: boolean): void {
+  if (!isRemoved) throw new GatewayError("not_found");
 }
 export function idOf(params: Readonly<Record<string, string>>): string {
   const id = params.id ?? "";

@@ -46,6 +46,8 @@ export interface AdminRoute {
   readonly response?: z.ZodType;
   /** Reads only, whatever its method says. */
   readonly reads: boolean;
+  /** Its handler checks `If-Match` within the write; elsewhere there is no version it could name. */
+  readonly versioned: boolean;
   /** Also takes `application/x-www-form-urlencoded`. */
   readonly takesForms: boolean;
   /** A token route: its errors are those of RFC 6749. */
@@ -66,6 +68,7 @@ interface RouteInit<Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodT
   readonly status?: 200 | 201 | 204 | 302;
   readonly response?: R;
   readonly reads?: boolean;
+  readonly versioned?: boolean;
   readonly takesForms?: boolean;
   readonly oauthErrors?: boolean;
   readonly handle: (request: AdminRequest<z.output<Q>, z.output<B>>) => Promise<AdminAnswer>;
@@ -84,6 +87,7 @@ export function defineRoute<
     status: 200,
     tag: action.slice(0, action.indexOf(".")),
     reads: method === "GET",
+    versioned: false,
     takesForms: false,
     oauthErrors: false,
     ...init,

@@ -15,6 +15,7 @@ export type ApiKey = {
   readonly created_at: string;
   readonly expires_at: string | null;
   readonly last_used_at: string | null;
+  readonly updated_at: string;
 };
 
 export type CallContent = {
@@ -79,6 +80,7 @@ export type IssuedApiKey = {
   readonly created_at: string;
   readonly expires_at: string | null;
   readonly last_used_at: string | null;
+  readonly updated_at: string;
   readonly key: string;
 };
 

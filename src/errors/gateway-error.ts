@@ -2,6 +2,10 @@ import { catalogue, type ErrorCode } from "./catalogue.ts";
 
 export type ErrorParams = Readonly<Record<string, string | number>>;
 
+/** Answers that a client gets over by sending the request again. */
+const RETRIED: ReadonlySet<number> = new Set([429, 503]);
+const RETRY_SOON = { "retry-after": "1" };
+
 /**
  * The one error class. `message` is public and comes from the catalogue; `cause` is private and goes to the log alone.
  * `data` is public too and travels as the JSON-RPC error's `data`.
@@ -9,7 +13,7 @@ export type ErrorParams = Readonly<Record<string, string | number>>;
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly data: Readonly<Record<string, unknown>> | undefined;
-  /** HTTP headers of the answer: when to try again, how a limit stands. */
+  /** HTTP headers of the answer: when to try again (in a second, where nobody knows better), how a limit stands. */
   readonly headers: Readonly<Record<string, string>> | undefined;
 
   constructor(
@@ -28,7 +32,7 @@ export class GatewayError extends Error {
     this.name = "GatewayError";
     this.code = code;
     this.data = options.data;
-    this.headers = options.headers;
+    this.headers = RETRIED.has(this.httpStatus) ? { ...RETRY_SOON, ...options.headers } : options.headers;
   }
 
   get httpStatus(): number {

@@ -63,13 +63,13 @@ export interface BackChannel {
   ask(requests: InputRequests): Promise<InputResponses>;
 }
 
-/** One call to one upstream server, in canonical (modern) form with the server's own names. */
 /** A value and its JSON text, so that one who holds this very value need not write it again. */
 export interface ValueText {
   readonly value: JsonValue;
   readonly text: string;
 }
 
+/** One call to one upstream server, in canonical (modern) form with the server's own names. */
 export interface UpstreamCall extends BackChannel {
   /** Correlation id of the request it belongs to. */
   readonly id: string;

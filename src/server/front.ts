@@ -152,7 +152,6 @@ export class Front {
     if (error.code === "method_not_allowed" && match !== undefined)
       headers.allow = match.route.methods.join(", ");
     Object.assign(headers, error.headers);
-    if (error.httpStatus === 429 || error.httpStatus === 503) headers["retry-after"] ??= "1";
     if (match?.route.serves !== "mcp") return problemResponse(error, visit.id, headers);
     return refuse({ arrival: visit, headers }, undefined, error);
   }

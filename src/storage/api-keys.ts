@@ -1,6 +1,7 @@
 import type { Insertable, Kysely } from "kysely";
 import type { ApiKeys, NewApiKey } from "../model/ports/store.ts";
-import { credentialWrite } from "./config-version.ts";
+import { changeOf, credentialWrite } from "./config-version.ts";
+import { stampAfter } from "./instant.ts";
 import { checked, textList } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -24,12 +25,12 @@ function timeOf(ms: number | null): Date | null {
 }
 
 export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
-  const within = (organizationId: string) =>
-    db.selectFrom("apiKeys").selectAll().where("organizationId", "=", organizationId);
+  const within = (organizationId: string, from: Kysely<Schema> = db) =>
+    from.selectFrom("apiKeys").selectAll().where("organizationId", "=", organizationId);
   return {
     create: async (key) => {
       const row = apiKeyRow(key);
-      await credentialWrite(db, async (transaction) => {
+      await credentialWrite(db, key.organizationId, async (transaction) => {
         await transaction.insertInto("apiKeys").values(row).execute();
         return true;
       });
@@ -43,9 +44,11 @@ export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
       return query.execute();
     },
     update: async (organizationId, id, change) => {
-      const { permissions, expiresAt, ...rest } = change;
-      const isChanged = await credentialWrite(db, async (transaction) => {
-        const { numUpdatedRows } = await transaction
+      const isChanged = await credentialWrite(db, organizationId, async (transaction) => {
+        const row = await within(organizationId, transaction).where("id", "=", id).executeTakeFirst();
+        if (row === undefined) return false;
+        const { permissions, expiresAt, ...rest } = changeOf(change, row);
+        await transaction
           .updateTable("apiKeys")
           .set({
             ...rest,
@@ -53,25 +56,28 @@ export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
               ? {}
               : { permissions: checked(textList, "permissions", permissions) }),
             ...(expiresAt === undefined ? {} : { expiresAt: timeOf(expiresAt) }),
-            updatedAt: new Date(),
+            updatedAt: stampAfter(row.updatedAt),
           })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .executeTakeFirst();
-        return numUpdatedRows > 0n;
+          .execute();
+        return true;
       });
       return isChanged ? within(organizationId).where("id", "=", id).executeTakeFirst() : undefined;
     },
-    revoke: (organizationId, id, at) =>
-      credentialWrite(db, async (transaction) => {
-        const { numUpdatedRows } = await transaction
+    revoke: (organizationId, id, at, check) =>
+      credentialWrite(db, organizationId, async (transaction) => {
+        const row = await within(organizationId, transaction).where("id", "=", id).executeTakeFirst();
+        if (row === undefined) return false;
+        check?.(row);
+        if (row.revokedAt !== null) return false;
+        await transaction
           .updateTable("apiKeys")
-          .set({ isActive: false, revokedAt: new Date(at), updatedAt: new Date() })
+          .set({ isActive: false, revokedAt: new Date(at), updatedAt: stampAfter(row.updatedAt) })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .where("revokedAt", "is", null)
-          .executeTakeFirst();
-        return numUpdatedRows > 0n;
+          .execute();
+        return true;
       }),
   };
 }

@@ -10,7 +10,7 @@ export function clientStore(db: Kysely<Schema>, { apiKeyById }: Pick<AcrossTenan
   return {
     register: async (organizationId, keyId, jwks) => {
       const set = { jwks: checked(jsonMap, "jwks", JSON.parse(jwks)), createdAt: new Date() };
-      await credentialWrite(db, async (transaction) => {
+      await credentialWrite(db, organizationId, async (transaction) => {
         const owned = await transaction
           .selectFrom("apiKeys")
           .select("id")

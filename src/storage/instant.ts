@@ -6,6 +6,6 @@ export function instant(ms: number): RawBuilder<number> {
 }
 
 /** Later than the version it replaces, also within one millisecond: two versions never look alike. */
-export function stampAfter(previous = 0): Date {
+export function stampAfter(previous: number): Date {
   return new Date(Math.max(Date.now(), previous + 1));
 }

@@ -1,7 +1,7 @@
 import type { Insertable, Kysely } from "kysely";
 import type { Namespaces, NewNamespace } from "../model/ports/store.ts";
-import { configWrite, countCredentialWrite } from "./config-version.ts";
-import { instant, stampAfter } from "./instant.ts";
+import { changeOf, configWrite, countCredentialWrite } from "./config-version.ts";
+import { stampAfter } from "./instant.ts";
 import { checked, jsonMap } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -19,8 +19,8 @@ export function namespaceRow(namespace: NewNamespace): Insertable<Schema["namesp
 }
 
 export function namespaceStore(db: Kysely<Schema>): Namespaces {
-  const within = (organizationId: string) =>
-    db.selectFrom("namespaces").selectAll().where("organizationId", "=", organizationId);
+  const within = (organizationId: string, from: Kysely<Schema> = db) =>
+    from.selectFrom("namespaces").selectAll().where("organizationId", "=", organizationId);
   return {
     create: async (namespace) => {
       const row = namespaceRow(namespace);
@@ -36,31 +36,35 @@ export function namespaceStore(db: Kysely<Schema>): Namespaces {
       const { after, limit } = pageOf(page);
       return within(organizationId).where("id", ">", after).orderBy("id").limit(limit).execute();
     },
-    update: async (organizationId, id, change, unchangedSince) => {
-      const metadata =
-        change.metadata === undefined ? {} : { metadata: checked(jsonMap, "metadata", change.metadata) };
+    update: async (organizationId, id, change) => {
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
-        const { numUpdatedRows } = await transaction
+        const row = await within(organizationId, transaction).where("id", "=", id).executeTakeFirst();
+        if (row === undefined) return false;
+        const { metadata, ...set } = changeOf(change, row);
+        await transaction
           .updateTable("namespaces")
-          .set({ ...change, ...metadata, updatedAt: stampAfter(unchangedSince) })
+          .set({
+            ...set,
+            ...(metadata !== undefined && { metadata: checked(jsonMap, "metadata", metadata) }),
+            updatedAt: stampAfter(row.updatedAt),
+          })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .$if(unchangedSince !== undefined, (query) =>
-            query.where("updatedAt", "=", instant(unchangedSince as number)),
-          )
-          .executeTakeFirst();
-        return numUpdatedRows > 0n;
+          .execute();
+        return true;
       });
       return isChanged ? within(organizationId).where("id", "=", id).executeTakeFirst() : undefined;
     },
-    remove: (organizationId, id) =>
+    remove: (organizationId, id, check) =>
       configWrite(db, organizationId, async (transaction) => {
-        const { numDeletedRows } = await transaction
+        const row = await within(organizationId, transaction).where("id", "=", id).executeTakeFirst();
+        if (row === undefined) return false;
+        check?.(row);
+        await transaction
           .deleteFrom("namespaces")
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .executeTakeFirst();
-        if (numDeletedRows === 0n) return false;
+          .execute();
         await transaction
           .deleteFrom("mcpSessions")
           .where("organizationId", "=", organizationId)

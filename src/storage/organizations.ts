@@ -1,7 +1,7 @@
 import type { Insertable, Kysely } from "kysely";
 import type { NewOrganization, Organizations } from "../model/ports/store.ts";
-import { configWrite, countCredentialWrite } from "./config-version.ts";
-import { instant, stampAfter } from "./instant.ts";
+import { changeOf, configWrite, countCredentialWrite } from "./config-version.ts";
+import { stampAfter } from "./instant.ts";
 import type { Schema } from "./schema.ts";
 
 export function organizationRow(organization: NewOrganization): Insertable<Schema["organizations"]> {
@@ -35,30 +35,30 @@ export function organizationStore(db: Kysely<Schema>): Organizations {
         .executeTakeFirstOrThrow();
     },
     find: (id) => find(id),
-    update: async (id, change, unchangedSince) => {
+    update: async (id, change) => {
       const isChanged = await configWrite(db, id, async (transaction) => {
-        const { numUpdatedRows } = await transaction
+        const row = await find(id, transaction);
+        if (row === undefined) return false;
+        const set = changeOf(change, row);
+        await transaction
           .updateTable("organizations")
-          .set({ ...change, updatedAt: stampAfter(unchangedSince) })
+          .set({ ...set, updatedAt: stampAfter(row.updatedAt) })
           .where("id", "=", id)
-          .$if(unchangedSince !== undefined, (query) =>
-            query.where("updatedAt", "=", instant(unchangedSince as number)),
-          )
-          .executeTakeFirst();
+          .execute();
         // An inactive organisation's keys must stop working wherever they are cached.
-        if (numUpdatedRows > 0n && change.isActive !== undefined) await countCredentialWrite(transaction);
-        return numUpdatedRows > 0n;
+        if (set.isActive !== undefined) await countCredentialWrite(transaction);
+        return true;
       });
       return isChanged ? find(id) : undefined;
     },
-    remove: (id) =>
-      configWrite(db, undefined, async (transaction) => {
-        const { numDeletedRows } = await transaction
-          .deleteFrom("organizations")
-          .where("id", "=", id)
-          .executeTakeFirst();
-        if (numDeletedRows > 0n) await countCredentialWrite(transaction);
-        return numDeletedRows > 0n;
+    remove: (id, check) =>
+      configWrite(db, id, async (transaction) => {
+        const row = await find(id, transaction);
+        if (row === undefined) return false;
+        check?.(row);
+        await transaction.deleteFrom("organizations").where("id", "=", id).execute();
+        await countCredentialWrite(transaction);
+        return true;
       }),
   };
 }

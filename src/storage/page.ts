@@ -1,4 +1,4 @@
-import type { PageRequest } from "../model/ports/store.ts";
+import type { PageRequest } from "../model/ports/row.ts";
 
 const LIMIT_MAX = 1_000;
 /** Before every id. */

@@ -2,7 +2,8 @@ import type { Kysely, Selectable } from "kysely";
 import { z } from "zod";
 import type { PolicyRecord, PolicyRule } from "../model/policy.ts";
 import type { PolicyRows } from "../model/ports/store.ts";
-import { configWrite } from "./config-version.ts";
+import { changeOf, configWrite } from "./config-version.ts";
+import { stampAfter } from "./instant.ts";
 import { checked, textList } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -18,10 +19,10 @@ const rule = z
   .readonly();
 
 export function policyStore(db: Kysely<Schema>): PolicyRows {
-  const within = (organizationId: string) =>
-    db.selectFrom("policies").selectAll().where("organizationId", "=", organizationId);
-  const find = async (organizationId: string, id: string) => {
-    const row = await within(organizationId).where("id", "=", id).executeTakeFirst();
+  const within = (organizationId: string, from: Kysely<Schema> = db) =>
+    from.selectFrom("policies").selectAll().where("organizationId", "=", organizationId);
+  const find = async (organizationId: string, id: string, from: Kysely<Schema> = db) => {
+    const row = await within(organizationId, from).where("id", "=", id).executeTakeFirst();
     return row && policyRecord(row);
   };
   return {
@@ -38,7 +39,7 @@ export function policyStore(db: Kysely<Schema>): PolicyRows {
       });
       return (await find(policy.organizationId, policy.id)) as PolicyRecord;
     },
-    find,
+    find: (organizationId, id) => find(organizationId, id),
     list: async (organizationId, page) => {
       const { after, limit } = pageOf(page);
       const rows = await within(organizationId)
@@ -53,15 +54,11 @@ export function policyStore(db: Kysely<Schema>): PolicyRows {
     },
     update: async (organizationId, id, change) => {
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
-        const row = await transaction
-          .selectFrom("policies")
-          .selectAll()
-          .where("organizationId", "=", organizationId)
-          .where("id", "=", id)
-          .executeTakeFirst();
+        const row = await find(organizationId, id, transaction);
         if (row === undefined) return false;
-        const { name, description, priority, isActive } = change;
-        const rules = checked<PolicyRule>(rule, "rules", { ...row.rules, ...change });
+        const set = changeOf(change, row);
+        const { name, description, priority, isActive } = set;
+        const rules = checked<PolicyRule>(rule, "rules", { ...row, ...set });
         await transaction
           .updateTable("policies")
           .set({
@@ -70,7 +67,7 @@ export function policyStore(db: Kysely<Schema>): PolicyRows {
             ...(description !== undefined && { description }),
             ...(priority !== undefined && { priority }),
             ...(isActive !== undefined && { isActive }),
-            updatedAt: new Date(),
+            updatedAt: stampAfter(row.updatedAt),
           })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
@@ -79,14 +76,17 @@ export function policyStore(db: Kysely<Schema>): PolicyRows {
       });
       return isChanged ? find(organizationId, id) : undefined;
     },
-    remove: (organizationId, id) =>
+    remove: (organizationId, id, check) =>
       configWrite(db, organizationId, async (transaction) => {
-        const { numDeletedRows } = await transaction
+        const row = await find(organizationId, id, transaction);
+        if (row === undefined) return false;
+        check?.(row);
+        await transaction
           .deleteFrom("policies")
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .executeTakeFirst();
-        return numDeletedRows > 0n;
+          .execute();
+        return true;
       }),
   };
 }

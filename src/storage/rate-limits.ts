@@ -1,9 +1,10 @@
 import type { Insertable, Kysely, Selectable, Updateable } from "kysely";
 import { z } from "zod";
 import { LIMIT_DIMENSIONS, type LimitDimension } from "../model/limit-rule.ts";
-import type { NewRateLimit, RateLimitChange, RateLimits } from "../model/ports/store.ts";
+import type { NewRateLimit, RateLimitChange, RateLimits } from "../model/ports/rate-limits.ts";
 import type { RateLimitRecord } from "../model/rate-limit-record.ts";
-import { configWrite } from "./config-version.ts";
+import { changeOf, configWrite } from "./config-version.ts";
+import { stampAfter } from "./instant.ts";
 import { checked, textList } from "./json-column.ts";
 import { limitOf, pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -50,10 +51,10 @@ function rowOf(rule: NewRateLimit): Insertable<Schema["rateLimits"]> {
 }
 
 export function rateLimitStore(db: Kysely<Schema>): RateLimits {
-  const within = (organizationId: string) =>
-    db.selectFrom("rateLimits").selectAll().where("organizationId", "=", organizationId);
-  const find = async (organizationId: string, id: string) => {
-    const row = await within(organizationId).where("id", "=", id).executeTakeFirst();
+  const within = (organizationId: string, from: Kysely<Schema> = db) =>
+    from.selectFrom("rateLimits").selectAll().where("organizationId", "=", organizationId);
+  const find = async (organizationId: string, id: string, from: Kysely<Schema> = db) => {
+    const row = await within(organizationId, from).where("id", "=", id).executeTakeFirst();
     return row && rateLimitRecord(row);
   };
   return {
@@ -67,7 +68,7 @@ export function rateLimitStore(db: Kysely<Schema>): RateLimits {
         await within(rule.organizationId).where("id", "=", rule.id).executeTakeFirstOrThrow(),
       );
     },
-    find,
+    find: (organizationId, id) => find(organizationId, id),
     list: async (organizationId, page) => {
       const { after, limit } = pageOf(page);
       let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
@@ -75,28 +76,31 @@ export function rateLimitStore(db: Kysely<Schema>): RateLimits {
       return (await query.execute()).map(rateLimitRecord);
     },
     update: async (organizationId, id, change) => {
-      const columns = columnsOf(change);
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
-        const { numUpdatedRows } = await transaction
+        const row = await find(organizationId, id, transaction);
+        if (row === undefined) return false;
+        await transaction
           .updateTable("rateLimits")
-          .set({ ...columns, updatedAt: new Date() })
+          .set({ ...columnsOf(changeOf(change, row)), updatedAt: stampAfter(row.updatedAt) })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .executeTakeFirst();
-        return numUpdatedRows > 0n;
+          .execute();
+        return true;
       });
       return isChanged ? find(organizationId, id) : undefined;
     },
-    remove: (organizationId, id) =>
+    remove: (organizationId, id, check) =>
       configWrite(db, organizationId, async (transaction) => {
-        const { numDeletedRows } = await transaction
+        const row = await find(organizationId, id, transaction);
+        if (row === undefined) return false;
+        check?.(row);
+        await transaction
           .deleteFrom("rateLimits")
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .executeTakeFirst();
-        if (numDeletedRows > 0n)
-          await transaction.deleteFrom("rateLimitUsage").where("ruleId", "=", id).execute();
-        return numDeletedRows > 0n;
+          .execute();
+        await transaction.deleteFrom("rateLimitUsage").where("ruleId", "=", id).execute();
+        return true;
       }),
     usage: (organizationId, ruleId, page = {}) => {
       let query = db

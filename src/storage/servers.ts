@@ -1,17 +1,10 @@
-import {
-  type Insertable,
-  type Kysely,
-  type Selectable,
-  sql,
-  type Transaction,
-  type Updateable,
-} from "kysely";
+import type { Insertable, Kysely, Selectable, Transaction, Updateable } from "kysely";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { RotatingSealer } from "../model/ports/sealer.ts";
 import type { NewServer, ServerChange, Servers } from "../model/ports/store.ts";
 import type { ServerRecord, ServerSecrets } from "../model/server-record.ts";
-import { configWrite } from "./config-version.ts";
-import { instant, stampAfter } from "./instant.ts";
+import { changeOf, configWrite } from "./config-version.ts";
+import { stampAfter } from "./instant.ts";
 import { checked, jsonMap, serverSecrets, textList } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -26,10 +19,10 @@ export function sealingContext(table: string, id: string, column: string): strin
 export const SEALING_PURPOSE = "store";
 
 export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers {
-  const within = (organizationId: string) =>
-    db.selectFrom("mcpServers").selectAll().where("organizationId", "=", organizationId);
-  const find = async (organizationId: string, id: string) => {
-    const row = await within(organizationId).where("id", "=", id).executeTakeFirst();
+  const within = (organizationId: string, from: Kysely<Schema> = db) =>
+    from.selectFrom("mcpServers").selectAll().where("organizationId", "=", organizationId);
+  const find = async (organizationId: string, id: string, from: Kysely<Schema> = db) => {
+    const row = await within(organizationId, from).where("id", "=", id).executeTakeFirst();
     return row && serverRecord(row, sealer);
   };
   return {
@@ -45,7 +38,7 @@ export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers
         .executeTakeFirstOrThrow();
       return serverRecord(created, sealer);
     },
-    find,
+    find: (organizationId, id) => find(organizationId, id),
     list: async (organizationId, page) => {
       const { after, limit } = pageOf(page);
       let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
@@ -60,45 +53,42 @@ export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers
         .executeTakeFirstOrThrow();
       return rowCount;
     },
-    update: async (organizationId, id, change, unchangedSince) => {
-      const set = { ...changesOf(id, change, sealer), updatedAt: stampAfter(unchangedSince) };
+    update: async (organizationId, id, change) => {
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
-        const { numUpdatedRows } = await transaction
+        const row = await find(organizationId, id, transaction);
+        if (row === undefined) return false;
+        const set = changesOf(id, changeOf(change, row), sealer);
+        await transaction
           .updateTable("mcpServers")
-          .set(set)
+          .set({ ...set, updatedAt: stampAfter(row.updatedAt) })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .$if(unchangedSince !== undefined, (query) =>
-            query.where("updatedAt", "=", instant(unchangedSince as number)),
-          )
-          .executeTakeFirst();
-        return numUpdatedRows > 0n;
+          .execute();
+        return true;
       });
       return isChanged ? find(organizationId, id) : undefined;
     },
-    remove: (organizationId, id) =>
+    remove: (organizationId, id, check) =>
       configWrite(db, organizationId, async (transaction) => {
-        const { numDeletedRows } = await transaction
+        const row = await find(organizationId, id, transaction);
+        if (row === undefined) return false;
+        check?.(row);
+        await transaction
           .deleteFrom("mcpServers")
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .executeTakeFirst();
-        return numDeletedRows > 0n;
+          .execute();
+        return true;
       }),
   };
 }
 
-/** Creates side by side queue at the organisation's row, so that the last free place is taken once. */
+/** Writes of an organisation queue (`configWrite`): the last free place is taken once. */
 async function checkRoom(
   transaction: Transaction<Schema>,
   organizationId: string,
   max: number,
 ): Promise<void> {
-  await transaction
-    .updateTable("organizations")
-    .set({ configVersion: sql<number>`config_version` })
-    .where("id", "=", organizationId)
-    .execute();
   const { rowCount } = await transaction
     .selectFrom("mcpServers")
     .select(({ fn }) => fn.countAll<number>().as("rowCount"))

@@ -40,7 +40,7 @@ export function tokenFamilyStore(db: Kysely<Schema>): TokenFamilies {
         .where("id", "=", id)
         .executeTakeFirst(),
     revoke: (organizationId, id, at) =>
-      credentialWrite(db, async (transaction) => {
+      credentialWrite(db, organizationId, async (transaction) => {
         const { numUpdatedRows } = await transaction
           .updateTable("tokenFamilies")
           .set({ revokedAt: new Date(at) })
@@ -51,7 +51,7 @@ export function tokenFamilyStore(db: Kysely<Schema>): TokenFamilies {
         return numUpdatedRows > 0n;
       }),
     revokeAll: async (organizationId, userId, at, exceptId) => {
-      await credentialWrite(db, async (transaction) => {
+      await credentialWrite(db, organizationId, async (transaction) => {
         let query = transaction
           .updateTable("tokenFamilies")
           .set({ revokedAt: new Date(at) })

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { UserChange, Users } from "../model/ports/identities.ts";
-import { credentialWrite } from "./config-version.ts";
-import { instant } from "./instant.ts";
+import { changeOf, credentialWrite } from "./config-version.ts";
+import { instant, stampAfter } from "./instant.ts";
 import { checked, textList } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -24,10 +24,10 @@ const columns = [
 ] as const;
 
 export function userStore(db: Kysely<Schema>): Users {
-  const within = (organizationId: string) =>
-    db.selectFrom("users").select(columns).where("users.organizationId", "=", organizationId);
-  const find = (organizationId: string, id: string) =>
-    within(organizationId).where("users.id", "=", id).executeTakeFirst();
+  const within = (organizationId: string, from: Kysely<Schema> = db) =>
+    from.selectFrom("users").select(columns).where("users.organizationId", "=", organizationId);
+  const find = (organizationId: string, id: string, from: Kysely<Schema> = db) =>
+    within(organizationId, from).where("users.id", "=", id).executeTakeFirst();
   return {
     create: async (user) => {
       const now = new Date();
@@ -48,7 +48,7 @@ export function userStore(db: Kysely<Schema>): Users {
         .execute();
       return within(user.organizationId).where("users.id", "=", user.id).executeTakeFirstOrThrow();
     },
-    find,
+    find: (organizationId, id) => find(organizationId, id),
     findByName: (organizationId, username) =>
       within(organizationId).where("usernameLower", "=", username.toLowerCase()).executeTakeFirst(),
     list: (organizationId, page) => {
@@ -56,25 +56,31 @@ export function userStore(db: Kysely<Schema>): Users {
       return within(organizationId).where("users.id", ">", after).orderBy("users.id").limit(limit).execute();
     },
     update: async (organizationId, id, change) => {
-      const isChanged = await credentialWrite(db, async (transaction) => {
-        const { numUpdatedRows } = await transaction
+      const isChanged = await credentialWrite(db, organizationId, async (transaction) => {
+        const row = await find(organizationId, id, transaction);
+        if (row === undefined) return false;
+        const set = changeOf(change, row);
+        await transaction
           .updateTable("users")
-          .set({ ...change, ...lowered(change), updatedAt: new Date() })
+          .set({ ...set, ...lowered(set), updatedAt: stampAfter(row.updatedAt) })
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .executeTakeFirst();
-        return numUpdatedRows > 0n;
+          .execute();
+        return true;
       });
       return isChanged ? find(organizationId, id) : undefined;
     },
-    remove: (organizationId, id) =>
-      credentialWrite(db, async (transaction) => {
-        const { numDeletedRows } = await transaction
+    remove: (organizationId, id, check) =>
+      credentialWrite(db, organizationId, async (transaction) => {
+        const row = await find(organizationId, id, transaction);
+        if (row === undefined) return false;
+        check?.(row);
+        await transaction
           .deleteFrom("users")
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
-          .executeTakeFirst();
-        return numDeletedRows > 0n;
+          .execute();
+        return true;
       }),
     signedIn: async (organizationId, id, at, passwordHash) => {
       await db

@@ -3,7 +3,7 @@ import type { NewUser } from "../../src/model/ports/identities.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
 import { id, newKey, tenant } from "./store-fixture.ts";
 
-const newUser = (organizationId: string, over: Partial<NewUser> = {}): NewUser => ({
+export const newUser = (organizationId: string, over: Partial<NewUser> = {}): NewUser => ({
   id: id(),
   organizationId,
   username: `u-${id().slice(24)}`,

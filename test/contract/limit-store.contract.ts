@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { LimitRule } from "../../src/model/limit-rule.ts";
-import type { NewRateLimit, OperatedStore } from "../../src/model/ports/store.ts";
+import type { NewRateLimit } from "../../src/model/ports/rate-limits.ts";
+import type { OperatedStore } from "../../src/model/ports/store.ts";
 import type { LimitUsage } from "../../src/model/rate-limit-record.ts";
 import { keptLog } from "../../src/model/sample-exchange.testing.ts";
 import { sampleLimit } from "../../src/model/sample-limit.testing.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { restart } from "../faults/restarted.ts";
 import { type Answer, request } from "./administration.ts";
@@ -166,10 +166,12 @@ test(
   "a call cut off by SIGKILL has its arguments, and what was said before verifies",
   async () => {
     void tell("redacted", { remark: "cut off", password: PASSWORD, ms: 30_000 }).catch(() => {});
+    for (let n = 0; n < 60; n++) void tell("full", { n, ms: n * 5 }).catch(() => {});
     const journal = join(gateway.folder, "data/journal");
     await eventually("the intent stands in the journal", async () => {
       const text = await textOf(journal);
-      return text.split('"kind":"call_intent"').length - 1 > LEVELS.length ? true : undefined;
+      // Some of them have ended, others not.
+      return text.split('"kind":"call_outcome"').length - 1 > LEVELS.length + 20 ? true : undefined;
     });
     gateway.child.kill("SIGKILL");
     restarted = await restart(gateway);
@@ -179,8 +181,17 @@ test(
       arguments: { state: "whole", value: { remark: "cut off", password: "[redacted]", ms: 30_000 } },
       result: null,
     });
-    const { id: before } = await logged("server=full&status=ok");
-    expect((await call("GET", `/admin/logs/${before}`, admin)).json.contents.result.state).toBe("whole");
+    const lines = await eventually("what was recorded has drained", async () => {
+      const { text } = await call("GET", "/admin/logs?server=full&format=jsonl&contents=true", admin);
+      return text.includes('"status":"running"') ? undefined : text.trim().split("\n");
+    });
+    const statuses = new Set<string>();
+    for (const { status, contents } of lines.map((line) => JSON.parse(line))) {
+      statuses.add(status);
+      expect(contents.arguments?.state).toBe("whole");
+      if (status === "ok") expect(contents.result?.state).toBe("whole");
+    }
+    expect([...statuses].sort()).toEqual(["ok", "unknown"]);
     expect(await gateway.run("audit", "verify")).toStartWith("Verified:");
     expect(await gateway.run("audit", "verify", "--store")).toStartWith("Verified:");
   },
@@ -193,6 +204,17 @@ test("no secret, and no text, stands in the journal, the store or the logs", asy
   for (const secret of [PASSWORD, PHRASE, SSN, AWS_KEY, UPSTREAM_TOKEN, admin, REMARK]) {
     expect(written.includes(secret)).toBe(false);
   }
+});
+
+test("a change of the file is taken on while running", async () => {
+  const path = join(gateway.folder, "gateway.yaml");
+  await writeFile(path, (await readFile(path, "utf8")).replace("content: digest", "content: full"));
+  const value = await eventually("the change is in force", async () => {
+    await tell("digest", { remark: "after the change" });
+    const { text } = await call("GET", "/admin/logs?server=digest&format=jsonl&contents=true&limit=1", admin);
+    return JSON.parse(text.split("\n")[0] ?? "{}").contents?.arguments?.value;
+  });
+  expect(value).toEqual({ remark: "after the change" });
 });
 
 /** Of all files of a folder, the store's database among them. */

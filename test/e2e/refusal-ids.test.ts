@@ -45,6 +45,8 @@ async function refused(gateway: Gateway, key: string, sent: Sent): Promise<[numb
     "application/json",
     expect.stringContaining('"error"'),
   ]);
+  if (answer.status === 429 || answer.status === 503)
+    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
   const message = JSON.parse(text) as Record<string, unknown>;
   expect(message).toMatchObject({
     jsonrpc: "2.0",

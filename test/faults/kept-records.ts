@@ -51,7 +51,7 @@ export function readJournal(dir: string): KeptCalls {
         if (line?.bodyBytes === undefined) continue;
         kept.records++;
         const { kind } = line.link;
-        if (!kind.startsWith("call_") || kind === "call_round") continue;
+        if (kind !== "call_intent" && kind !== "call_outcome" && kind !== "call_refused") continue;
         const payload: Payload = JSON.parse(Buffer.from(line.bodyBytes).toString("utf8"));
         if (kind !== "call_outcome") kept.intent(payload.callId, payload.argumentsDigest);
         if (kind !== "call_intent") kept.end(payload.callId, payload.status);

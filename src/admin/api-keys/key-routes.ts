@@ -5,6 +5,7 @@ import type { Operation } from "../../model/operation.ts";
 import { covers } from "../../model/permission-cover.ts";
 import type { Role } from "../../model/principal.ts";
 import {
+  checkIfMatch,
   found,
   idOf,
   label,
@@ -21,7 +22,7 @@ import {
   uuid,
 } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
-import { defineRoute } from "../route.ts";
+import { defineRoute, tagged } from "../route.ts";
 
 const shown = {
   id: uuid,
@@ -38,6 +39,7 @@ const shown = {
   created_at: time,
   expires_at: time.nullable(),
   last_used_at: time.nullable(),
+  updated_at: time,
 };
 const apiKey = z.object(shown).meta({ id: "ApiKey" });
 const issuedKey = z
@@ -79,6 +81,7 @@ function keyView(key: ApiKey, now: number): z.input<typeof apiKey> {
     created_at: timeOf(key.createdAt),
     expires_at: optionalTime(key.expiresAt),
     last_used_at: optionalTime(key.lastUsedAt),
+    updated_at: timeOf(key.updatedAt),
   };
 }
 
@@ -121,13 +124,15 @@ const isOwn = (operation: Operation, key: ApiKey): boolean =>
   key.createdBy === operation.principal.id ||
   (operation.principal.userId !== undefined && key.userId === operation.principal.userId);
 
-async function revoke(operation: Operation, parts: AdminParts, key: ApiKey) {
+async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, headers: Headers) {
   operation.target = `api_key:${key.id}`;
   operation.namespaceId = key.namespaceId ?? undefined;
-  operation.before = keyView(key, parts.clock.now());
-  if (!(await parts.store.apiKeys.revoke(operation.organizationId, key.id, parts.clock.now()))) {
-    throw new GatewayError("conflict", { detail: "the key is revoked already" });
-  }
+  const now = parts.clock.now();
+  const isRevoked = await parts.store.apiKeys.revoke(operation.organizationId, key.id, now, (before) => {
+    checkIfMatch(headers, before);
+    operation.before = keyView(before, now);
+  });
+  if (!isRevoked) throw new GatewayError("conflict", { detail: "the key is revoked already" });
   parts.credentialsChanged(key.id);
   return {};
 }
@@ -211,7 +216,7 @@ export const keyRoutes = [
     response: apiKey,
     handle: async ({ operation, parts, params }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
-      return { body: keyView(found(isOwn(operation, key) ? key : undefined), parts.clock.now()) };
+      return tagged(keyView(found(isOwn(operation, key) ? key : undefined), parts.clock.now()));
     },
   }),
   defineRoute({
@@ -222,9 +227,10 @@ export const keyRoutes = [
     action: "api_key.revoke",
     summary: "Revokes one of the caller's own keys.",
     status: 204,
-    handle: async ({ operation, parts, params }) => {
+    versioned: true,
+    handle: async ({ operation, parts, params, headers }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
-      return revoke(operation, parts, found(isOwn(operation, key) ? key : undefined));
+      return revoke(operation, parts, found(isOwn(operation, key) ? key : undefined), headers);
     },
   }),
   defineRoute({
@@ -274,12 +280,13 @@ export const keyRoutes = [
     action: "api_key.get",
     summary: "One key of the organisation.",
     response: apiKey,
-    handle: async ({ operation, parts, params }) => ({
-      body: keyView(
-        found(await parts.store.apiKeys.find(operation.organizationId, idOf(params))),
-        parts.clock.now(),
+    handle: async ({ operation, parts, params }) =>
+      tagged(
+        keyView(
+          found(await parts.store.apiKeys.find(operation.organizationId, idOf(params))),
+          parts.clock.now(),
+        ),
       ),
-    }),
   }),
   defineRoute({
     id: "keys-revoke",
@@ -289,10 +296,11 @@ export const keyRoutes = [
     action: "api_key.revoke",
     summary: "Revokes a key: within a second here, within five seconds elsewhere.",
     status: 204,
-    handle: async ({ operation, parts, params }) => {
+    versioned: true,
+    handle: async ({ operation, parts, params, headers }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
       if (key.platformAdmin && !operation.principal.platformAdmin) throw new GatewayError("forbidden");
-      return revoke(operation, parts, key);
+      return revoke(operation, parts, key, headers);
     },
   }),
 ];

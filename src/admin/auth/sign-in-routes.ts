@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Operation } from "../../model/operation.ts";
 import type { User } from "../../model/user.ts";
-import { found, label, role, slug, time, uuid } from "../fields.ts";
-import { defineRoute } from "../route.ts";
+import { checkIfMatch, found, label, role, slug, time, timeOf, uuid } from "../fields.ts";
+import { type AdminAnswer, defineRoute, entityTag } from "../route.ts";
 import { userView } from "../users/user-view.ts";
 
 export const everybody = ["admin", "user", "viewer", "api_user"] as const;
@@ -63,6 +63,11 @@ function profileOf({ principal }: Operation, user: User | undefined): z.input<ty
     expires_at: principal.expiresAt === undefined ? null : new Date(principal.expiresAt).toISOString(),
     user: user === undefined ? null : userView(user),
   };
+}
+
+function profileAnswer(operation: Operation, user: User | undefined): AdminAnswer {
+  const body = profileOf(operation, user);
+  return user === undefined ? { body } : { body, headers: { etag: entityTag(timeOf(user.updatedAt)) } };
 }
 
 export const signInRoutes = [
@@ -144,7 +149,7 @@ export const signInRoutes = [
     handle: async ({ operation, parts }) => {
       const { userId, organizationId } = operation.principal;
       const user = userId === undefined ? undefined : await parts.store.users.find(organizationId, userId);
-      return { body: profileOf(operation, user) };
+      return profileAnswer(operation, user);
     },
   }),
   defineRoute({
@@ -156,22 +161,24 @@ export const signInRoutes = [
     summary: "The user's own name and address. A changed address counts as not verified.",
     body: z.strictObject({ username: label, email: z.email().max(320).nullable() }).partial(),
     response: profile,
-    handle: async ({ operation, parts, body }) => {
+    versioned: true,
+    handle: async ({ operation, parts, body, headers }) => {
       const { userId, organizationId } = operation.principal;
-      const user = found(
-        userId === undefined ? undefined : await parts.store.users.find(organizationId, userId),
-      );
-      operation.target = `user:${user.id}`;
-      operation.before = userView(user);
+      const id = found(userId);
       const changed = found(
-        await parts.store.users.update(organizationId, user.id, {
-          ...(body.username !== undefined && { username: body.username }),
-          ...(body.email !== undefined && { email: body.email, emailVerified: false }),
+        await parts.store.users.update(organizationId, id, (user) => {
+          operation.target = `user:${id}`;
+          checkIfMatch(headers, user);
+          operation.before = userView(user);
+          return {
+            ...(body.username !== undefined && { username: body.username }),
+            ...(body.email !== undefined && { email: body.email, emailVerified: false }),
+          };
         }),
       );
       operation.after = userView(changed);
-      parts.credentialsChanged(user.id);
-      return { body: profileOf(operation, changed) };
+      parts.credentialsChanged(id);
+      return profileAnswer(operation, changed);
     },
   }),
 ];

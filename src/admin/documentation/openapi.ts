@@ -69,7 +69,11 @@ function operationOf(route: AdminRoute, schemas: Record<string, unknown>): Json 
     description: who,
     tags: [tag],
     ...(access === "open" && { security: [] }),
-    parameters: [...pathParameters(route.path), ...queryParameters(route, schemas)],
+    parameters: [
+      ...pathParameters(route.path),
+      ...queryParameters(route, schemas),
+      ...(route.versioned ? [IF_MATCH] : []),
+    ],
     ...(route.body !== undefined && {
       requestBody: {
         required: true,
@@ -84,11 +88,20 @@ function operationOf(route: AdminRoute, schemas: Record<string, unknown>): Json 
         403: problemAnswer("The credential's role does not permit it."),
       }),
       ...(route.path.includes("{") && { 404: problemAnswer("There is no such object for this caller.") }),
+      ...(route.versioned && { 412: problemAnswer("It is not the version that `If-Match` names.") }),
       ...(!route.reads && { 409: problemAnswer("Not in the state the object is in.") }),
       429: problemAnswer("Too many requests."),
     },
   };
 }
+
+const IF_MATCH: Json = {
+  name: "If-Match",
+  in: "header",
+  required: false,
+  description: "The `ETag` of the version to change; without it whatever is there.",
+  schema: { type: "string" },
+};
 
 function pathParameters(path: string): readonly Json[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Operation } from "../../model/operation.ts";
 import type { Namespace } from "../../model/tenancy.ts";
 import {
-  changed,
   checkIfMatch,
   found,
   idOf,
@@ -13,6 +13,7 @@ import {
   pageOf,
   pageQuery,
   pageRequest,
+  removed,
   slug,
   time,
   timeOf,
@@ -55,6 +56,13 @@ export function namespaceView(row: Namespace): z.input<typeof namespace> {
     created_at: timeOf(row.createdAt),
     updated_at: timeOf(row.updatedAt),
   };
+}
+
+/** What the operation changes, for the record. */
+function about(operation: Operation, before: Namespace): void {
+  operation.target = `namespace:${before.id}`;
+  operation.namespaceId = before.id;
+  operation.before = namespaceView(before);
 }
 
 const readers = ["admin", "user", "viewer"] as const;
@@ -124,22 +132,18 @@ export const namespaceRoutes = [
     action: "namespace.update",
     summary: "Changes what is given.",
     body: change,
+    versioned: true,
     response: namespace,
     handle: async ({ operation, parts, params, body, headers }) => {
       const { organizationId } = operation;
       const id = idOf(params);
-      const before = found(await parts.store.namespaces.find(organizationId, id));
-      operation.target = `namespace:${id}`;
-      operation.namespaceId = id;
-      const unchangedSince = checkIfMatch(headers, before.updatedAt);
-      operation.before = namespaceView(before);
       const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-      const view = namespaceView(
-        changed(
-          await parts.store.namespaces.update(organizationId, id, given, unchangedSince),
-          unchangedSince,
-        ),
-      );
+      const row = await parts.store.namespaces.update(organizationId, id, (before) => {
+        about(operation, before);
+        checkIfMatch(headers, before);
+        return given;
+      });
+      const view = namespaceView(found(row));
       operation.after = view;
       await parts.refresh();
       return tagged(view);
@@ -153,17 +157,18 @@ export const namespaceRoutes = [
     action: "namespace.delete",
     summary: "Deletes it with its servers, sessions and keys. `default` stays.",
     status: 204,
-    handle: async ({ operation, parts, params }) => {
+    versioned: true,
+    handle: async ({ operation, parts, params, headers }) => {
       const { organizationId } = operation;
-      const id = idOf(params);
-      const before = found(await parts.store.namespaces.find(organizationId, id));
-      operation.target = `namespace:${id}`;
-      operation.namespaceId = id;
-      operation.before = namespaceView(before);
-      if (before.slug === "default") {
-        throw new GatewayError("conflict", { detail: "an organisation keeps its namespace default" });
-      }
-      await parts.store.namespaces.remove(organizationId, id);
+      removed(
+        await parts.store.namespaces.remove(organizationId, idOf(params), (before) => {
+          about(operation, before);
+          checkIfMatch(headers, before);
+          if (before.slug === "default") {
+            throw new GatewayError("conflict", { detail: "an organisation keeps its namespace default" });
+          }
+        }),
+      );
       parts.credentialsChanged("all");
       await parts.refresh();
       return {};

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { Organization } from "../../model/tenancy.ts";
 import {
-  changed,
   checkIfMatch,
   found,
   idOf,
@@ -10,6 +9,7 @@ import {
   pageOf,
   pageQuery,
   pageRequest,
+  removed,
   slug,
   time,
   timeOf,
@@ -123,27 +123,24 @@ export const organizationRoutes = [
     action: "organization.update",
     summary: "Changes what is given; `active: false` ends its service at once.",
     body: change,
+    versioned: true,
     response: organization,
     handle: async ({ operation, parts, params, body, headers }) => {
       const id = idOf(params);
       operation.target = `organization:${id}`;
-      const before = found(await parts.store.organizations.find(id));
-      const unchangedSince = checkIfMatch(headers, before.updatedAt);
-      operation.before = organizationView(before);
-      const row = changed(
-        await parts.store.organizations.update(
-          id,
-          {
+      const row = found(
+        await parts.store.organizations.update(id, (before) => {
+          checkIfMatch(headers, before);
+          operation.before = organizationView(before);
+          return {
             ...(body.name !== undefined && { name: body.name }),
             ...(body.plan !== undefined && { plan: body.plan }),
             ...(body.max_servers !== undefined && { maxServers: body.max_servers }),
             ...(body.max_sessions !== undefined && { maxSessions: body.max_sessions }),
             ...(body.log_retention_days !== undefined && { logRetentionDays: body.log_retention_days }),
             ...(body.active !== undefined && { isActive: body.active }),
-          },
-          unchangedSince,
-        ),
-        unchangedSince,
+          };
+        }),
       );
       if (body.active !== undefined) parts.credentialsChanged("all");
       const view = organizationView(row);
@@ -161,11 +158,16 @@ export const organizationRoutes = [
     summary:
       "Deletes it with its namespaces, users, keys and servers; its log records stay until they expire.",
     status: 204,
-    handle: async ({ operation, parts, params }) => {
+    versioned: true,
+    handle: async ({ operation, parts, params, headers }) => {
       const id = idOf(params);
       operation.target = `organization:${id}`;
-      operation.before = organizationView(found(await parts.store.organizations.find(id)));
-      await parts.store.organizations.remove(id);
+      removed(
+        await parts.store.organizations.remove(id, (before) => {
+          checkIfMatch(headers, before);
+          operation.before = organizationView(before);
+        }),
+      );
       parts.credentialsChanged("all");
       await parts.refresh();
       return {};

@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { PolicyRecord } from "../../model/policy.ts";
 import type { PolicyChange } from "../../model/ports/store.ts";
-import { checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest } from "../fields.ts";
+import { checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest, removed } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 import {
@@ -27,12 +27,15 @@ const viewOf = (parts: AdminParts, row: PolicyRecord): PolicyView =>
 const ofFile = (parts: AdminParts, { organizationId }: Operation) =>
   (parts.organization(organizationId)?.policies?.all ?? []).filter(({ source }) => source === "file");
 
-async function stored(parts: AdminParts, operation: Operation, id: string): Promise<PolicyRecord> {
+function notOfFile(parts: AdminParts, operation: Operation, id: string): string {
   managed(ofFile(parts, operation).find((one) => one.id === id));
-  const row = found(await parts.store.policies.find(operation.organizationId, id));
-  operation.target = `policy:${id}`;
-  operation.namespaceId = row.namespaceId ?? undefined;
-  return row;
+  return id;
+}
+/** What the operation changes, for the record. */
+function about(operation: Operation, parts: AdminParts, before: PolicyRecord): void {
+  operation.target = `policy:${before.id}`;
+  operation.namespaceId = before.namespaceId ?? undefined;
+  operation.before = viewOf(parts, before);
 }
 function answerOf(view: PolicyView) {
   const { updated_at: updatedAt } = view;
@@ -120,12 +123,11 @@ export const policyRoutes = [
     action: "policy.update",
     summary: "Changes what is given; `condition: null` removes it. In force at once.",
     body: policyChange,
+    versioned: true,
     response: policy,
     handle: async ({ operation, parts, params, body, headers }) => {
-      const before = await stored(parts, operation, idOf(params));
-      checkIfMatch(headers, before.updatedAt);
+      const id = notOfFile(parts, operation, idOf(params));
       managed(ofFile(parts, operation).find(({ name }) => name === body.name));
-      operation.before = viewOf(parts, before);
       const { active, condition, ...rest } = body;
       const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
       const change: PolicyChange = {
@@ -133,7 +135,13 @@ export const policyRoutes = [
         ...(active !== undefined && { isActive: active }),
         ...(condition !== undefined && { condition: condition ?? undefined }),
       };
-      const row = found(await parts.store.policies.update(operation.organizationId, before.id, change));
+      const row = found(
+        await parts.store.policies.update(operation.organizationId, id, (before) => {
+          about(operation, parts, before);
+          checkIfMatch(headers, before);
+          return change;
+        }),
+      );
       await parts.refresh();
       const view = viewOf(parts, row);
       operation.after = view;
@@ -148,10 +156,15 @@ export const policyRoutes = [
     action: "policy.delete",
     summary: "Removes it; no longer in force at once.",
     status: 204,
-    handle: async ({ operation, parts, params }) => {
-      const before = await stored(parts, operation, idOf(params));
-      operation.before = viewOf(parts, before);
-      await parts.store.policies.remove(operation.organizationId, before.id);
+    versioned: true,
+    handle: async ({ operation, parts, params, headers }) => {
+      const id = notOfFile(parts, operation, idOf(params));
+      removed(
+        await parts.store.policies.remove(operation.organizationId, id, (before) => {
+          about(operation, parts, before);
+          checkIfMatch(headers, before);
+        }),
+      );
       await parts.refresh();
       return {};
     },

@@ -11,6 +11,7 @@ import {
   pageOf,
   pageQuery,
   pageRequest,
+  removed,
   timeOf,
   uuid,
 } from "../fields.ts";
@@ -61,6 +62,24 @@ type Fields = Pick<
 function fieldsOf(body: Omit<z.output<typeof newRule>, "namespace_id">): Fields {
   const { window_seconds, active, per, ...rest } = body;
   return { ...rest, per: [...new Set(per)], windowSeconds: window_seconds ?? 0, isActive: active };
+}
+
+/** The rule as it is after a change of what is given. */
+function changedFields(before: RateLimitRecord, given: z.output<typeof change>): Fields {
+  const { active = before.isActive, window_seconds: windowSeconds = before.windowSeconds, ...rest } = given;
+  const members = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const {
+    name,
+    description,
+    per,
+    match: written,
+    algorithm,
+    limit,
+    burst,
+    period,
+  } = { ...before, ...members };
+  const fields = { name, description, per, match: written, algorithm, limit, burst, period };
+  return { ...fields, windowSeconds: windowSeconds ?? 0, isActive: active };
 }
 
 /** What the members do not say of each other. @throws GatewayError `invalid_request` */
@@ -221,35 +240,21 @@ export const rateLimitRoutes = [
     action: "rate_limit.update",
     summary: "Changes what is given. What was counted stays where window and algorithm stay.",
     body: change,
+    versioned: true,
     response: rateLimit,
     handle: async ({ operation, parts, params, body, headers }) => {
       const { organizationId } = operation;
       const id = idOf(params);
       refuseManaged(parts, organizationId, id);
-      const before = found(await parts.store.rateLimits.find(organizationId, id));
-      operation.target = `rate_limit:${id}`;
-      checkIfMatch(headers, before.updatedAt);
-      operation.before = storedView(before);
-      const {
-        active = before.isActive,
-        window_seconds: windowSeconds = before.windowSeconds,
-        ...rest
-      } = body;
-      const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-      const {
-        name,
-        description,
-        per,
-        match: written,
-        algorithm,
-        limit,
-        burst,
-        period,
-      } = { ...before, ...given };
-      const fields = { name, description, per, match: written, algorithm, limit, burst, period };
-      const next = { ...fields, windowSeconds: windowSeconds ?? 0, isActive: active };
-      check(next);
-      const view = storedView(found(await parts.store.rateLimits.update(organizationId, id, next)));
+      const row = await parts.store.rateLimits.update(organizationId, id, (before) => {
+        operation.target = `rate_limit:${id}`;
+        checkIfMatch(headers, before);
+        operation.before = storedView(before);
+        const next = changedFields(before, body);
+        check(next);
+        return next;
+      });
+      const view = storedView(found(row));
       operation.after = view;
       await parts.refresh();
       return tagged(view);
@@ -263,14 +268,18 @@ export const rateLimitRoutes = [
     action: "rate_limit.delete",
     summary: "Deletes it with its usage.",
     status: 204,
-    handle: async ({ operation, parts, params }) => {
+    versioned: true,
+    handle: async ({ operation, parts, params, headers }) => {
       const { organizationId } = operation;
       const id = idOf(params);
       refuseManaged(parts, organizationId, id);
-      const before = found(await parts.store.rateLimits.find(organizationId, id));
-      operation.target = `rate_limit:${id}`;
-      operation.before = storedView(before);
-      await parts.store.rateLimits.remove(organizationId, id);
+      removed(
+        await parts.store.rateLimits.remove(organizationId, id, (before) => {
+          operation.target = `rate_limit:${id}`;
+          checkIfMatch(headers, before);
+          operation.before = storedView(before);
+        }),
+      );
       await parts.refresh();
       return {};
     },

@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { ServerDefinition } from "../../model/server.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
-import { changed, checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest } from "../fields.ts";
+import { checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest, removed } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, entityTag } from "../route.ts";
 import { checkRecord, columnsOf, newServer, recordWith, serverChange } from "./server-body.ts";
@@ -42,9 +42,15 @@ async function stored(parts: AdminParts, operation: Operation, id: string): Prom
   return record;
 }
 
+async function slugOf(
+  parts: AdminParts,
+  { organizationId }: Pick<Operation, "organizationId">,
+  namespaceId: string,
+): Promise<string> {
+  return (await parts.store.namespaces.find(organizationId, namespaceId))?.slug ?? "";
+}
 async function viewOf(parts: AdminParts, row: ServerRecord): Promise<ServerView> {
-  const namespace = await parts.store.namespaces.find(row.organizationId, row.namespaceId);
-  return storedView(row, namespace?.slug ?? "", parts.running(row.id));
+  return storedView(row, await slugOf(parts, row, row.namespaceId), parts.running(row.id));
 }
 function answerOf(view: ServerView) {
   return view.updated_at === null
@@ -189,18 +195,21 @@ export const serverRoutes = [
     action: "server.update",
     summary: "Changes what is given, secrets not given stay; live at once.",
     body: serverChange,
+    versioned: true,
     response: server,
     handle: async ({ operation, parts, params, body, headers }) => {
-      const before = await stored(parts, operation, idOf(params));
-      const unchangedSince = checkIfMatch(headers, before.updatedAt);
-      operation.before = await viewOf(parts, before);
-      const change = columnsOf(body, before);
-      const record = recordWith(before, change);
-      checkRecord(record);
-      checkMayRun(operation, record);
-      const row = changed(
-        await parts.store.servers.update(operation.organizationId, before.id, change, unchangedSince),
-        unchangedSince,
+      const { id, namespaceId } = await stored(parts, operation, idOf(params));
+      const slug = await slugOf(parts, operation, namespaceId);
+      const row = found(
+        await parts.store.servers.update(operation.organizationId, id, (before) => {
+          checkIfMatch(headers, before);
+          operation.before = storedView(before, slug, parts.running(id));
+          const change = columnsOf(body, before);
+          const record = recordWith(before, change);
+          checkRecord(record);
+          checkMayRun(operation, record);
+          return change;
+        }),
       );
       await parts.refresh();
       const view = await viewOf(parts, row);
@@ -216,10 +225,16 @@ export const serverRoutes = [
     action: "server.delete",
     summary: "Removes it; calls under way may end.",
     status: 204,
-    handle: async ({ operation, parts, params }) => {
-      const before = await stored(parts, operation, idOf(params));
-      operation.before = await viewOf(parts, before);
-      await parts.store.servers.remove(operation.organizationId, before.id);
+    versioned: true,
+    handle: async ({ operation, parts, params, headers }) => {
+      const { id, namespaceId } = await stored(parts, operation, idOf(params));
+      const slug = await slugOf(parts, operation, namespaceId);
+      removed(
+        await parts.store.servers.remove(operation.organizationId, id, (before) => {
+          checkIfMatch(headers, before);
+          operation.before = storedView(before, slug, parts.running(id));
+        }),
+      );
       await parts.refresh();
       return {};
     },

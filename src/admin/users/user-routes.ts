@@ -12,6 +12,7 @@ import {
   pageQuery,
   pageRequest,
   permission,
+  removed,
   role,
 } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
@@ -121,27 +122,32 @@ export const userRoutes = [
     action: "user.update",
     summary: "Changes what is given. A new password, or `active: false`, ends the user's sign-ins at once.",
     body: change,
+    versioned: true,
     response: user,
     handle: async ({ operation, parts, params, body, headers }) => {
       const before = await userOf(parts, operation, idOf(params));
+      // Also here, before a password costs its hash.
       checkMayTouch(operation, before.platformAdmin, body.platform_admin);
-      checkIfMatch(headers, before.updatedAt);
-      operation.before = userView(before);
       const { password } = body;
       const passwordHash =
         password === undefined
           ? undefined
           : await parts.identity.signIns.hashOf(password, body.username ?? before.username);
       const row = found(
-        await parts.store.users.update(operation.organizationId, before.id, {
-          ...(body.username !== undefined && { username: body.username }),
-          ...(body.email !== undefined && { email: body.email }),
-          ...(body.email_verified !== undefined && { emailVerified: body.email_verified }),
-          ...(body.role !== undefined && { role: body.role }),
-          ...(body.permissions !== undefined && { permissions: body.permissions }),
-          ...(body.platform_admin !== undefined && { platformAdmin: body.platform_admin }),
-          ...(body.active !== undefined && { isActive: body.active }),
-          ...(passwordHash !== undefined && { passwordHash, mustChangePassword: true }),
+        await parts.store.users.update(operation.organizationId, before.id, (now) => {
+          checkMayTouch(operation, now.platformAdmin);
+          checkIfMatch(headers, now);
+          operation.before = userView(now);
+          return {
+            ...(body.username !== undefined && { username: body.username }),
+            ...(body.email !== undefined && { email: body.email }),
+            ...(body.email_verified !== undefined && { emailVerified: body.email_verified }),
+            ...(body.role !== undefined && { role: body.role }),
+            ...(body.permissions !== undefined && { permissions: body.permissions }),
+            ...(body.platform_admin !== undefined && { platformAdmin: body.platform_admin }),
+            ...(body.active !== undefined && { isActive: body.active }),
+            ...(passwordHash !== undefined && { passwordHash, mustChangePassword: true }),
+          };
         }),
       );
       if (passwordHash !== undefined || body.active === false) {
@@ -161,14 +167,20 @@ export const userRoutes = [
     action: "user.delete",
     summary: "Deletes the user with its keys and sign-ins.",
     status: 204,
-    handle: async ({ operation, parts, params }) => {
-      const before = await userOf(parts, operation, idOf(params));
-      checkMayTouch(operation, before.platformAdmin);
-      operation.before = userView(before);
-      if (before.id === operation.principal.userId) {
-        throw new GatewayError("conflict", { detail: "nobody deletes the account they act with" });
-      }
-      await parts.store.users.remove(operation.organizationId, before.id);
+    versioned: true,
+    handle: async ({ operation, parts, params, headers }) => {
+      const id = idOf(params);
+      removed(
+        await parts.store.users.remove(operation.organizationId, id, (before) => {
+          operation.target = `user:${id}`;
+          checkMayTouch(operation, before.platformAdmin);
+          checkIfMatch(headers, before);
+          operation.before = userView(before);
+          if (id === operation.principal.userId) {
+            throw new GatewayError("conflict", { detail: "nobody deletes the account they act with" });
+          }
+        }),
+      );
       parts.credentialsChanged("all");
       return {};
     },

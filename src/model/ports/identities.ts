@@ -1,5 +1,6 @@
 import type { ApiKeyIdentity } from "../api-key.ts";
 import type { SigningKey, TokenFamily, User, UserIdentity } from "../user.ts";
+import type { ChangeOf, RemovalCheck } from "./row.ts";
 
 type Stamps = "createdAt" | "updatedAt";
 type Preset = "emailVerified" | "isActive" | "lastLoginAt" | "mustChangePassword";
@@ -13,9 +14,9 @@ export interface Users {
   /** Whatever the case. */
   findByName(organizationId: string, username: string): Promise<User | undefined>;
   list(organizationId: string, page?: { readonly after?: string; readonly limit?: number }): Promise<User[]>;
-  update(organizationId: string, id: string, change: UserChange): Promise<User | undefined>;
-  /** Deletes the user's keys and sign-ins too. */
-  remove(organizationId: string, id: string): Promise<boolean>;
+  update(organizationId: string, id: string, change: ChangeOf<User, UserChange>): Promise<User | undefined>;
+  /** Deletes the user's keys and sign-ins too, unless `check` throws. */
+  remove(organizationId: string, id: string, check?: RemovalCheck<User>): Promise<boolean>;
   /** Notes a sign-in, and the hash where it was made anew; no cached principal changes by it. */
   signedIn(organizationId: string, id: string, at: number, passwordHash?: string): Promise<void>;
   /** With a family: `undefined` also where that sign-in has ended. */

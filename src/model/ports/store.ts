@@ -2,13 +2,15 @@ import type { ApiKey, ApiKeyIdentity } from "../api-key.ts";
 import type { QuotaPeriod } from "../limit-rule.ts";
 import type { AuditLogEntry, CallContentEntry, ChainHead, RequestLogEntry } from "../log-entry.ts";
 import type { PolicyRecord } from "../policy.ts";
-import type { LimitUsage, RateLimitRecord } from "../rate-limit-record.ts";
+import type { LimitUsage } from "../rate-limit-record.ts";
 import type { ServerRecord } from "../server-record.ts";
 import type { SessionRecord } from "../session-record.ts";
 import type { Namespace, Organization } from "../tenancy.ts";
 import type { TenantRows } from "../tenant-rows.ts";
 import type { Clients, ExternalIdentities, SigningKeys, TokenFamilies, Users } from "./identities.ts";
+import type { RateLimits } from "./rate-limits.ts";
 import type { StoredRecord } from "./record-sink.ts";
+import type { ChangeOf, PageRequest, RemovalCheck } from "./row.ts";
 
 /**
  * What the gateway keeps. Every method may throw `GatewayError`: `store_unavailable` (unreachable, locked or too slow:
@@ -100,33 +102,12 @@ export type PolicyChange = Partial<
 >;
 export type SessionChange = Partial<Pick<SessionRecord, "logLevel" | "connectionId" | "upstreamSessions">>;
 
-export type NewRateLimit = Omit<RateLimitRecord, Stamps | "resetAt">;
-export type RateLimitChange = Partial<Omit<RateLimitRecord, Stamps | "id" | "organizationId" | "createdBy">>;
-
-/** A page in order of id. `limit` is at most 1,000. */
-export interface PageRequest {
-  readonly namespaceId?: string;
-  /** The last id of the page before. */
-  readonly after?: string;
-  readonly limit?: number;
-}
-
-/**
- * The last argument of updates: the `updatedAt` the row must have still, checked in the statement that writes. Otherwise
- * nothing is written and the answer is `undefined`, as for a row that does not exist.
- */
-type UnchangedSince = number | undefined;
-
 export interface Organizations {
   create(organization: NewOrganization): Promise<Organization>;
   find(id: string): Promise<Organization | undefined>;
-  update(
-    id: string,
-    change: OrganizationChange,
-    unchangedSince?: UnchangedSince,
-  ): Promise<Organization | undefined>;
+  update(id: string, change: ChangeOf<Organization, OrganizationChange>): Promise<Organization | undefined>;
   /** Deletes all that belongs to it too, but its log records. */
-  remove(id: string): Promise<boolean>;
+  remove(id: string, check?: RemovalCheck<Organization>): Promise<boolean>;
 }
 export interface Namespaces {
   create(namespace: NewNamespace): Promise<Namespace>;
@@ -136,19 +117,22 @@ export interface Namespaces {
   update(
     organizationId: string,
     id: string,
-    change: NamespaceChange,
-    unchangedSince?: UnchangedSince,
+    change: ChangeOf<Namespace, NamespaceChange>,
   ): Promise<Namespace | undefined>;
   /** Deletes its servers, sessions and keys too. */
-  remove(organizationId: string, id: string): Promise<boolean>;
+  remove(organizationId: string, id: string, check?: RemovalCheck<Namespace>): Promise<boolean>;
 }
 export interface ApiKeys {
   create(key: NewApiKey): Promise<ApiKey>;
   find(organizationId: string, id: string): Promise<ApiKey | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<ApiKey[]>;
-  update(organizationId: string, id: string, change: ApiKeyChange): Promise<ApiKey | undefined>;
+  update(
+    organizationId: string,
+    id: string,
+    change: ChangeOf<ApiKey, ApiKeyChange>,
+  ): Promise<ApiKey | undefined>;
   /** The row stays for the record; the key never works again. False where there is no such key or it is revoked already. */
-  revoke(organizationId: string, id: string, at: number): Promise<boolean>;
+  revoke(organizationId: string, id: string, at: number, check?: RemovalCheck<ApiKey>): Promise<boolean>;
 }
 export interface Servers {
   /** @throws GatewayError `quota_exceeded` where the organisation has `max` servers already, however many are created at once. */
@@ -159,17 +143,20 @@ export interface Servers {
   update(
     organizationId: string,
     id: string,
-    change: ServerChange,
-    unchangedSince?: UnchangedSince,
+    change: ChangeOf<ServerRecord, ServerChange>,
   ): Promise<ServerRecord | undefined>;
-  remove(organizationId: string, id: string): Promise<boolean>;
+  remove(organizationId: string, id: string, check?: RemovalCheck<ServerRecord>): Promise<boolean>;
 }
 export interface PolicyRows {
   create(policy: NewPolicy): Promise<PolicyRecord>;
   find(organizationId: string, id: string): Promise<PolicyRecord | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<PolicyRecord[]>;
-  update(organizationId: string, id: string, change: PolicyChange): Promise<PolicyRecord | undefined>;
-  remove(organizationId: string, id: string): Promise<boolean>;
+  update(
+    organizationId: string,
+    id: string,
+    change: ChangeOf<PolicyRecord, PolicyChange>,
+  ): Promise<PolicyRecord | undefined>;
+  remove(organizationId: string, id: string, check?: RemovalCheck<PolicyRecord>): Promise<boolean>;
 }
 export interface Sessions {
   /**
@@ -185,22 +172,6 @@ export interface Sessions {
   subscribe(organizationId: string, id: string, uri: string, isSubscribed: boolean): Promise<boolean>;
   /** False where it had ended already. */
   end(organizationId: string, id: string, status: "terminated" | "expired", at: number): Promise<boolean>;
-}
-
-export interface RateLimits {
-  create(rule: NewRateLimit): Promise<RateLimitRecord>;
-  find(organizationId: string, id: string): Promise<RateLimitRecord | undefined>;
-  list(organizationId: string, page?: PageRequest): Promise<RateLimitRecord[]>;
-  update(organizationId: string, id: string, change: RateLimitChange): Promise<RateLimitRecord | undefined>;
-  /** Its usage goes with it. */
-  remove(organizationId: string, id: string): Promise<boolean>;
-  /** Of a rule, whether stored or of the file: newest period first, then by subject. `null`: of the gateway itself. */
-  usage(organizationId: string | null, ruleId: string, page?: UsagePageRequest): Promise<LimitUsage[]>;
-  forgetUsage(organizationId: string | null, ruleId: string, subject?: string): Promise<void>;
-}
-export interface UsagePageRequest {
-  readonly after?: Pick<LimitUsage, "periodStart" | "subject">;
-  readonly limit?: number;
 }
 
 export interface LogPageRequest {

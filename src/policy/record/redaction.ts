@@ -1,6 +1,7 @@
 import type { KeptContent } from "../../model/ports/journal.ts";
 import { ExactNumber } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import { mapped, withMembers } from "./copy-on-change.ts";
 import { MASK, maskCredentials } from "./credential-forms.ts";
 import { childPlaces, type JsonPath, type Places, rootPlaces } from "./json-path.ts";
 import { KnownSecrets } from "./known-secrets.ts";
@@ -26,6 +27,7 @@ const FOUND_CHARS_MIN = 6;
 /** The same for what stands within an object or list that is a secret as a whole: not all of it is one. */
 const FOUND_WITHIN_CHARS_MIN = 10;
 
+const CREDENTIAL_CHARS_MIN = 15;
 /** What stands under a secret name in a schema or an example. */
 const TYPE_WORDS: ReadonlySet<string> = new Set([
   ...[
@@ -147,8 +149,13 @@ export class Redaction {
         }
         return this.#child(member, childPlaces(places, key), childSchemas(schemas, key), depth, nested);
       },
-      (key) => this.#masked(key),
+      (key) => this.#name(key),
     );
+  }
+
+  /** A name that is as long as a credential may be one. */
+  #name(key: string): string {
+    return key.length < CREDENTIAL_CHARS_MIN ? this.#withoutKnown(key) : this.#masked(key);
   }
 
   /** `["Authorization", "…"]`, `["--password", "…"]` */
@@ -187,9 +194,13 @@ export class Redaction {
   }
 
   #masked(text: string): string {
+    return maskCredentials(this.#withoutKnown(text));
+  }
+
+  #withoutKnown(text: string): string {
     let masked = text;
     for (const secrets of this.#known) masked = secrets.mask(masked);
-    return maskCredentials(masked);
+    return masked;
   }
 
   /** A value that is a secret whatever it is; one that says only whether there is one stays. */
@@ -268,45 +279,4 @@ function parsed(text: string): JsonValue | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The same array where nothing changes. */
-function mapped(values: JsonValue[], map: (value: JsonValue, index: number) => JsonValue): JsonValue[] {
-  let changed: JsonValue[] | undefined;
-  for (const [index, value] of values.entries()) {
-    const next = map(value, index);
-    if (next !== value) changed ??= [...values];
-    if (changed !== undefined) changed[index] = next;
-  }
-  return changed ?? values;
-}
-
-/** The same object where nothing changes; its order of keys is kept. A name that is a secret itself gives way to the mask. */
-function withMembers(
-  object: JsonObject,
-  map: (key: string, value: JsonValue) => JsonValue,
-  rename: (key: string) => string,
-): JsonObject {
-  let isSame = true;
-  const taken = new Set<string>();
-  const entries: [string, JsonValue][] = [];
-  for (const [key, value] of Object.entries(object)) {
-    if (value === undefined) continue;
-    const next = map(key, value);
-    const renamed = rename(key);
-    let name = renamed;
-    // Numbered by place: many that give way alike must not be counted through again and again.
-    while (taken.has(name)) name = `${name} ${entries.length}`;
-    taken.add(name);
-    isSame &&= next === value && name === key;
-    entries.push([name, next]);
-  }
-  if (isSame) return object;
-  // Not by assignment: `__proto__` is a name like any other in JSON within a string.
-  const copy = Object.fromEntries(entries);
-  // The remembered order of an exact object (`protocol/json-exact.ts`).
-  for (const symbol of Object.getOwnPropertySymbols(object)) {
-    Object.defineProperty(copy, symbol, { value: Reflect.get(object, symbol), enumerable: true });
-  }
-  return copy;
 }

@@ -38,6 +38,15 @@ describe("what a schema marks", () => {
       other: { deep: "[redacted]", shallow: "s" },
     });
   });
+  test.each(["^(a|aa)+$", "a*b*c", "("])(
+    "a pattern that may be slow or is none counts as matching: %s",
+    (pattern) => {
+      const slow: JsonObject = { patternProperties: { [pattern]: { writeOnly: true } } };
+      expect(redacted({ ["a".repeat(200)]: "x" }, "arguments", slow)).toEqual({
+        ["a".repeat(200)]: "[redacted]",
+      });
+    },
+  );
   test("references in a circle end", () => {
     const circle: JsonObject = {
       $ref: "#/$defs/a",
