@@ -9,6 +9,8 @@ export interface Clash {
   readonly servers: readonly string[];
 }
 
+const TTL_MS_MAX = 300_000;
+
 /**
  * The merged lists of one namespace: immutable, rebuilt when a part changes. Order is by server name, then as the
  * server listed it, so that it is the same for every caller and replica.
@@ -17,6 +19,8 @@ export class Catalog {
   readonly namespace: NamespaceSnapshot;
   readonly parts: readonly CatalogPart[];
   readonly clashes: readonly Clash[];
+  /** Until the first of its parts is read again. */
+  readonly ttlMs: number;
   readonly #merged: Readonly<Record<ListKey, readonly CatalogEntry[]>>;
   readonly #byWire: Readonly<Record<"tools" | "prompts", Map<string, CatalogEntry>>>;
   readonly #byIdentity: Readonly<Record<"tools" | "prompts", Map<string, CatalogEntry>>>;
@@ -27,6 +31,7 @@ export class Catalog {
   constructor(namespace: NamespaceSnapshot, parts: readonly CatalogPart[]) {
     this.namespace = namespace;
     this.parts = [...parts].sort((a, b) => (a.server.name < b.server.name ? -1 : 1));
+    this.ttlMs = parts.reduce((least, part) => Math.min(least, part.server.refreshIntervalMs), TTL_MS_MAX);
     this.#partByServerId = new Map(this.parts.map((part) => [part.server.id, part]));
     const clashes: Clash[] = [];
     const tools = mergeNamed("tools", this.parts, clashes);

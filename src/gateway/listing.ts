@@ -15,30 +15,36 @@ const CACHED_CHARS_MAX = 64 * 1_048_576;
 
 const encoder = new TextEncoder();
 
+/** One list as all who may do the same see it. */
 interface VisibleList {
   readonly catalog: Catalog;
+  /** Those that may not be seen among them. */
   readonly entries: readonly CatalogEntry[];
-  /** Changes with the visible names; binds cursors. */
+  readonly permissions: Permissions;
+  /** Changes with the entries' names and with the permissions; binds cursors. */
   readonly hash: string;
-  /** Page text by the index of its first entry. */
+  /** Pages by the index of their first entry. */
   readonly pages: Map<number, Page>;
 }
 interface Page {
   readonly itemsJson: string;
   readonly itemsBytes: Uint8Array;
+  /** The last one on it; undefined on an empty page. */
+  readonly last: CatalogEntry | undefined;
   /** Index of the next page's first entry; undefined on the last page. */
   readonly nextAt: number | undefined;
 }
 
 /**
  * Pages of the merged lists as one caller may see them. Filtering and serialising happen once per list version and set of
- * permissions; after that a page is a lookup.
+ * permissions, and only for the pages asked for; after that a page is a lookup.
  */
 export class Listing {
   readonly #sealer: Sealer;
   readonly #lists = new Map<string, VisibleList>();
   /** The catalog last listed of each namespace. */
   readonly #current = new Map<string, Catalog>();
+  readonly #nameHashes = new WeakMap<readonly CatalogEntry[], string>();
   #cachedChars = 0;
 
   constructor(sealer: Sealer) {
@@ -63,7 +69,7 @@ export class Listing {
     const bare = endpoint.server !== undefined;
     let page = list.pages.get(at);
     if (page === undefined) {
-      page = compilePage(list.entries, at, bare);
+      page = compilePage(list, at, bare);
       list.pages.set(at, page);
       this.#cachedChars += page.itemsJson.length;
       this.#evict(list);
@@ -73,7 +79,7 @@ export class Listing {
       key,
       itemsJson: page.itemsJson,
       itemsBytes: page.itemsBytes,
-      nextCursor: page.nextAt === undefined ? undefined : this.#seal(list, key, page.nextAt, bare),
+      nextCursor: this.#seal(list, key, page, bare),
       ttlMs: ttlMs(catalog, endpoint),
       cacheScope: "private",
     };
@@ -84,22 +90,25 @@ export class Listing {
     const cacheKey = `${catalog.namespace.id}|${key}|${endpoint.server?.id ?? ""}|${permissions.key}`;
     const cached = this.#lists.get(cacheKey);
     if (cached !== undefined) return cached;
-    const all =
+    const entries =
       endpoint.server === undefined
         ? catalog.list(key)
         : (catalog.part(endpoint.server.id)?.entries[key] ?? []);
-    const entries = all.filter((entry) => isVisible(permissions, entry) && isListed(permissions, entry));
-    let names = "";
-    for (const entry of entries) names += `${entry.wireName}\n`;
-    const list = {
-      catalog,
-      entries,
-      hash: Bun.SHA256.hash(names, "base64").slice(0, 12),
-      pages: new Map<number, Page>(),
-    };
+    const hash = shortHash(`${this.#nameHash(entries)} ${permissions.key}`);
+    const list = { catalog, entries, permissions, hash, pages: new Map<number, Page>() };
     this.#lists.set(cacheKey, list);
     this.#evict(list);
     return list;
+  }
+
+  /** Of all names, in order: once for each version of a list. */
+  #nameHash(entries: readonly CatalogEntry[]): string {
+    let hash = this.#nameHashes.get(entries);
+    if (hash === undefined) {
+      hash = shortHash(entries.map(({ wireName }) => wireName).join("\n"));
+      this.#nameHashes.set(entries, hash);
+    }
+    return hash;
   }
 
   #evict(keep: VisibleList): void {
@@ -123,8 +132,8 @@ export class Listing {
   }
 
   /** The name of the last entry delivered and the list's hash: any replica can go on from there. */
-  #seal(list: VisibleList, key: ListKey, nextAt: number, bare: boolean): string {
-    const last = list.entries[nextAt - 1] as CatalogEntry;
+  #seal(list: VisibleList, key: ListKey, { last, nextAt }: Page, bare: boolean): string | undefined {
+    if (last === undefined || nextAt === undefined) return undefined;
     return this.#sealer.seal(
       "cursor",
       JSON.stringify([key, bare ? last.name : last.wireName, nextAt, list.hash]),
@@ -167,27 +176,34 @@ function isListed(permissions: Permissions, { list, server, name, definition }: 
   return permissions.listed(KINDS[list], server.name, name, definition);
 }
 
-function compilePage(entries: readonly CatalogEntry[], from: number, bare: boolean): Page {
+function compilePage({ entries, permissions }: VisibleList, from: number, bare: boolean): Page {
   const items: string[] = [];
   let chars = 0;
-  let at = from;
-  for (; at < entries.length && items.length < PAGE_ITEMS_MAX; at++) {
+  let last: CatalogEntry | undefined;
+  let nextAt: number | undefined;
+  for (let at = from; at < entries.length; at++) {
     const entry = entries[at] as CatalogEntry;
+    if (!isVisible(permissions, entry) || !isListed(permissions, entry)) continue;
     const json = bare ? entry.bareJson : entry.json;
-    if (items.length > 0 && chars + json.length > PAGE_CHARS_MAX) break;
+    const isFull = items.length === PAGE_ITEMS_MAX || chars + json.length > PAGE_CHARS_MAX;
+    if (items.length > 0 && isFull) {
+      nextAt = at;
+      break;
+    }
     chars += json.length;
     items.push(json);
+    last = entry;
   }
   const itemsJson = items.join(",");
-  return {
-    itemsJson,
-    itemsBytes: encoder.encode(itemsJson),
-    nextAt: at < entries.length ? at : undefined,
-  };
+  return { itemsJson, itemsBytes: encoder.encode(itemsJson), last, nextAt };
+}
+
+function shortHash(text: string): string {
+  return Bun.SHA256.hash(text, "base64").slice(0, 12);
 }
 
 /** How long a client may keep a list: until we would read it again ourselves (2026-07-28, caching). */
 export function ttlMs(catalog: Catalog, endpoint: Endpoint): number {
   if (endpoint.server !== undefined) return endpoint.server.refreshIntervalMs;
-  return catalog.parts.reduce((least, part) => Math.min(least, part.server.refreshIntervalMs), 300_000);
+  return catalog.ttlMs;
 }

@@ -54,13 +54,16 @@ export function compilePermissions(principal: Principal, namespaceSlug: string):
     ...EVERYTHING,
     key: principal.permissionKey,
     tool: (server, name) =>
-      mayCall && (exactTools.has(`${server}:${name}`) || rules.allow("tool", server, name)),
+      mayCall &&
+      (rules.allow("tool", server, name) || (exactTools.size > 0 && exactTools.has(`${server}:${name}`))),
     prompt: (server, name) => rules.allow("prompt", server, name),
     resource: (server, uri) => rules.allow("resource", server, uri),
     extension: (server, method) => mayCall && rules.allow("extension", server, method),
     server: (server) => rules.mention(server),
   };
 }
+
+const NONE: readonly Pattern[] = [];
 
 /** Rules by the server they name, so that a caller with thousands of them pays for those of one server. */
 class RuleTable {
@@ -82,11 +85,11 @@ class RuleTable {
   }
 
   allow(kind: Kind, server: string, name: string): boolean {
-    const allows = (rule: Pattern) => matchesKind(rule.kind, kind) && rule.name(name);
-    return (
-      this.#named.get(server)?.some(allows) === true ||
-      this.#patterned.some((rule) => rule.matchesServer(server) && allows(rule))
-    );
+    for (const rule of this.#named.get(server) ?? NONE)
+      if (matchesKind(rule.kind, kind) && rule.name(name)) return true;
+    for (const rule of this.#patterned)
+      if (matchesKind(rule.kind, kind) && rule.name(name) && rule.matchesServer(server)) return true;
+    return false;
   }
 
   mention(server: string): boolean {

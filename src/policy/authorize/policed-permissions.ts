@@ -8,7 +8,8 @@ import type { CallFacts, Permissions } from "./permissions.ts";
 import { ACTION_OF, type CompiledPolicy, PolicyIndex } from "./policy-index.ts";
 
 const VIEWS_MAX = 500;
-const RULINGS_MAX = 1_000;
+/** Targets and servers remembered, each with what it shares with many. */
+const REMEMBERED_MAX = 4_000;
 /** Of a context that no condition on the call is asked with. */
 const NO_CALL = { args: {}, time: new Date(0), client_address: "" };
 
@@ -18,10 +19,13 @@ interface Ruling {
   readonly use: readonly CompiledPolicy[];
   /** Those that hide it from lists alone. */
   readonly hiding: readonly CompiledPolicy[];
-  /** Set where no condition has to be asked. */
-  readonly fixed: boolean | undefined;
+  /** Whether it may be seen, where that depends on nothing about principal or tool. */
+  readonly seen: boolean | undefined;
   readonly dependsOnCall: boolean;
 }
+
+/** What the call is made of does not matter to those who leave conditions on it for later. */
+const ANY_CONTEXT = {} as ConditionContext;
 
 /** The policies of one namespace, as principals of each kind see them. */
 export class NamespacePolicies {
@@ -69,6 +73,9 @@ export class PolicyView {
   readonly #namespace: NamespacePolicies;
   readonly #subjects: readonly string[];
   #rulings = new Map<string, Ruling>();
+  /** One for each set of policies that some target is named by. */
+  readonly #bySet = new Map<string, Ruling>();
+  #last: { kind: Kind; server: string; name: string; ruling: Ruling } | undefined;
   #servers = new Map<string, boolean>();
 
   constructor(namespace: NamespacePolicies, subjects: readonly string[]) {
@@ -81,28 +88,42 @@ export class PolicyView {
   }
 
   ruling(kind: Kind, server: string, name: string): Ruling {
+    const last = this.#last;
+    if (last?.name === name && last.server === server && last.kind === kind) return last.ruling;
     const key = `${kind}\n${server}\n${name}`;
     let ruling = this.#rulings.get(key);
     if (ruling === undefined) {
-      if (this.#rulings.size >= RULINGS_MAX) this.#rulings = new Map();
-      ruling = this.#rule(kind, server, name);
+      if (this.#rulings.size >= REMEMBERED_MAX) this.#rulings = new Map();
+      ruling = this.#shared(kind, server, name);
       this.#rulings.set(key, ruling);
+    }
+    this.#last = { kind, server, name, ruling };
+    return ruling;
+  }
+
+  #shared(kind: Kind, server: string, name: string): Ruling {
+    const found = this.#namespace.index.find(this.#subjects, kind, server, name);
+    let set: string = kind;
+    for (const { order } of found) set += ` ${order}`;
+    let ruling = this.#bySet.get(set);
+    if (ruling === undefined) {
+      if (this.#bySet.size >= REMEMBERED_MAX) this.#bySet.clear();
+      ruling = this.#rule(kind, found);
+      this.#bySet.set(set, ruling);
     }
     return ruling;
   }
 
-  #rule(kind: Kind, server: string, name: string): Ruling {
-    const found = this.#namespace.index.find(this.#subjects, kind, server, name);
+  #rule(kind: Kind, found: readonly CompiledPolicy[]): Ruling {
     const covers = ({ policy }: CompiledPolicy, action: string) =>
       policy.actions.some((one) => one === "*" || one === action);
     const use = found.filter((one) => covers(one, ACTION_OF[kind]));
     const hiding = found.filter((one) => one.policy.effect === "deny" && covers(one, "list"));
-    const isConditional = use.some((one) => one.condition !== undefined);
-    const denied = use.some((one) => one.policy.effect === "deny");
+    const isAsked = use.some(({ condition }) => condition !== undefined && !condition.dependsOnCall);
     return {
       use,
       hiding,
-      fixed: isConditional ? undefined : !denied && (use.length > 0 || this.defaultEffect === "allow"),
+      seen: isAsked ? undefined : judge(use, this.defaultEffect, ANY_CONTEXT, false).permitted,
       dependsOnCall: use.some((one) => one.condition?.dependsOnCall === true),
     };
   }
@@ -111,7 +132,7 @@ export class PolicyView {
   server(server: string, context: () => ConditionContext): boolean {
     let open = this.#servers.get(server);
     if (open === undefined) {
-      if (this.#servers.size >= RULINGS_MAX) this.#servers = new Map();
+      if (this.#servers.size >= REMEMBERED_MAX) this.#servers = new Map();
       open = this.#isServerOpen(server, context());
       this.#servers.set(server, open);
     }
@@ -214,8 +235,8 @@ export class PolicedPermissions implements Permissions {
   }
 
   #sees(kind: Kind, server: string, name: string, definition: JsonObject | undefined): boolean {
-    const { fixed, use } = this.#view.ruling(kind, server, name);
-    if (fixed !== undefined) return fixed;
+    const { seen, use } = this.#view.ruling(kind, server, name);
+    if (seen !== undefined) return seen;
     const context = this.#context(kind, server, name, definition);
     return judge(use, this.#view.defaultEffect, context, false).permitted;
   }

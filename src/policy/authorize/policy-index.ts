@@ -55,9 +55,9 @@ export class PolicyIndex {
 
   /** What names one of the subjects and the target, in order. */
   find(subjects: readonly string[], kind: Kind, server: string, name: string): readonly CompiledPolicy[] {
-    const found = new Set<CompiledPolicy>();
+    const found: CompiledPolicy[] = [];
     for (const subject of subjects) this.#bySubject.get(subject)?.collect(kind, server, name, found);
-    return inOrder(found);
+    return found.length > 1 ? inOrder(new Set(found)) : found;
   }
 
   /** What names one of the subjects and anything of the server, in order. */
@@ -108,13 +108,14 @@ class ResourceIndex {
     }
   }
 
-  collect(kind: Kind, server: string, name: string, found: Set<CompiledPolicy>): void {
-    for (const compiled of this.#exact.get(`${kind}\n${server}\n${name}`) ?? []) found.add(compiled);
+  collect(kind: Kind, server: string, name: string, found: CompiledPolicy[]): void {
+    const exact = this.#exact.size > 0 ? this.#exact.get(`${kind}\n${server}\n${name}`) : undefined;
+    if (exact !== undefined) found.push(...exact);
     for (const { compiled, pattern } of this.#byServer.get(server) ?? []) {
-      if (names(compiled, pattern, kind, name)) found.add(compiled);
+      if (names(compiled, pattern, kind, name)) found.push(compiled);
     }
     for (const { compiled, pattern } of this.#anyServer) {
-      if (pattern.matchesServer(server) && names(compiled, pattern, kind, name)) found.add(compiled);
+      if (names(compiled, pattern, kind, name) && pattern.matchesServer(server)) found.push(compiled);
     }
   }
 

@@ -75,13 +75,7 @@ function listText(id: RequestId, list: ListOutcome, members: string): Answer["te
   const tail = `]${cursorMember(list)}${members}}}`;
   const items = list.itemsBytes;
   if (items === undefined) return head + list.itemsJson + tail;
-  const before = encoder.encode(head);
-  const after = encoder.encode(tail);
-  const bytes = new Uint8Array(before.length + items.length + after.length);
-  bytes.set(before);
-  bytes.set(items, before.length);
-  bytes.set(after, before.length + items.length);
-  return bytes;
+  return new Uint8Array(Bun.concatArrayBuffers([encoder.encode(head), items, encoder.encode(tail)]));
 }
 
 function cursorMember(list: ListOutcome): string {
