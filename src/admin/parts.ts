@@ -3,7 +3,7 @@ import type { LimitRule } from "../model/limit-rule.ts";
 import type { CallContentEntry } from "../model/log-entry.ts";
 import type { PolicyEffect } from "../model/policy.ts";
 import type { Clock } from "../model/ports/clock.ts";
-import type { LimitDemand, LimitStanding } from "../model/ports/limiter.ts";
+import type { LimitStanding } from "../model/ports/limiter.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { ClientTokens, ProviderSignIn, SignIns } from "../model/ports/sign-ins.ts";
 import type { Store } from "../model/ports/store.ts";
@@ -49,8 +49,9 @@ export interface AdminParts {
   endSession(organizationId: string, id: string): Promise<boolean>;
   /** Limits as they are counted now. */
   readonly limits: {
-    standing(demand: LimitDemand): LimitStanding | Promise<LimitStanding>;
-    /** Of one subject, or of the whole rule. */
+    /** Of each subject, by what all processes counted that can be reached. */
+    standings(rule: LimitRule, subjects: readonly string[]): Promise<readonly LimitStanding[]>;
+    /** Of one subject, or of the whole rule, in every process. */
     reset(rule: LimitRule, subject?: string): Promise<void>;
     /** Brings the store's usage up to now. */
     flush(): Promise<void>;

@@ -24,6 +24,14 @@ export interface RateLimitRecord {
   readonly updatedAt: number;
 }
 
+/** Something counted that every process is to forget. */
+export interface LimitReset {
+  readonly id: string;
+  readonly ruleId: string;
+  /** `null`: all of the rule's. */
+  readonly subject: string | null;
+}
+
 /** What one subject was admitted and refused in one period. */
 export interface LimitUsage {
   readonly ruleId: string;

@@ -16,6 +16,11 @@ const TELL_MS_MAX = 1_000;
 /** Forwarded requests whose answers have not ended. */
 const FORWARDS_MAX = 1_000;
 
+export interface PeerAnswer {
+  readonly id: string;
+  readonly text: string;
+}
+
 export interface ClusterOptions {
   readonly rows: PeerRows;
   readonly sealer: Sealer;
@@ -123,15 +128,26 @@ export class Cluster implements Peers {
   }
 
   /** The answers of the others of this replica to one question; who does not answer in time is left out. */
-  async askSiblings(
-    act: Act,
-    waitMs: number,
-  ): Promise<readonly { readonly id: string; readonly text: string }[]> {
+  askSiblings(act: Act, waitMs: number): Promise<readonly PeerAnswer[]> {
     const siblings = this.directory.others.filter(({ replica }) => replica === this.#options.replica);
+    return this.#ask(siblings, act, "", waitMs);
+  }
+
+  /** Of all others that can be reached. */
+  ask(act: Act, body: string, waitMs: number): Promise<readonly PeerAnswer[]> {
+    return this.#ask(this.directory.others, act, body, waitMs);
+  }
+
+  async #ask(
+    peers: readonly PeerRecord[],
+    act: Act,
+    body: string,
+    waitMs: number,
+  ): Promise<readonly PeerAnswer[]> {
     const answers = await Promise.all(
-      siblings.map(async (peer) => {
-        const answer = await this.line.send(peer, act, "", AbortSignal.timeout(waitMs));
-        const text = await answer?.text().catch(() => undefined);
+      peers.map(async (peer) => {
+        const answer = await this.line.send(peer, act, body, AbortSignal.timeout(waitMs));
+        const text = answer?.ok ? await answer.text().catch(() => undefined) : undefined;
         return text === undefined ? [] : [{ id: peer.id, text }];
       }),
     );

@@ -2,7 +2,7 @@ import type { PeerRecord } from "../model/ports/store.ts";
 import type { PeerKey } from "./signature.ts";
 
 /** What one process asks of another. */
-export type Act = "forward" | "tell" | "metrics";
+export type Act = "forward" | "tell" | "metrics" | "standings";
 
 /** On every answer of the process that was meant; what lacks it came from somebody else, or says that it is gone. */
 export const ANSWER_HEADER = "x-mcp-gateway-peer";

@@ -7,7 +7,7 @@ import { decodeForwarded, type Envelope } from "./envelope.ts";
 import { type Act, ANSWER_HEADER } from "./line.ts";
 import { digestOf, type PeerKey, ReplayGuard } from "./signature.ts";
 
-const ACTS: ReadonlySet<string> = new Set<Act>(["forward", "tell", "metrics"]);
+const ACTS: ReadonlySet<string> = new Set<Act>(["forward", "tell", "metrics", "standings"]);
 /** Principal and headers of a forwarded request, beside its body. */
 const HEAD_BYTES_MAX = 256 * 1024;
 const UNDER_WAY_MAX = 5_000;
@@ -27,6 +27,8 @@ export interface ReceiverOptions {
   /** Serves a request another process received and admitted. */
   readonly serve: (envelope: Envelope, signal: AbortSignal) => Promise<Response>;
   readonly metrics: () => Promise<string>;
+  /** How limits stand that this process counts. */
+  readonly standings: (question: string) => string;
 }
 
 /**
@@ -71,7 +73,7 @@ export class PeerReceiver {
   }
 
   async #answer(act: Act, body: string, signal: AbortSignal): Promise<Response> {
-    const { cluster, serve, metrics } = this.#options;
+    const { cluster, serve, metrics, standings } = this.#options;
     switch (act) {
       case "forward": {
         const answer = await serve(decodeForwarded(body), signal);
@@ -82,6 +84,8 @@ export class PeerReceiver {
         return new Response(null, { status: 204 });
       case "metrics":
         return new Response(await metrics());
+      case "standings":
+        return new Response(standings(body));
     }
   }
 

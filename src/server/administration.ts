@@ -15,9 +15,11 @@ import type { Store } from "../model/ports/store.ts";
 import type { UpstreamFactory } from "../model/ports/upstream.ts";
 import type { ServerRecord } from "../model/server-record.ts";
 import type { BodyLimits } from "../net/request-body.ts";
+import type { Cluster } from "../peers/cluster.ts";
 import { openContent } from "../policy/record/sealed-content.ts";
 import type { Admitted } from "./front.ts";
 import type { Identity } from "./identity.ts";
+import { standings } from "./limit-standings.ts";
 import type { LimitParts } from "./limits.ts";
 
 /** A dry connection that takes longer says so and is given up. */
@@ -31,6 +33,8 @@ export interface AdministrationDeps {
   readonly log: Log;
   readonly fleet: Fleet;
   readonly peers: Pick<Peers, "tell">;
+  /** Where there are other processes. */
+  readonly cluster: Cluster | undefined;
   readonly settings: Settings;
   readonly body: BodyLimits;
   readonly limiting: LimitParts;
@@ -46,7 +50,7 @@ export interface AdministrationDeps {
 
 /** The control plane over the running gateway. */
 export function createAdministration(deps: AdministrationDeps): (admitted: Admitted) => Promise<Response> {
-  const { store, fleet, settings, peers } = deps;
+  const { store, fleet, settings, peers, limiting } = deps;
   let document: object | undefined;
   const parts: AdminParts = {
     store,
@@ -94,13 +98,15 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
       return wasActive;
     },
     limits: {
-      standing: (demand) => deps.limiting.limiter.standing(demand),
+      standings: (rule, subjects) =>
+        standings(limiting.limiter, limiting.isSharedOut() ? deps.cluster : undefined, { rule, subjects }),
       reset: async (rule, subject) => {
-        await deps.limiting.ledger.flush();
-        deps.limiting.ledger.reset(rule, subject);
-        await deps.limiting.limiter.reset(rule, subject);
+        await limiting.reset(rule, subject);
+        await peers.tell({ kind: "limits_reset" });
       },
-      flush: () => deps.limiting.ledger.flush(),
+      flush: async () => {
+        await Promise.all([limiting.ledger.flush(), peers.tell({ kind: "usage_wanted" })]);
+      },
     },
     openContent: (entry) => openContent(deps.sealer, entry),
     statistics: deps.statistics,

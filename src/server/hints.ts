@@ -1,7 +1,9 @@
 import type { Fleet } from "../gateway/fleet.ts";
-import type { Peers } from "../model/ports/peers.ts";
+import type { PeerMessage, Peers } from "../model/ports/peers.ts";
+import type { LimitParts } from "./limits.ts";
 
 export interface HintParts {
+  readonly limiting: Pick<LimitParts, "readResets" | "ledger">;
   readonly peers: Peers;
   readonly fleet: Fleet;
   /** Looks now for what was written to the store. */
@@ -11,7 +13,7 @@ export interface HintParts {
 }
 
 /** What this process tells the others of its servers, and does when they tell it. Sessions hear for themselves. */
-export function followPeers({ peers, fleet, look, open }: HintParts): void {
+export function followPeers({ peers, fleet, look, open, limiting }: HintParts): void {
   // Many servers announce a change only on the connection of the call that made it.
   fleet.onChange(({ serverId, byServer, tools, prompts, resources }) => {
     if (byServer && (tools || prompts || resources)) void peers.tell({ kind: "lists_changed", serverId });
@@ -19,8 +21,16 @@ export function followPeers({ peers, fleet, look, open }: HintParts): void {
   fleet.onApplied(({ organizations }) => {
     for (const held of open) held.recheck(organizations);
   });
-  peers.onMessage((message) => {
-    if (message.kind === "lists_changed") fleet.upstream(message.serverId)?.refreshLists();
-    return message.kind === "store_changed" ? look() : undefined;
+  peers.onMessage((message: PeerMessage) => {
+    switch (message.kind) {
+      case "lists_changed":
+        return fleet.upstream(message.serverId)?.refreshLists();
+      case "store_changed":
+        return look();
+      case "limits_reset":
+        return limiting.readResets();
+      case "usage_wanted":
+        return limiting.ledger.flush();
+    }
   });
 }

@@ -100,10 +100,10 @@ export class StoreLimitLedger implements LimitLedger {
   }
 
   /** Forgets the present period of a subject, or of all of a rule's. */
-  reset(rule: LimitRule, subject?: string): void {
-    const entries = this.#rules.get(rule.id);
+  reset({ id }: Pick<LimitRule, "id">, subject?: string): void {
+    const entries = this.#rules.get(id);
     for (const [known, entry] of entries ?? []) {
-      if (subject !== undefined && known !== subject) continue;
+      if (subject !== undefined && known !== subject && entry.usage.subject !== subject) continue;
       this.#dirty.delete(entry);
       entries?.delete(known);
     }

@@ -1,5 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import type { DoorDeps } from "../gateway/pipeline.ts";
+import type { LimitRule } from "../model/limit-rule.ts";
 import { systemClock } from "../model/ports/clock.ts";
 import type { Limiter } from "../model/ports/limiter.ts";
 import type { Log } from "../model/ports/log.ts";
@@ -11,12 +12,22 @@ import { RedisLimiter } from "../storage/limiter/redis-limiter.ts";
 import type { Reading } from "../telemetry/metrics.ts";
 import { LimitCensus } from "./limit-census.ts";
 import { StoreLimitLedger } from "./limit-ledger.ts";
+import { LimitResets } from "./limit-resets.ts";
+import { answerStandings } from "./limit-standings.ts";
 
 /** Limits as the program is put together with them. */
 export interface LimitParts {
   readonly limits: Limits;
   readonly limiter: Limiter;
   readonly ledger: StoreLimitLedger;
+  /** Each process counts for itself now: no shared count, or it is away. */
+  readonly isSharedOut: () => boolean;
+  /** Forgets what was counted, here and wherever else it is counted. */
+  reset(rule: LimitRule, subject?: string): Promise<void>;
+  /** What other processes said is to be forgotten. */
+  readResets(): Promise<void>;
+  /** How limits stand that are counted in this process, for another one. */
+  answerStandings(question: string): string;
   /** Once the first rules are known: what earlier processes counted of their quotas. */
   load(snapshot: Snapshot): Promise<void>;
   /** What the door's layer needs. */
@@ -49,11 +60,26 @@ export async function openLimits(
   }
   const limiter = shared ?? local;
   const ledger = new StoreLimitLedger({ store: store.acrossTenants, clock, log });
+  const forget = (id: string, subject: string | undefined) => {
+    ledger.reset({ id }, subject);
+    local.reset({ id }, subject);
+  };
+  const resets = store.kind === "postgres" ? new LimitResets(store.acrossTenants, forget) : undefined;
+  await resets?.start();
   const limits = new Limits({ limiter, ledger, clock });
   return {
     limits,
     limiter,
     ledger,
+    isSharedOut: () => shared?.isAway ?? store.kind === "postgres",
+    reset: async (rule, subject) => {
+      await ledger.flush();
+      ledger.reset(rule, subject);
+      await limiter.reset(rule, subject);
+      await resets?.add(rule.id, subject);
+    },
+    readResets: async () => resets?.read(),
+    answerStandings: (question) => answerStandings(local, question),
     load: async ({ organizations }) => {
       const rules = [...organizations.values()].flatMap((organization) => organization.limits ?? []);
       await ledger.load(rules).catch((cause: unknown) => {
@@ -64,6 +90,7 @@ export async function openLimits(
     readings: () => limitReadings(limits, ledger, processes, shared),
     close: async () => {
       limiter.close();
+      resets?.close();
       await ledger.close();
       await census?.close();
     },

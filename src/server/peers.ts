@@ -23,6 +23,7 @@ const SOCKET_PATH_MAX = 107;
 export interface PeerDuties {
   readonly serve: (envelope: Envelope, signal: AbortSignal) => Promise<Response>;
   readonly metrics: () => Promise<string>;
+  readonly standings: (question: string) => string;
   readonly keepOpen: (request: Request) => void;
 }
 
@@ -79,9 +80,12 @@ export function peerAccess(options: PeerAccessOptions): PeerAccess {
       if (receiver === undefined) throw new GatewayError("unauthenticated");
       return receiver.receive(act, request, { from: "network", keepOpen: () => keepOpen(request) });
     },
-    join: async ({ serve, metrics, ...duties }) => {
+    join: async ({ serve, metrics, standings, ...duties }) => {
       const { bodyBytesMax, bodyTimeoutMs } = settings.limits;
-      const opened = new PeerReceiver({ cluster, key, bodyBytesMax, bodyTimeoutMs, serve, metrics });
+      const opened = new PeerReceiver({
+        ...{ cluster, key, bodyBytesMax, bodyTimeoutMs },
+        ...{ serve, metrics, standings },
+      });
       receiver = opened;
       keepOpen = duties.keepOpen;
       if (socketPath !== undefined) closeSocket = openSocket(socketPath, opened, log);

@@ -249,6 +249,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       log,
       fleet,
       peers,
+      cluster,
       settings,
       body,
       limiting,
@@ -281,12 +282,13 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     sessionIdleMs: settings.limits.sessionIdleMs,
     log,
   });
-  followPeers({ peers, fleet, look: () => configuration.look(), open: [waiting, sessions] });
+  followPeers({ peers, fleet, look: () => configuration.look(), open: [waiting, sessions], limiting });
   const open = async () => {
     const { port } = listener.start(listening, front);
     await access.join({
       serve: (envelope, signal) => serveForwarded({ endpoints, serveMcp }, envelope, signal),
       metrics: async () => (await ownMetrics()).text,
+      standings: limiting.answerStandings,
       keepOpen: (request) => listener.socket.keepOpen(request),
     });
     return port;

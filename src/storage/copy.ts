@@ -16,8 +16,8 @@ interface Table {
 
 const stamps = ["created_at", "updated_at"];
 /**
- * In the order of their references. Leases, peers and processes that count limits are not copied: nobody holds anything in
- * the new store; nor are idempotency keys, which concern requests to this one. `test/contract` compares this list with the
+ * In the order of their references. Leases, peers, processes that count limits and resets of what they counted are not
+ * copied: nobody holds anything in the new store; nor are idempotency keys, which concern requests to this one. `test/contract` compares this list with the
  * tables the migrations make.
  */
 export const copiedTables: readonly Table[] = [

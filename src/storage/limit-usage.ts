@@ -5,12 +5,20 @@ import { instant } from "./instant.ts";
 import { limitOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
+/** A reset is of no use any more when every process has long read it. */
+const RESET_LIFE_MS = 3_600_000;
+
 /** One statement; PostgreSQL takes 65,535 parameters. */
 const ROWS_MAX = 200;
 
 type LimitQueries = Pick<
   AcrossTenants,
-  "addLimitUsage" | "limitUsage" | "forgetLimitUsageBefore" | "countLimitProcess"
+  | "addLimitUsage"
+  | "limitUsage"
+  | "forgetLimitUsageBefore"
+  | "countLimitProcess"
+  | "addLimitReset"
+  | "limitResets"
 >;
 
 /** What the counting processes keep of all tenants: each batch holds whatever was counted, whoever called. */
@@ -105,5 +113,21 @@ export function limitUsageAcrossTenants(db: Kysely<Schema>, fromNow: Engine["fro
         .executeTakeFirstOrThrow();
       return rowCount;
     },
+    addLimitReset: async (reset) => {
+      await db
+        .deleteFrom("limitResets")
+        .where("at", "<", fromNow(-RESET_LIFE_MS).$castTo<number>())
+        .execute();
+      await db
+        .insertInto("limitResets")
+        .values({ ...reset, at: fromNow(0) })
+        .execute();
+    },
+    limitResets: (withinMs) =>
+      db
+        .selectFrom("limitResets")
+        .select(["id", "ruleId", "subject"])
+        .where("at", ">", fromNow(-withinMs).$castTo<number>())
+        .execute(),
   };
 }

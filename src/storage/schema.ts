@@ -30,6 +30,7 @@ export interface Schema {
   rateLimits: RateLimitTable;
   rateLimitUsage: RateLimitUsageTable;
   limitProcesses: LimitProcessTable;
+  limitResets: LimitResetTable;
   requestLogs: RequestLogTable;
   requestContents: RequestContentTable;
   auditLogs: AuditLogTable;
@@ -228,6 +229,12 @@ interface RateLimitUsageTable {
 interface LimitProcessTable {
   id: Fixed<string>;
   expiresAt: Time;
+}
+interface LimitResetTable {
+  id: Fixed<string>;
+  ruleId: Fixed<string>;
+  subject: Fixed<string | null>;
+  at: Time;
 }
 interface PolicyTable extends Stamped {
   id: Fixed<string>;

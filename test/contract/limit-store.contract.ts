@@ -7,6 +7,8 @@ import { keptLog } from "../../src/model/sample-exchange.testing.ts";
 import { sampleLimit } from "../../src/model/sample-limit.testing.ts";
 import { LimitCensus } from "../../src/server/limit-census.ts";
 import { StoreLimitLedger } from "../../src/server/limit-ledger.ts";
+import { LimitResets } from "../../src/server/limit-resets.ts";
+import { eventually } from "../e2e/child.ts";
 import { id, type Tenant, tenant } from "./store-fixture.ts";
 
 const DAY_MS = 86_400_000;
@@ -235,6 +237,31 @@ export function limitStoreContract(open: () => OperatedStore): void {
       expect(use(rule, "key:a", 5)).toBe(2);
       await ledger.close();
     });
+  });
+
+  test("what is to be forgotten every process forgets once, also one that was told nothing", async () => {
+    const store = open().acrossTenants;
+    const [rule, other] = [id(), id()];
+    const forgotten: (readonly [string, string, string | undefined])[] = [];
+    const processOf = (name: string) =>
+      new LimitResets(store, (ruleId, subject) => void forgotten.push([name, ruleId, subject]));
+    const [here, there] = [processOf("here"), processOf("there")];
+    await here.start();
+    await there.start();
+    forgotten.length = 0;
+    await here.add(rule, "key:a");
+    await here.add(other, undefined);
+    await Promise.all([here.read(), there.read(), there.read()]);
+    await there.read();
+    expect(forgotten.toSorted()).toEqual(
+      [["there", rule, "key:a"] as const, ["there", other, undefined] as const].toSorted(),
+    );
+    await here.add(rule, "key:b");
+    await eventually("it is read by itself", async () =>
+      forgotten.some(([, , subject]) => subject === "key:b") ? true : undefined,
+    );
+    for (const each of [here, there]) each.close();
+    expect(await store.limitResets(0)).toEqual([]);
   });
 
   test("processes that count side by side are counted, and forgotten when they end or give no sign", async () => {

@@ -57,6 +57,7 @@ function upAndDown(locate: () => string): void {
       "idempotency_keys",
       "leases",
       "limit_processes",
+      "limit_resets",
       "peers",
       "schema_migrations",
     ].sort();

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { redisUrl } from "../servers/redis.ts";
+import { request } from "./administration.ts";
 import { eventually } from "./child.ts";
 import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 import { type Processes, startReplicas, startWorkers } from "./processes.ts";
@@ -238,6 +239,54 @@ describe("two processes", () => {
     const race = await raced(() => startReplicas(options()));
     if (race !== undefined) expect(race.admitted).toBe(60);
   });
+
+  test("a reset and the usage of one subject of the file's rule are of all processes", async () => {
+    const rules = [
+      { name: "per-key", per: ["key"], limit: 20, window: "1h" },
+      { name: "bucket", per: ["key"], algorithm: "token_bucket", limit: 20, window: "1h" },
+      { name: "daily", per: ["key"], algorithm: "quota", period: "day", limit: 30 },
+    ];
+    const processes = await startReplicas({ ...options(), settings: { rate_limits: { rules } } });
+    if (processes === undefined) return;
+    await using running = processes;
+    const [here, there] = running.gateways;
+    if (here === undefined || there === undefined) throw new Error("two replicas are wanted");
+    const admin = await bootstrapKey(here);
+    const keys = [
+      await here.mintKey("--name", "one", "--permission", "echo:*"),
+      await here.mintKey("--name", "two", "--permission", "echo:*"),
+    ];
+    await eventually("each knows of the other", async () =>
+      (await running.metric("mcp_gateway_limit_processes")) >= 4 ? true : undefined,
+    );
+    const admittedBy = (gateway: Gateway, key: string | undefined) =>
+      admitted(15, () => call(gateway.mcpUrl(), key));
+    for (const key of keys)
+      expect([await admittedBy(here, key), await admittedBy(there, key)]).toEqual([10, 10]);
+    const get = async (path: string, method = "GET", body?: unknown) => {
+      const answer = await request(here.origin, method, `/api/admin/rate-limits${path}`, admin, body);
+      expect([path, answer.status < 300]).toEqual([path, true]);
+      return answer.json;
+    };
+    const { items } = (await get("")) as { items: { id: string; name: string }[] };
+    const usageOf = async (id: string) =>
+      ((await get(`/${id}/usage`)).items as { subject: string; used: number; admitted: number }[]).filter(
+        // Not the administrator's own.
+        ({ admitted: calls }) => calls === 20,
+      );
+    for (const { id, name } of items) {
+      const usage = await usageOf(id);
+      expect([name, ...usage.map(({ used }) => used)]).toEqual([name, 20, 20]);
+    }
+    // The first key's, of every rule: it may be called again at once, in both processes; the second's stays used up.
+    const [ofFirst] = await usageOf(items[0]?.id as string);
+    for (const { id } of items) await get(`/${id}/reset`, "POST", { subject: ofFirst?.subject });
+    const reset = await Promise.all(keys.map((key) => admittedBy(there, key)));
+    expect(reset.toSorted((a, b) => a - b)).toEqual([0, 10]);
+    expect((await Promise.all(keys.map((key) => admittedBy(here, key)))).toSorted((a, b) => a - b)).toEqual([
+      0, 10,
+    ]);
+  }, 30_000);
 
   test("replicas with Redis share one count", async () => {
     if (redis === undefined) return;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import { LIMIT_DIMENSIONS, type LimitRule, limitRuleFault, periodOf } from "../../model/limit-rule.ts";
+import type { LimitStanding } from "../../model/ports/limiter.ts";
 import type { LimitUsage, RateLimitRecord } from "../../model/rate-limit-record.ts";
 import {
   checkIfMatch,
@@ -133,18 +134,15 @@ function ownerOf(
   return isOperator ? null : undefined;
 }
 
-async function usageView(
-  parts: AdminParts,
+function usageView(
+  now: number,
   limit: LimitRule,
   row: LimitUsage,
-): Promise<z.input<typeof usage>> {
-  const now = parts.clock.now();
+  counted: LimitStanding | undefined,
+): z.input<typeof usage> {
   const { start, end } = periodOf(row.period, now);
   const isNow = row.periodStart === start;
-  const standing =
-    limit.algorithm === "quota"
-      ? { used: row.admitted, resetMs: end - now }
-      : await parts.limits.standing({ rule: limit, subject: row.subject });
+  const standing = counted ?? { used: row.admitted, resetMs: end - now };
   return {
     subject: row.subject,
     period: row.period,
@@ -306,7 +304,15 @@ export const rateLimitRoutes = [
       const last = rows.length === query.limit ? rows.at(-1) : undefined;
       const next =
         last && Buffer.from(JSON.stringify([last.periodStart, last.subject])).toString("base64url");
-      const items = await Promise.all(rows.map((row) => usageView(parts, limit, row)));
+      const counted =
+        limit.algorithm === "quota"
+          ? []
+          : await parts.limits.standings(
+              limit,
+              rows.map(({ subject }) => subject),
+            );
+      const now = parts.clock.now();
+      const items = rows.map((row, index) => usageView(now, limit, row, counted[index]));
       return { body: { items, next_cursor: next ?? null } };
     },
   }),

@@ -21,6 +21,10 @@ export type PeerMessage =
   | { readonly kind: "lists_changed"; readonly serverId: string }
   /** Configuration or credentials were written: read the versions now. */
   | { readonly kind: "store_changed" }
+  /** What was counted of a limit is to be forgotten: read which now. */
+  | { readonly kind: "limits_reset" }
+  /** Somebody looks at the usage of limits: write what was counted now. */
+  | { readonly kind: "usage_wanted" }
   /** A process has begun. */
   | { readonly kind: "began"; readonly peerId: string };
 

@@ -2,7 +2,7 @@ import type { ApiKey, ApiKeyIdentity } from "../api-key.ts";
 import type { QuotaPeriod } from "../limit-rule.ts";
 import type { AuditLogEntry, CallContentEntry, ChainHead, RequestLogEntry } from "../log-entry.ts";
 import type { PolicyRecord } from "../policy.ts";
-import type { LimitUsage } from "../rate-limit-record.ts";
+import type { LimitReset, LimitUsage } from "../rate-limit-record.ts";
 import type { ServerRecord } from "../server-record.ts";
 import type { SessionRecord } from "../session-record.ts";
 import type { Namespace, Organization } from "../tenancy.ts";
@@ -335,6 +335,10 @@ export interface AcrossTenants {
   forgetLimitUsageBefore(period: QuotaPeriod, before: number): Promise<number>;
   /** Notes a process among those that count limits side by side, for so long, and answers how many there are. */
   countLimitProcess(id: string, ttlMs: number): Promise<number>;
+  /** Says to every process what to forget. */
+  addLimitReset(reset: LimitReset): Promise<void>;
+  /** Those of the last while, by the store's clock. */
+  limitResets(withinMs: number): Promise<LimitReset[]>;
   /** Ends active sessions idle since before a time; returns their ids, at most `limit`. */
   expireSessions(idleSince: number, at: number, limit: number): Promise<string[]>;
 }

@@ -96,8 +96,8 @@ export class MemoryLimiter implements Limiter {
     return { used: count.used(rule, limit, now), resetMs: count.resetMs(rule, limit, now) };
   }
 
-  reset(rule: LimitRule, subject?: string): void {
-    this.#rules.get(rule.id)?.clear(subject);
+  reset({ id }: Pick<LimitRule, "id">, subject?: string): void {
+    this.#rules.get(id)?.clear(subject);
   }
 
   close(): void {}

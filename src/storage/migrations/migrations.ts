@@ -8,6 +8,7 @@ import { identities } from "./0007-identities.ts";
 import { limits } from "./0009-limits.ts";
 import { peers } from "./0010-peers.ts";
 import { contents } from "./0012-contents.ts";
+import { limitResets } from "./0015-limit-resets.ts";
 import type { Migration } from "./migration.ts";
 
 /** In order of application. */
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   limits,
   peers,
   contents,
+  limitResets,
 ];
