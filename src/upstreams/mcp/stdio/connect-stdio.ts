@@ -29,7 +29,7 @@ export async function connectStdio(
     return await attempt(server, request, era, hints, context, until);
   } catch (thrown) {
     if (!(thrown instanceof ProbeUpset)) throw thrown;
-    context.log.info(
+    context.log.debug(
       { server: server.name, reason: String(thrown.cause) },
       "server did not survive the probe; starting it as legacy",
     );

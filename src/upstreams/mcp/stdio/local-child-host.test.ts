@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { churn } from "../../../../test/fixtures/children/churn.ts";
 import { processesWith, silentLog, until } from "../../../../test/fixtures/children/harness.ts";
 import type { Child, ChildLimits } from "../../../model/ports/child-host.ts";
+import type { Log } from "../../../model/ports/log.ts";
 import { LocalChildHost } from "./local-child-host.ts";
 
 const root = resolve(import.meta.dir, "../../../..");
@@ -225,4 +226,21 @@ test("what ran and how it ended can be listed", async () => {
   await until(() => ends.length > 0);
   await until(() => host.children()[0]?.status === "exited");
   expect(host.children()).toMatchObject([{ signal: "SIGUSR1", exitCode: undefined }]);
+});
+
+test("a program that ends at once, over and over, is told of once", async () => {
+  const said: string[] = [];
+  const log: Log = { ...silentLog, info: (_, message) => said.push(message ?? ""), child: () => log };
+  const host = new LocalChildHost(process.env, log);
+  hosts.push(host);
+  const run = async (script: string) => {
+    const before = host.children().filter(({ status }) => status === "exited").length;
+    shell(host, script);
+    await until(() => host.children().filter(({ status }) => status === "exited").length > before);
+  };
+  for (let n = 0; n < 3; n++) await run("exit 3");
+  expect(said).toEqual(["process started", "process ended"]);
+  await run("exit 0");
+  await run("exit 0");
+  expect(said).toEqual(["process started", "process ended", "process started", "process ended"]);
 });

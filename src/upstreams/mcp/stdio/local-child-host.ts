@@ -16,6 +16,8 @@ import { Watchdog } from "./watchdog.ts";
 /** Of the gateway's environment, all that children get. */
 const PASSED_ON = ["PATH", "HOME", "LANG", "TMPDIR"] as const;
 const ENDED_KEPT = 100;
+/** Who ends sooner was of no use; it is started again and again, and said so once. */
+const USEFUL_MS = 10_000;
 
 /** Children of this very process: each the leader of a session and group of its own, watched over by a watchdog. */
 export class LocalChildHost implements ChildHost {
@@ -26,6 +28,8 @@ export class LocalChildHost implements ChildHost {
   readonly #table = new ProcessTable();
   readonly #live = new Set<LocalChild>();
   readonly #ended: ChildState[] = [];
+  /** Servers whose last process ended at once. */
+  readonly #shortLived = new Set<string>();
   #started = 0;
   #closed = false;
 
@@ -69,7 +73,10 @@ export class LocalChildHost implements ChildHost {
       () => this.#gone(child),
     );
     this.#live.add(child);
-    this.#log.info({ server: command.label, pid: spawned.pid, command: command.command }, "process started");
+    const { label } = command;
+    const said = { server: label, pid: spawned.pid, command: command.command };
+    if (this.#shortLived.has(label)) this.#log.debug(said, "process started");
+    else this.#log.info(said, "process started");
     return child;
   }
 
@@ -90,7 +97,12 @@ export class LocalChildHost implements ChildHost {
     this.#ended.unshift(state);
     this.#ended.length = Math.min(this.#ended.length, ENDED_KEPT);
     const { pid, exitCode, signal, error, label: server } = state;
-    this.#log.info({ server, pid, exitCode, signal, error }, "process ended");
+    const said = { server, pid, exitCode, signal, error };
+    if (this.#shortLived.has(server)) this.#log.debug(said, "process ended");
+    else this.#log.info(said, "process ended");
+    const failed = (exitCode ?? 0) !== 0 || error !== undefined;
+    if (failed && Date.now() - state.startedAt < USEFUL_MS) this.#shortLived.add(server);
+    else this.#shortLived.delete(server);
   }
 
   #passedOn(): Record<string, string> {
