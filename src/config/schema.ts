@@ -100,7 +100,12 @@ const audit = section("The record of calls and administrative acts.", {
       "Places, as `$.arguments.user.ssn`, `$.result.structuredContent.rows[*].iban` or `$..ssn`.",
     ),
   }),
-  retention: field(duration(), 7 * day, "How long records stay in the store; `0` keeps them."),
+  retention: field(
+    duration(),
+    30 * day,
+    "How long records that belong to no organisation keep their content: refused credentials, the gateway's own; `0` keeps it. " +
+      "Organisations say their own, `log_retention_days`.",
+  ),
   journal: section("The append-only files records are written to first.", {
     dir: optionalField(filledText, "Directory of the files.", {
       restart: true,

@@ -15,13 +15,14 @@ const EXPIRED_MAX = 1_000;
 
 /**
  * What one process does for all: partitions of the coming days, sessions nobody uses any more, sign-ins long over,
- * records past their organisation's retention. Of several processes the one that holds the lease does it; with an
+ * records past their retention. Of several processes the one that holds the lease does it; with an
  * embedded store there is no other.
  */
 export class Duties {
   readonly #store: Store;
   readonly #holder: string;
   readonly #sessionIdleMs: number;
+  readonly #retentionMs: () => number;
   readonly #log: Log;
   #lease: Lease | undefined;
   #maintainedAt = Date.now();
@@ -35,11 +36,14 @@ export class Duties {
     /** The process, as others know it. */
     readonly holder: string;
     readonly sessionIdleMs: number;
+    /** Of records that belong to no organisation. */
+    readonly retentionMs: () => number;
     readonly log: Log;
   }) {
     this.#store = deps.store;
     this.#holder = deps.holder;
     this.#sessionIdleMs = deps.sessionIdleMs;
+    this.#retentionMs = deps.retentionMs;
     this.#log = deps.log;
   }
 
@@ -92,7 +96,7 @@ export class Duties {
     while ((await this.#store.idempotencyKeys.forget(now - DAY_MS, EXPIRED_MAX)) === EXPIRED_MAX);
     // A day longer than they work, so that a replay is still known as one.
     await this.#store.tokenFamilies.removeEnded(now - DAY_MS);
-    const emptied = await expireRecords(this.#store, now, () => !this.#isStopping);
+    const emptied = await expireRecords(this.#store, now, this.#retentionMs(), () => !this.#isStopping);
     if (emptied > 0) this.#log.info({ records: emptied }, "records past their retention were emptied");
     this.#expiredAt = now;
   }

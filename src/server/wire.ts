@@ -280,6 +280,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     store,
     holder: peers.id,
     sessionIdleMs: settings.limits.sessionIdleMs,
+    retentionMs: () => configuration.settings.audit.retentionMs,
     log,
   });
   followPeers({ peers, fleet, look: () => configuration.look(), open: [waiting, sessions], limiting });

@@ -6,6 +6,7 @@ import type { RateLimitRecord } from "../model/rate-limit-record.ts";
 import { changeOf, configWrite } from "./config-version.ts";
 import { stampAfter } from "./instant.ts";
 import { checked, textList } from "./json-column.ts";
+import { equals } from "./null-column.ts";
 import { limitOf, pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
@@ -106,7 +107,7 @@ export function rateLimitStore(db: Kysely<Schema>): RateLimits {
       let query = db
         .selectFrom("rateLimitUsage")
         .select(["ruleId", "subject", "period", "periodStart", "organizationId", "admitted", "refused"])
-        .where("organizationId", organizationId === null ? "is" : "=", organizationId)
+        .where("organizationId", equals(organizationId), organizationId)
         .where("ruleId", "=", ruleId)
         .orderBy("periodStart", "desc")
         .orderBy("subject")
@@ -126,7 +127,7 @@ export function rateLimitStore(db: Kysely<Schema>): RateLimits {
     forgetUsage: async (organizationId, ruleId, subject) => {
       let query = db
         .deleteFrom("rateLimitUsage")
-        .where("organizationId", organizationId === null ? "is" : "=", organizationId)
+        .where("organizationId", equals(organizationId), organizationId)
         .where("ruleId", "=", ruleId);
       if (subject !== undefined) query = query.where("subject", "=", subject);
       await query.execute();

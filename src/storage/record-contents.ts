@@ -3,6 +3,7 @@ import type { CallContentEntry } from "../model/log-entry.ts";
 import type { CallContent } from "../model/ports/journal.ts";
 import type { ContentRow, StoredRecord } from "../model/ports/record-sink.ts";
 import { instant } from "./instant.ts";
+import { equals } from "./null-column.ts";
 import { type Columns, packLink, unpackLink, type Value } from "./record-columns.ts";
 import type { Schema } from "./schema.ts";
 
@@ -80,14 +81,14 @@ export async function contentsOf(
 
 export async function expireContents(
   db: Kysely<Schema>,
-  organizationId: string,
+  organizationId: string | null,
   before: number,
   limit: number,
 ): Promise<number> {
   const oldest = await db
     .selectFrom("requestContents")
     .select(["id", "chainId", "chainSeq"])
-    .where("organizationId", "=", organizationId)
+    .where("organizationId", equals(organizationId), organizationId)
     .where("startedAt", "<", instant(before))
     .where("sealed", "is not", null)
     .orderBy("startedAt")
@@ -98,7 +99,7 @@ export async function expireContents(
     .updateTable("requestContents")
     .set({ part: null, level: null, textBytes: null, sealed: null, salt: null })
     .where("startedAt", "<", instant(before))
-    .where("organizationId", "=", organizationId)
+    .where("organizationId", equals(organizationId), organizationId)
     .where(
       "id",
       "in",

@@ -2,6 +2,7 @@ import { type Kysely, sql } from "kysely";
 import type { StoredRecord } from "../model/ports/record-sink.ts";
 import type { Records } from "../model/ports/store.ts";
 import { instant } from "./instant.ts";
+import { equals } from "./null-column.ts";
 import { limitOf } from "./page.ts";
 import { contentRecord, contentsOf, expireContents } from "./record-contents.ts";
 import {
@@ -121,7 +122,7 @@ export function recordStore(db: Kysely<Schema>): Records {
 
 async function expireRequests(
   db: Kysely<Schema>,
-  organizationId: string,
+  organizationId: string | null,
   before: number,
   limit: number,
 ): Promise<number> {
@@ -153,7 +154,7 @@ async function expireRequests(
       select
         .selectFrom("requestLogs")
         .select("id")
-        .where("organizationId", "=", organizationId)
+        .where("organizationId", equals(organizationId), organizationId)
         .where("startedAt", "<", instant(before))
         .where("method", "is not", null)
         .orderBy("startedAt")
@@ -163,18 +164,22 @@ async function expireRequests(
   return Number(numUpdatedRows);
 }
 
+/** The journal's own: they name other chains' ends, which a verification asks for, and nobody. */
+const JOURNAL_ACTIONS = "journal.%";
+
+/** An expired record has no action, which is like nothing. */
 async function expireAudits(
   db: Kysely<Schema>,
-  organizationId: string,
+  organizationId: string | null,
   before: number,
   limit: number,
 ): Promise<number> {
   const oldest = await db
     .selectFrom("auditLogs")
     .select(["chainId", "chainSeq"])
-    .where("organizationId", "=", organizationId)
+    .where("organizationId", equals(organizationId), organizationId)
     .where("loggedAt", "<", instant(before))
-    .where("action", "is not", null)
+    .where("action", "not like", JOURNAL_ACTIONS)
     .orderBy("loggedAt")
     .limit(limit)
     .execute();
@@ -193,7 +198,7 @@ async function expireAudits(
         detailText: null,
         salt: null,
       })
-      .where("organizationId", "=", organizationId)
+      .where("organizationId", equals(organizationId), organizationId)
       .where("chainId", "=", chainId)
       .where(
         "chainSeq",
@@ -206,7 +211,7 @@ async function expireAudits(
         sequences.reduce((most, next) => Math.max(most, next)),
       )
       .where("loggedAt", "<", instant(before))
-      .where("action", "is not", null)
+      .where("action", "not like", JOURNAL_ACTIONS)
       .executeTakeFirst();
     count += Number(numUpdatedRows);
   }

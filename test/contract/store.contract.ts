@@ -350,16 +350,26 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
       const days = [1, 3, 10, 40].map((days) => Date.now() - days * DAY_MS);
       const calls = [long, short, gone].flatMap((t) => days.map((at) => chain.call(t, at)));
       await sink.write(calls);
+      const own = new Chain();
+      const events = days.map((time) => {
+        const event = own.audit("");
+        return { ...event, link: { ...event.link, time } } as typeof event;
+      });
+      await sink.write(events);
       await store.organizations.remove(gone.organizationId);
       expect(await store.acrossTenants.organizationsRemoved()).toEqual([gone.organizationId]);
-      expect(await expireRecords(store, Date.now(), () => false)).toBe(0);
-      await expireRecords(store, Date.now(), () => true);
+      expect(await expireRecords(store, Date.now(), 5 * DAY_MS, () => false)).toBe(0);
+      await expireRecords(store, Date.now(), 5 * DAY_MS, () => true);
       const kept = async ({ organizationId }: { organizationId: string }) =>
         (await store.records.requests(organizationId)).map(({ call }) => call !== undefined);
       expect(await kept(long)).toEqual([true, true, true, false]);
       expect(await kept(short)).toEqual([true, false, false, false]);
       expect(await kept(gone)).toEqual([true, true, false, false]);
-      expect(await expireRecords(store, Date.now(), () => true)).toBe(0);
+      const ownKept = (await store.records.chain(own.chainId, 0, 10)).map(
+        ({ content }) => content !== undefined,
+      );
+      expect(ownKept).toEqual([true, true, false, false]);
+      expect(await expireRecords(store, Date.now(), 5 * DAY_MS, () => true)).toBe(0);
     });
 
     test("records of days without a partition are taken too", async () => {

@@ -224,8 +224,11 @@ export interface Records {
   contents(organizationId: string, callIds: readonly string[]): Promise<CallContentEntry[]>;
   /** The calls begun in a time, by target and end; the most frequent first, at most 1,000 rows. */
   tallies(organizationId: string, from: number, before: number): Promise<CallTally[]>;
-  /** Empties payloads and salts of records before `before`, at most `limit` of each table; the links stay. Returns how many. */
-  expirePayloads(organizationId: string, before: number, limit: number): Promise<number>;
+  /**
+   * Empties payloads and salts of records before `before`, at most `limit` of each table; the links stay. `null`: of those
+   * that belong to no organisation. Returns how many.
+   */
+  expirePayloads(organizationId: string | null, before: number, limit: number): Promise<number>;
   heads(): Promise<ChainHead[]>;
   /** Records of a chain after a sequence, in order, for verification; at most `limit`. */
   chain(chainId: string, after: number, limit: number): Promise<StoredRecord[]>;
