@@ -77,7 +77,7 @@ export class Administration {
       answer = await this.#run(route, call);
     } catch (thrown) {
       const error = GatewayError.from(thrown);
-      if (!route.oauthErrors || error.httpStatus >= 429) throw thrown;
+      if (!route.oauthErrors || (error.httpStatus !== 400 && error.httpStatus !== 401)) throw thrown;
       return oauthError(error, call.correlationId, common);
     }
     const headers: Record<string, string> = { ...common, ...answer.headers };
@@ -91,6 +91,7 @@ export class Administration {
     }
     const shown = route.response.safeParse(answer.body);
     if (!shown.success) throw new GatewayError("internal", {}, { cause: shown.error });
+    if (route.status === 201) headers.location = `${call.path}/${(shown.data as { id: string }).id}`;
     return new Response(JSON.stringify(shown.data), {
       status: route.status,
       headers: { ...headers, "content-type": "application/json" },
@@ -171,7 +172,9 @@ function oauthError(
   correlationId: string,
   headers: Readonly<Record<string, string>>,
 ): Response {
-  const body = { error: error.code, error_description: error.message, correlation_id: correlationId };
+  // What cannot be read is an invalid request there.
+  const code = error.code === "parse_error" ? "invalid_request" : error.code;
+  const body = { error: code, error_description: error.message, correlation_id: correlationId };
   return new Response(JSON.stringify(body), {
     status: error.httpStatus,
     headers: {
@@ -207,13 +210,18 @@ function readQuery(schema: z.ZodObject | undefined, url: string): unknown {
   return checked(schema, given, "the query");
 }
 
+/** What is not there is no value of a kind: strangers know no `undefined`. */
+function messageOf({ message }: { readonly message: string }): string {
+  return message.replace(/^Invalid input: expected (.+), received undefined$/, "required: expected $1");
+}
+
 /** Parses, or says where and why not: the first reason as text, all of them as data. */
 export function checked<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.slice(0, 20).map(({ path, message }) => ({
-    path: path.map(String).join("."),
-    message,
+  const errors = parsed.error.issues.slice(0, 20).map((issue) => ({
+    path: issue.path.map(String).join("."),
+    message: messageOf(issue),
   }));
   const [first] = errors;
   const place = first === undefined || first.path === "" ? what : first.path;

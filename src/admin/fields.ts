@@ -30,8 +30,13 @@ export function pageOf<T extends z.ZodType>(item: T) {
 export function pageRequest(query: { readonly limit: number; readonly cursor?: string | undefined }) {
   const after =
     query.cursor === undefined ? undefined : Buffer.from(query.cursor, "base64url").toString("utf8");
-  if (after !== undefined && !uuid.safeParse(after).success) throw new GatewayError("cursor_invalid");
+  if (after !== undefined && !uuid.safeParse(after).success) throw cursorFault();
   return { limit: Math.min(query.limit + 1, 1_000), ...(after !== undefined && { after }) };
+}
+/** Of a cursor that no list of ours gave. */
+export function cursorFault(cause?: unknown): GatewayError {
+  const detail = "cursor: must be the next_cursor of the page before; start the list again without one";
+  return new GatewayError("invalid_request", { detail }, { cause });
 }
 export function pageAnswer<T extends { readonly id: string }, V>(
   rows: readonly T[],

@@ -1,6 +1,10 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { Store } from "../model/ports/store.ts";
 
+/** How long a repeat waits for the first request, which is under way: creates take milliseconds. */
+const WAIT_MS = 3_000;
+const LOOK_MS = 25;
+
 /** Printable ASCII, as the draft of the header has it. */
 const NAME = /^[\x21-\x7e]{1,255}$/;
 
@@ -19,7 +23,8 @@ export interface IdempotentRequest {
 /**
  * Runs a request once per key and principal, for a day: the same request again gets the first one's answer. Where the first
  * ended without one (it failed inside, or its process died) nobody can say whether it had its effect, and the key runs
- * nothing any more. A request that was refused had none; its key is free again.
+ * nothing any more. A request that was refused had none; its key is free again. A repeat that comes while the first is under
+ * way waits for its answer.
  * @throws GatewayError `idempotency_key_unanswered`, `idempotency_key_reused`, `invalid_request`
  */
 export async function once<T>(
@@ -35,7 +40,13 @@ export async function once<T>(
   }
   const id = Bun.randomUUIDv7();
   const digest = Bun.SHA256.hash(`${request.route}\n${request.body}`, "hex");
-  const claim = await keys.claim({ id, organizationId, principalId, name, digest, at });
+  const wanted = { id, organizationId, principalId, name, digest, at };
+  const until = performance.now() + WAIT_MS;
+  let claim = await keys.claim(wanted);
+  while (claim.state === "unanswered" && performance.now() < until) {
+    await Bun.sleep(LOOK_MS);
+    claim = await keys.claim(wanted);
+  }
   if (claim.state === "answered") return { answer: JSON.parse(claim.answer) as T, isReplay: true };
   if (claim.state === "other_request") throw new GatewayError("idempotency_key_reused");
   if (claim.state === "unanswered") throw new GatewayError("idempotency_key_unanswered");

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { ErrorCode } from "../errors/catalogue.ts";
 import type { Operation } from "../model/operation.ts";
 import type { Role } from "../model/principal.ts";
 import type { AdminParts } from "./parts.ts";
@@ -44,6 +45,8 @@ export interface AdminRoute {
   /** Status of success. */
   readonly status: 200 | 201 | 204 | 302;
   readonly response?: z.ZodType;
+  /** Media types of answers that are no JSON. */
+  readonly produces: readonly string[];
   /** Reads only, whatever its method says. */
   readonly reads: boolean;
   /** Its handler checks `If-Match` within the write; elsewhere there is no version it could name. */
@@ -52,6 +55,8 @@ export interface AdminRoute {
   readonly takesForms: boolean;
   /** A token route: its errors are those of RFC 6749. */
   readonly oauthErrors: boolean;
+  /** Errors of its handler, beside those any route of its shape may answer with (`refusals.ts`). */
+  readonly refuses: readonly ErrorCode[];
   readonly handle: (request: AdminRequest<never, never>) => Promise<AdminAnswer>;
 }
 
@@ -67,10 +72,12 @@ interface RouteInit<Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodT
   readonly body?: B;
   readonly status?: 200 | 201 | 204 | 302;
   readonly response?: R;
+  readonly produces?: readonly string[];
   readonly reads?: boolean;
   readonly versioned?: boolean;
   readonly takesForms?: boolean;
   readonly oauthErrors?: boolean;
+  readonly refuses?: readonly ErrorCode[];
   readonly handle: (request: AdminRequest<z.output<Q>, z.output<B>>) => Promise<AdminAnswer>;
 }
 
@@ -90,6 +97,8 @@ export function defineRoute<
     versioned: false,
     takesForms: false,
     oauthErrors: false,
+    refuses: [],
+    produces: [],
     ...init,
   } as AdminRoute;
 }

@@ -120,6 +120,12 @@ export type Namespace = {
   readonly updated_at: string;
 };
 
+export type OAuthProblem = {
+  readonly error: string;
+  readonly error_description: string;
+  readonly correlation_id: string;
+};
+
 export type Organization = {
   readonly id: string;
   readonly slug: string;
@@ -154,9 +160,10 @@ export type Problem = {
   readonly type: string;
   readonly title: string;
   readonly status: number;
+  readonly detail: string;
   readonly code: string;
   readonly correlation_id: string;
-  readonly data?: unknown;
+  readonly data?: Readonly<Record<string, unknown>>;
 };
 
 export type Profile = {
@@ -170,6 +177,7 @@ export type Profile = {
   readonly permissions: readonly string[];
   readonly scopes: readonly string[] | null;
   readonly expires_at: string | null;
+  readonly updated_at: string | null;
   readonly user: {
     readonly id: string;
     readonly username: string;

@@ -36,8 +36,8 @@ export class AdminProblem extends Error {
   readonly correlationId: string | undefined;
   readonly data: unknown;
 
-  constructor(status: number, code: string, title: string, correlationId?: string, data?: unknown) {
-    super(title);
+  constructor(status: number, code: string, detail: string, correlationId?: string, data?: unknown) {
+    super(detail);
     this.status = status;
     this.code = code;
     this.correlationId = correlationId;
@@ -162,11 +162,11 @@ async function problemOf(response: Response): Promise<AdminProblem> {
       undefined,
     );
   }
-  const { code, title, correlation_id, data } = JSON.parse(text) as {
+  const { code, detail, correlation_id, data } = JSON.parse(text) as {
     code: string;
-    title: string;
+    detail: string;
     correlation_id: string;
     data?: unknown;
   };
-  return new AdminProblem(response.status, code, title, correlation_id, data);
+  return new AdminProblem(response.status, code, detail, correlation_id, data);
 }

@@ -111,7 +111,10 @@ export class Front {
   #preflight(visit: Visit): Response {
     const { headers } = visit.request;
     const origin = headers.get("origin");
-    if (origin === null) throw new GatewayError("method_not_allowed");
+    if (origin === null) {
+      const allow = allowOf(visit.match);
+      return new Response(null, { status: 204, headers: { ...visit.headers, allow } });
+    }
     const wanted = headers.get("access-control-request-headers");
     return new Response(null, {
       status: 204,
@@ -149,12 +152,16 @@ export class Front {
     }
     if (error.httpStatus === 401)
       headers["www-authenticate"] = bearerChallenge(this.#deps.challenge, visit.path);
-    if (error.code === "method_not_allowed" && match !== undefined)
-      headers.allow = match.route.methods.join(", ");
+    if (error.code === "method_not_allowed" && match !== undefined) headers.allow = allowOf(match);
     Object.assign(headers, error.headers);
     if (match?.route.serves !== "mcp") return problemResponse(error, visit.id, headers);
     return refuse({ arrival: visit, headers }, undefined, error);
   }
+}
+
+/** Of the path, whether or not what it names is there (RFC 9110, 10.2.1). */
+function allowOf(match: Match | undefined): string {
+  return [...(match?.route.methods ?? []), "OPTIONS"].join(", ");
 }
 
 /** A missing or catch-all `Accept` is taken as JSON only: whoever wants streams says so. */

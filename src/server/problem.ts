@@ -1,5 +1,10 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 
+/** The same for every occurrence of an error, as RFC 9457 wants it: the words of its code. */
+function titleOf(code: string): string {
+  return code.charAt(0).toUpperCase() + code.slice(1).replaceAll("_", " ");
+}
+
 /** An error outside the MCP endpoints as problem details (RFC 9457). Nothing of the private cause appears. */
 export function problemResponse(
   thrown: unknown,
@@ -9,8 +14,9 @@ export function problemResponse(
   const error = GatewayError.from(thrown);
   const body = {
     type: `urn:mcp-gateway:error:${error.code}`,
-    title: error.message,
+    title: titleOf(error.code),
     status: error.httpStatus,
+    detail: error.message,
     code: error.code,
     correlation_id: correlationId,
     ...(error.data !== undefined && { data: error.data }),

@@ -134,11 +134,11 @@ function administrationRoutes(): Route[] {
   const byPath = new Map<string, Route & { methods: string[] }>();
   for (const { id, method, path, access, summary } of adminRoutes) {
     const known = byPath.get(path);
+    const methods: string[] = method === "GET" ? ["GET", "HEAD"] : [method];
     if (known === undefined) {
-      const methods: string[] = method === "GET" ? ["GET", "HEAD"] : [method];
       byPath.set(path, { id, path, methods, serves: "admin", access, description: summary });
     } else if (known.access !== access) throw new Error(`${path} is ${known.access} and ${access}`);
-    else known.methods.push(method);
+    else known.methods.push(...methods);
   }
   return [...byPath.values()];
 }

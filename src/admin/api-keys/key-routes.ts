@@ -166,6 +166,7 @@ export const keyRoutes = [
     body: newKey,
     status: 201,
     response: issuedKey,
+    refuses: ["exceeds_creator"],
     handle: async ({ operation, parts, body }) => {
       const { organizationId, principal } = operation;
       const bound = principal.namespaceBound ? principal.namespaceId : null;
@@ -203,7 +204,7 @@ export const keyRoutes = [
       operation.namespaceId = key.namespaceId ?? undefined;
       const view = keyView(key, parts.clock.now());
       operation.after = view;
-      return { body: { ...view, key: credential } };
+      return { ...tagged(view), body: { ...view, key: credential } };
     },
   }),
   defineRoute({
@@ -228,6 +229,7 @@ export const keyRoutes = [
     summary: "Revokes one of the caller's own keys.",
     status: 204,
     versioned: true,
+    refuses: ["conflict"],
     handle: async ({ operation, parts, params, headers }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
       return revoke(operation, parts, found(isOwn(operation, key) ? key : undefined), headers);
@@ -243,6 +245,7 @@ export const keyRoutes = [
       "Public keys of an application: it signs its assertions with them instead of showing its key (RFC 7523).",
     body: z.strictObject({ keys: z.array(publicKey).min(1).max(10) }),
     status: 204,
+    refuses: ["conflict"],
     handle: async ({ operation, parts, params, body }) => {
       const { organizationId } = operation;
       const key = found(await parts.store.apiKeys.find(organizationId, idOf(params)));
@@ -297,6 +300,7 @@ export const keyRoutes = [
     summary: "Revokes a key: within a second here, within five seconds elsewhere.",
     status: 204,
     versioned: true,
+    refuses: ["conflict"],
     handle: async ({ operation, parts, params, headers }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
       if (key.platformAdmin && !operation.principal.platformAdmin) throw new GatewayError("forbidden");

@@ -37,6 +37,7 @@ export const oidcRoutes = [
     action: "auth.oidc_start",
     summary: "Sends a browser to the identity provider (authorization code flow, PKCE).",
     status: 302,
+    refuses: ["not_found", "sign_in_failed"],
     handle: async ({ operation, parts, params }) => {
       const { name, flow } = flowOf(parts, operation, params);
       const { location, attempt, seconds } = await flow.start();
@@ -53,6 +54,7 @@ export const oidcRoutes = [
     reads: false,
     query: z.looseObject({ code: z.string().max(4_096).optional(), state: z.string().max(1_024).optional() }),
     response: tokens,
+    refuses: ["not_found", "sign_in_failed"],
     handle: async ({ operation, parts, params, query, headers }) => {
       const { name, flow } = flowOf(parts, operation, params);
       const signedIn = await flow.finish(query as Record<string, string>, cookieOf(headers));

@@ -34,6 +34,7 @@ export const resourceMetadataRoutes: readonly AdminRoute[] = RESOURCES.map((reso
     action: "auth.resource_metadata",
     summary: "Where clients of this endpoint get their tokens (RFC 9728).",
     response: metadata,
+    refuses: ["not_found"],
     handle: async ({ parts, params }) => {
       const { url, issuers, scopes } = parts.protectedResource();
       if (issuers.length === 0) throw new GatewayError("not_found");

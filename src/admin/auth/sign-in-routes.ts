@@ -29,6 +29,7 @@ const profile = z
     permissions: z.array(z.string()),
     scopes: z.array(z.string()).nullable(),
     expires_at: time.nullable(),
+    updated_at: time.nullable().describe("Of the user's account; null for other callers."),
     user: z
       .object({
         id: uuid,
@@ -60,7 +61,8 @@ function profileOf({ principal }: Operation, user: User | undefined): z.input<ty
     platform_admin: principal.platformAdmin,
     permissions: [...principal.permissions],
     scopes: principal.scopes === undefined ? null : [...principal.scopes],
-    expires_at: principal.expiresAt === undefined ? null : new Date(principal.expiresAt).toISOString(),
+    expires_at: principal.expiresAt === undefined ? null : timeOf(principal.expiresAt),
+    updated_at: user === undefined ? null : timeOf(user.updatedAt),
     user: user === undefined ? null : userView(user),
   };
 }
@@ -80,6 +82,7 @@ export const signInRoutes = [
     summary: "Signs a user in: a token of ten minutes, and one to refresh it with.",
     body: z.strictObject({ organization: slug.default("default"), username, password }),
     response: tokens,
+    refuses: ["invalid_credentials", "too_many_failures"],
     handle: async ({ operation, parts, body }) => {
       const signedIn = await parts.identity.signIns.login({
         ...body,
@@ -99,6 +102,7 @@ export const signInRoutes = [
     body: z.strictObject({ refresh_token: z.string().min(1).max(2_048) }),
     response: tokens,
     oauthErrors: true,
+    refuses: ["invalid_grant"],
     handle: async ({ operation, parts, body }) => {
       const signedIn = await parts.identity.signIns.refresh(body.refresh_token);
       actedAs(operation, signedIn.user);
@@ -128,6 +132,7 @@ export const signInRoutes = [
     summary: "A new password; the user's other sign-ins end.",
     body: z.strictObject({ current_password: password, new_password: password }),
     status: 204,
+    refuses: ["invalid_credentials", "password_refused"],
     handle: async ({ operation, parts, body }) => {
       operation.target = operation.principal.id;
       await parts.identity.signIns.changePassword(
@@ -162,6 +167,7 @@ export const signInRoutes = [
     body: z.strictObject({ username: label, email: z.email().max(320).nullable() }).partial(),
     response: profile,
     versioned: true,
+    refuses: ["not_found", "already_exists"],
     handle: async ({ operation, parts, body, headers }) => {
       const { userId, organizationId } = operation.principal;
       const id = found(userId);

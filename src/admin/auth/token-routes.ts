@@ -31,6 +31,7 @@ export const tokenRoutes = [
         scope: z.string(),
       })
       .meta({ id: "ClientToken" }),
+    refuses: ["invalid_client", "unsupported_grant_type", "invalid_scope"],
     handle: async ({ operation, parts, body, headers }) => {
       if (body.grant_type !== "client_credentials") throw new GatewayError("unsupported_grant_type");
       if (body.client_assertion !== undefined && body.client_assertion_type !== JWT_BEARER) {
@@ -70,5 +71,9 @@ function secretIn(authorization: string | null): string | undefined {
   if (scheme?.toLowerCase() !== "basic") return undefined;
   const text = Buffer.from(value, "base64").toString("utf8");
   const [name = "", secret = ""] = [text.slice(0, text.indexOf(":")), text.slice(text.indexOf(":") + 1)];
-  return decodeURIComponent(secret === "" ? name : secret);
+  try {
+    return decodeURIComponent(secret === "" ? name : secret);
+  } catch {
+    return undefined;
+  }
 }

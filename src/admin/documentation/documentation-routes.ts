@@ -37,6 +37,7 @@ export const documentationRoutes = [
     action: "documentation.get",
     summary: "This API as OpenAPI 3.1.",
     response: z.record(z.string(), z.unknown()),
+    refuses: ["not_found"],
     handle: async ({ parts }) => {
       const document = parts.openApi();
       if (document === undefined) throw new GatewayError("not_found");
@@ -50,6 +51,8 @@ export const documentationRoutes = [
     access: "open",
     action: "documentation.get",
     summary: "This API, interactive.",
+    produces: ["text/html"],
+    refuses: ["not_found"],
     handle: async ({ parts }) => {
       if (parts.openApi() === undefined) throw new GatewayError("not_found");
       return {
@@ -69,6 +72,8 @@ export const documentationRoutes = [
     access: "open",
     action: "documentation.get",
     summary: "The files of the interactive page.",
+    produces: ["text/css", "text/javascript"],
+    refuses: ["not_found"],
     handle: async ({ parts, params }) => {
       const name = params.file ?? "";
       if (parts.openApi() === undefined) throw new GatewayError("not_found");

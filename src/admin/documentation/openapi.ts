@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { catalogue } from "../../errors/catalogue.ts";
+import { refusalsOf, showsVersion } from "../refusals.ts";
 import type { AdminRoute } from "../route.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -6,24 +8,75 @@ type Json = Readonly<Record<string, unknown>>;
 const problem = {
   type: "object",
   description: "Problem details (RFC 9457).",
-  required: ["type", "title", "status", "code", "correlation_id"],
+  required: ["type", "title", "status", "detail", "code", "correlation_id"],
   properties: {
-    type: { type: "string" },
-    title: { type: "string" },
+    type: { type: "string", description: "`urn:mcp-gateway:error:` and the code." },
+    title: { type: "string", description: "The code in words." },
     status: { type: "integer" },
-    code: { type: "string", description: "See the page of errors." },
-    correlation_id: { type: "string" },
-    data: {},
+    detail: { type: "string", description: "What was wrong this time, and what to do." },
+    code: { type: "string", description: "Never changes its meaning; docs/errors.md has them all." },
+    correlation_id: { type: "string", description: "Names the request in the log and the record." },
+    data: {
+      type: "object",
+      description: "What a program may need: `errors` with the path of each, the limit that was reached.",
+    },
   },
+  examples: [
+    {
+      type: "urn:mcp-gateway:error:not_found",
+      title: "Not found",
+      status: 404,
+      detail: catalogue.not_found.text,
+      code: "not_found",
+      correlation_id: "019ac1b2-6f3e-7c55-9d0a-2f6f3f0c7a11",
+    },
+  ],
 };
-const problemAnswer = (description: string): Json => ({
-  description,
-  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
-});
+const oauthProblem = {
+  type: "object",
+  description: "An error of a token route (RFC 6749, 5.2).",
+  required: ["error", "error_description", "correlation_id"],
+  properties: {
+    error: { type: "string" },
+    error_description: { type: "string" },
+    correlation_id: { type: "string" },
+  },
+  examples: [
+    {
+      error: "invalid_client",
+      error_description: catalogue.invalid_client.text,
+      correlation_id: "019ac1b2-6f3e-7c55-9d0a-2f6f3f0c7a11",
+    },
+  ],
+};
+
+const text = (description: string): Json => ({ description, schema: { type: "string" } });
+const requestId = { "X-Request-Id": text("The request's correlation id.") };
+const etag = { ETag: text("The object's version, for `If-Match`.") };
+/** By status. */
+const errorHeaders: Readonly<Record<number, Json>> = {
+  401: { "WWW-Authenticate": text("How to authenticate.") },
+  429: { "Retry-After": text("Seconds."), RateLimit: text("How the limit stands, where one was reached.") },
+};
+
+/** What each tag is about; a test finds the missing one. */
+const TAGS: Readonly<Record<string, string>> = {
+  server: "MCP servers behind the gateway.",
+  auth: "Signing in and out, tokens, the caller's own profile.",
+  api_key: "API keys: the caller's own, and all of the organisation.",
+  user: "People of the organisation.",
+  policy: "Who may call what, and why not.",
+  namespace: "Parts of an organisation with servers and names of their own.",
+  organization: "Tenants.",
+  session: "Sessions of clients of the older revisions.",
+  rate_limit: "Limits and quotas, and what is used of them.",
+  log: "The record of calls and events.",
+  documentation: "This document.",
+};
 
 /** The control plane as OpenAPI 3.1, whose schemas are JSON Schema 2020-12, made of the routes' own. */
 export function openApiDocument(routes: readonly AdminRoute[], version: string): Json {
-  const schemas: Record<string, unknown> = { Problem: problem };
+  const schemas: Record<string, unknown> = { Problem: problem, OAuthProblem: oauthProblem };
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     const path = paths[route.path] ?? {};
@@ -40,29 +93,25 @@ export function openApiDocument(routes: readonly AdminRoute[], version: string):
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
-    security: [{ bearer: [] }],
-    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
+    security: [{ bearer: [] }, { api_key: [] }],
+    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name, description: TAGS[name] })),
     paths,
     components: {
       schemas,
-      securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "An API key or a token." } },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", description: "An API key or a token." },
+        api_key: { type: "apiKey", in: "header", name: "X-API-Key", description: "An API key." },
+      },
     },
   };
 }
 
 function operationOf(route: AdminRoute, schemas: Record<string, unknown>): Json {
-  const { id, summary, tag, access, roles, status } = route;
+  const { id, summary, tag, access, roles } = route;
   const who =
     access === "open"
       ? "Open."
       : `For ${[...roles.map((role) => `\`${role}\``), "platform administrators"].join(", ")}.`;
-  const success =
-    route.response === undefined
-      ? { description: "Done." }
-      : {
-          description: "Success.",
-          content: { "application/json": { schema: refOf(route.response, "output", schemas) } },
-        };
   return {
     operationId: id,
     summary,
@@ -72,36 +121,91 @@ function operationOf(route: AdminRoute, schemas: Record<string, unknown>): Json 
     parameters: [
       ...pathParameters(route.path),
       ...queryParameters(route, schemas),
-      ...(route.versioned ? [IF_MATCH] : []),
+      ...headerParameters(route),
     ],
     ...(route.body !== undefined && {
-      requestBody: {
-        required: true,
-        content: { "application/json": { schema: refOf(route.body, "input", schemas) } },
-      },
+      requestBody: { required: true, content: requestContent(route, route.body, schemas) },
     }),
-    responses: {
-      [status]: success,
-      ...(route.body !== undefined && { 400: problemAnswer("Not a valid request.") }),
-      ...(access !== "open" && {
-        401: problemAnswer("No valid credential."),
-        403: problemAnswer("The credential's role does not permit it."),
-      }),
-      ...(route.path.includes("{") && { 404: problemAnswer("There is no such object for this caller.") }),
-      ...(route.versioned && { 412: problemAnswer("It is not the version that `If-Match` names.") }),
-      ...(!route.reads && { 409: problemAnswer("Not in the state the object is in.") }),
-      429: problemAnswer("Too many requests."),
-    },
+    responses: responsesOf(route, schemas),
   };
 }
 
-const IF_MATCH: Json = {
-  name: "If-Match",
-  in: "header",
-  required: false,
-  description: "The `ETag` of the version to change; without it whatever is there.",
-  schema: { type: "string" },
+function requestContent(route: AdminRoute, body: z.ZodType, schemas: Record<string, unknown>): Json {
+  const schema = refOf(body, "input", schemas);
+  return {
+    "application/json": { schema },
+    ...(route.takesForms && { "application/x-www-form-urlencoded": { schema } }),
+  };
+}
+
+function responsesOf(route: AdminRoute, schemas: Record<string, unknown>): Json {
+  const content = {
+    ...(route.response !== undefined && {
+      "application/json": { schema: refOf(route.response, "output", schemas) },
+    }),
+    ...Object.fromEntries(route.produces.map((type) => [type, { schema: { type: "string" } }])),
+  };
+  const answers: Record<string, unknown> = {
+    [route.status]: {
+      description: SUCCESS[route.status],
+      headers: { ...requestId, ...successHeaders(route) },
+      ...(Object.keys(content).length > 0 && { content }),
+    },
+  };
+  for (const [status, codes] of refusalsOf(route)) {
+    const isOauth = route.oauthErrors && (status === 400 || status === 401);
+    const schema = { $ref: `#/components/schemas/${isOauth ? "OAuthProblem" : "Problem"}` };
+    answers[status] = {
+      description: codes.map((code) => `\`${code}\`: ${catalogue[code].text}`).join("\n\n"),
+      headers: { ...requestId, ...errorHeaders[status] },
+      content: { [isOauth ? "application/json" : "application/problem+json"]: { schema } },
+    };
+  }
+  answers["5XX"] = {
+    description: "The gateway cannot answer now (503, with `Retry-After`), or failed (500).",
+    headers: requestId,
+    content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+  };
+  return answers;
+}
+
+const SUCCESS: Readonly<Record<AdminRoute["status"], string>> = {
+  200: "Success.",
+  201: "Made.",
+  204: "Done.",
+  302: "Sent on.",
 };
+
+function successHeaders(route: AdminRoute): Json {
+  return {
+    ...(showsVersion(route) && etag),
+    ...(route.status === 201 && {
+      Location: text("Where it is."),
+      "Idempotency-Replayed": text("`true` where the answer is the one of the first such request."),
+    }),
+    ...(route.status === 302 && {
+      Location: text("Where to go on."),
+      "Set-Cookie": text("Of this sign-in."),
+    }),
+  };
+}
+
+function headerParameters(route: AdminRoute): readonly Json[] {
+  const header = (name: string, description: string) => ({
+    name,
+    in: "header",
+    required: false,
+    description,
+    schema: { type: "string" },
+  });
+  if (route.status === 201) {
+    return [
+      header("Idempotency-Key", "Any text: the same request again within a day gets the first answer."),
+    ];
+  }
+  if (!route.versioned) return [];
+  return [header("If-Match", "The `ETag` of the version to change; without it whatever is there.")];
+}
 
 function pathParameters(path: string): readonly Json[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
@@ -114,7 +218,7 @@ function pathParameters(path: string): readonly Json[] {
 
 function queryParameters({ query }: AdminRoute, schemas: Record<string, unknown>): readonly Json[] {
   if (query === undefined) return [];
-  const { properties = {}, required = [] } = schemaOf(query, "input", schemas) as {
+  const { properties = {}, required = [] } = refOf(query, "input", schemas) as {
     properties?: Record<string, { description?: string }>;
     required?: readonly string[];
   };
@@ -129,10 +233,6 @@ function queryParameters({ query }: AdminRoute, schemas: Record<string, unknown>
 
 /** A schema with an id of its own is a component, everything else stands where it is used. */
 function refOf(schema: z.ZodType, io: "input" | "output", schemas: Record<string, unknown>): unknown {
-  return schemaOf(schema, io, schemas);
-}
-
-function schemaOf(schema: z.ZodType, io: "input" | "output", schemas: Record<string, unknown>): unknown {
   const {
     $schema: _version,
     $defs = {},

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { LogPlace } from "../../model/ports/store.ts";
-import { found, idOf, pageOf, time, timeOf, uuid } from "../fields.ts";
+import { cursorFault, found, idOf, pageOf, time, timeOf, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
 import { callContents, contentsByCall, noContents } from "./call-content.ts";
@@ -93,7 +93,7 @@ function placeOf(cursor: string | undefined): LogPlace | undefined {
     const [at, id, sequence] = place.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")));
     return { at, id, sequence };
   } catch (cause) {
-    throw new GatewayError("cursor_invalid", {}, { cause });
+    throw cursorFault(cause);
   }
 }
 
@@ -161,6 +161,7 @@ export const logRoutes = [
     summary: `Calls and events, newest first; \`format=jsonl|csv\` exports up to ${EXPORT_MAX} of them.`,
     query: logQuery,
     response: pageOf(logEntry),
+    produces: ["application/jsonl", "text/csv"],
     handle: async ({ operation, parts, query }) => {
       const { organizationId } = operation;
       if (query.contents === "true") {

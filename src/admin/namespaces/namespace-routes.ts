@@ -95,6 +95,7 @@ export const namespaceRoutes = [
     body: newNamespace,
     status: 201,
     response: namespace,
+    refuses: ["already_exists"],
     handle: async ({ operation, parts, body }) => {
       const row = await parts.store.namespaces.create({
         id: Bun.randomUUIDv7(),
@@ -158,6 +159,7 @@ export const namespaceRoutes = [
     summary: "Deletes it with its servers, sessions and keys. `default` stays.",
     status: 204,
     versioned: true,
+    refuses: ["conflict"],
     handle: async ({ operation, parts, params, headers }) => {
       const { organizationId } = operation;
       removed(

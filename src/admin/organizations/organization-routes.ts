@@ -80,6 +80,7 @@ export const organizationRoutes = [
     body: newOrganization,
     status: 201,
     response: organization,
+    refuses: ["already_exists"],
     handle: async ({ operation, parts, body }) => {
       const { store } = parts;
       const row = await store.organizations.create({

@@ -69,6 +69,7 @@ export const policyRoutes = [
     body: newPolicy,
     status: 201,
     response: policy,
+    refuses: ["already_exists", "managed_by_file"],
     handle: async ({ operation, parts, body }) => {
       const { organizationId } = operation;
       const { namespace: namespaceSlug, active, condition, ...rule } = body;
@@ -125,6 +126,7 @@ export const policyRoutes = [
     body: policyChange,
     versioned: true,
     response: policy,
+    refuses: ["already_exists", "managed_by_file"],
     handle: async ({ operation, parts, params, body, headers }) => {
       const id = notOfFile(parts, operation, idOf(params));
       managed(ofFile(parts, operation).find(({ name }) => name === body.name));
@@ -157,6 +159,7 @@ export const policyRoutes = [
     summary: "Removes it; no longer in force at once.",
     status: 204,
     versioned: true,
+    refuses: ["managed_by_file"],
     handle: async ({ operation, parts, params, headers }) => {
       const id = notOfFile(parts, operation, idOf(params));
       removed(

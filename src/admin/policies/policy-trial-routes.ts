@@ -155,6 +155,7 @@ export const policyTrialRoutes = [
       failed: z.number(),
       cases: z.array(z.object({ name: z.string().nullable(), ok: z.boolean(), ...decision })),
     }),
+    refuses: ["not_found", "conflict"],
     handle: async ({ operation, parts, body }) => {
       const trial = new PolicyTrial(tried(parts, operation, body));
       const cases = [];
@@ -188,6 +189,7 @@ export const policyTrialRoutes = [
         }),
       ),
     }),
+    refuses: ["not_found", "conflict"],
     handle: async ({ operation, parts, body }) => {
       const policies = tried(parts, operation, body);
       const who = await principalOf(parts, operation, body.principal);

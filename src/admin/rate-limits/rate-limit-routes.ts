@@ -5,6 +5,7 @@ import type { LimitStanding } from "../../model/ports/limiter.ts";
 import type { LimitUsage, RateLimitRecord } from "../../model/rate-limit-record.ts";
 import {
   checkIfMatch,
+  cursorFault,
   found,
   idOf,
   note,
@@ -161,8 +162,8 @@ function usageCursor(text: string | undefined): Pick<LimitUsage, "periodStart" |
   try {
     const [periodStart, subject] = cursor.parse(JSON.parse(Buffer.from(text, "base64url").toString()));
     return { periodStart, subject };
-  } catch {
-    throw new GatewayError("cursor_invalid");
+  } catch (cause) {
+    throw cursorFault(cause);
   }
 }
 
@@ -196,6 +197,7 @@ export const rateLimitRoutes = [
     body: newRule,
     status: 201,
     response: rateLimit,
+    refuses: ["already_exists"],
     handle: async ({ operation, parts, body: { namespace_id: namespaceId, ...body } }) => {
       const { organizationId } = operation;
       const fields = fieldsOf(body);
@@ -240,6 +242,7 @@ export const rateLimitRoutes = [
     body: change,
     versioned: true,
     response: rateLimit,
+    refuses: ["already_exists", "managed_by_file"],
     handle: async ({ operation, parts, params, body, headers }) => {
       const { organizationId } = operation;
       const id = idOf(params);
@@ -267,6 +270,7 @@ export const rateLimitRoutes = [
     summary: "Deletes it with its usage.",
     status: 204,
     versioned: true,
+    refuses: ["managed_by_file"],
     handle: async ({ operation, parts, params, headers }) => {
       const { organizationId } = operation;
       const id = idOf(params);

@@ -141,6 +141,7 @@ export const serverRoutes = [
     body: newServer,
     status: 201,
     response: server,
+    refuses: ["already_exists", "quota_exceeded"],
     handle: async ({ operation, parts, body }) => {
       const { organizationId } = operation;
       const { draft } = await draftOf(parts, operation, body);
@@ -197,6 +198,7 @@ export const serverRoutes = [
     body: serverChange,
     versioned: true,
     response: server,
+    refuses: ["already_exists", "managed_by_file"],
     handle: async ({ operation, parts, params, body, headers }) => {
       const { id, namespaceId } = await stored(parts, operation, idOf(params));
       const slug = await slugOf(parts, operation, namespaceId);
@@ -226,6 +228,7 @@ export const serverRoutes = [
     summary: "Removes it; calls under way may end.",
     status: 204,
     versioned: true,
+    refuses: ["managed_by_file"],
     handle: async ({ operation, parts, params, headers }) => {
       const { id, namespaceId } = await stored(parts, operation, idOf(params));
       const slug = await slugOf(parts, operation, namespaceId);
@@ -247,6 +250,7 @@ export const serverRoutes = [
     action: "server.test",
     summary: "Connects to a registered server anew, beside its running connection, and says how far it came.",
     response: testReport,
+    refuses: ["managed_by_file"],
     handle: async ({ operation, parts, params }) => {
       const record = await stored(parts, operation, idOf(params));
       checkMayRun(operation, record);

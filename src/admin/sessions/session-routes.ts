@@ -91,6 +91,7 @@ export const sessionRoutes = [
     action: "session.end",
     summary: "Ends it: its client is answered 404 and has to begin anew.",
     status: 204,
+    refuses: ["conflict"],
     handle: async ({ operation, parts, params }) => {
       const { organizationId } = operation;
       const id = idOf(params);

@@ -82,6 +82,7 @@ export const userRoutes = [
     body: newUser,
     status: 201,
     response: user,
+    refuses: ["already_exists", "password_refused"],
     handle: async ({ operation, parts, body }) => {
       checkMayTouch(operation, body.platform_admin);
       const { password } = body;
@@ -124,6 +125,7 @@ export const userRoutes = [
     body: change,
     versioned: true,
     response: user,
+    refuses: ["already_exists", "password_refused"],
     handle: async ({ operation, parts, params, body, headers }) => {
       const before = await userOf(parts, operation, idOf(params));
       // Also here, before a password costs its hash.
@@ -168,6 +170,7 @@ export const userRoutes = [
     summary: "Deletes the user with its keys and sign-ins.",
     status: 204,
     versioned: true,
+    refuses: ["conflict"],
     handle: async ({ operation, parts, params, headers }) => {
       const id = idOf(params);
       removed(

@@ -48,7 +48,7 @@ export class TokenSignIns implements SignIns {
       this.#parts.failuresHere.waitSeconds(here),
       this.#parts.failuresAnywhere.waitSeconds(account),
     );
-    if (seconds > 0) throw new GatewayError("too_many_failures", { seconds });
+    if (seconds > 0) throw tooManyFailures(seconds);
     const organization = await store.acrossTenants.organizationBySlug(attempt.organization);
     const user = organization && (await store.users.findByName(organization.id, attempt.username));
     const { isRight, renewedHash } = await passwords.verify(attempt.password, user?.passwordHash ?? null);
@@ -110,7 +110,7 @@ export class TokenSignIns implements SignIns {
     // A key in a script must not be able to take its owner's account over.
     if (user === undefined || signInId === undefined) throw new GatewayError("forbidden");
     const seconds = this.#parts.failuresHere.waitSeconds(user.id);
-    if (seconds > 0) throw new GatewayError("too_many_failures", { seconds });
+    if (seconds > 0) throw tooManyFailures(seconds);
     if (!(await passwords.verify(current, user.passwordHash)).isRight) {
       this.#parts.failuresHere.count(user.id);
       throw new GatewayError("invalid_credentials");
@@ -150,6 +150,10 @@ export class TokenSignIns implements SignIns {
       must_change_password: mustChangePassword,
     };
   }
+}
+
+function tooManyFailures(seconds: number): GatewayError {
+  return new GatewayError("too_many_failures", { seconds }, { headers: { "retry-after": String(seconds) } });
 }
 
 /** NIST SP 800-63B: length is what counts. @throws GatewayError `password_refused` */

@@ -48,11 +48,16 @@ export function originPolicy<R>(rule: OriginRule): Policy<Arrival, R> {
   };
 }
 
+const EXPOSED = [
+  ...["Mcp-Session-Id", "WWW-Authenticate", "X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
+  ...["ETag", "Location", "Allow", "Idempotency-Replayed"],
+].join(", ");
+
 /** CORS headers for an allowed origin; credentials travel in `Authorization`, never in cookies. */
 export function corsHeaders(origin: string): Record<string, string> {
   return {
     "access-control-allow-origin": origin,
-    "access-control-expose-headers": "Mcp-Session-Id, WWW-Authenticate, X-Request-Id, Retry-After",
+    "access-control-expose-headers": EXPOSED,
     vary: "Origin",
   };
 }

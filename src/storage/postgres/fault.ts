@@ -37,7 +37,11 @@ export function faultOf(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   const state = stateOf(thrown);
   if (state === "23505") {
-    return new GatewayError("already_exists", { what: "The name or id" }, { cause: thrown });
+    return new GatewayError(
+      "already_exists",
+      { what: "Its name, slug, e-mail address or id" },
+      { cause: thrown },
+    );
   }
   if (state === "23503") return new GatewayError("reference_missing", {}, { cause: thrown });
   if (state?.startsWith("22")) {

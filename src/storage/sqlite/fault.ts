@@ -21,7 +21,11 @@ export function faultOf(thrown: unknown): GatewayError {
   const code = codeOf(thrown);
   if (unavailable.test(code)) return new GatewayError("store_unavailable", {}, { cause: thrown });
   if (code === "SQLITE_CONSTRAINT_UNIQUE" || code === "SQLITE_CONSTRAINT_PRIMARYKEY") {
-    return new GatewayError("already_exists", { what: "The name or id" }, { cause: thrown });
+    return new GatewayError(
+      "already_exists",
+      { what: "Its name, slug, e-mail address or id" },
+      { cause: thrown },
+    );
   }
   if (code === "SQLITE_CONSTRAINT_FOREIGNKEY") {
     return new GatewayError("reference_missing", {}, { cause: thrown });
