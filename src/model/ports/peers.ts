@@ -10,6 +10,8 @@ export type PeerMessage =
   | { readonly kind: "session_ended"; readonly sessionId: string }
   /** The client gave up a request, by the text of its id; whoever runs it stops. */
   | { readonly kind: "request_cancelled"; readonly sessionId: string; readonly requestId: string }
+  /** The client's roots are others now: sessions with servers that are this client's alone are told. */
+  | { readonly kind: "roots_changed"; readonly sessionId: string }
   /** A JSON-RPC message for the session's own stream, to the process that holds it. */
   | {
       readonly kind: "session_message";

@@ -81,6 +81,12 @@ export class LegacySession {
     this.#changes?.rightsChanged();
   }
 
+  /** Tells the servers it has sessions with from here. */
+  rootsChanged(): void {
+    const { principal, endpoint } = this;
+    this.#relay.rootsChanged({ principal, endpoint, sessionId: this.identity.id });
+  }
+
   /** Its endpoint is there still, and its caller may use it. */
   get reaches(): boolean {
     return this.#relay.reaches(this.#principal, this.endpoint);

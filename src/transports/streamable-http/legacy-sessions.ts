@@ -185,6 +185,9 @@ export class LegacySessions {
       case "request_cancelled":
         session.cancel(message.requestId);
         return;
+      case "roots_changed":
+        session.rootsChanged();
+        return;
       case "session_message":
         session.deliver(message.message, message.droppable);
     }

@@ -109,11 +109,10 @@ async function receiveNotification(
   params: JsonObject,
 ): Promise<void> {
   if (method === "notifications/roots/list_changed") {
-    deps.relay.rootsChanged({
-      principal: session.principal,
-      endpoint: session.endpoint,
-      sessionId: session.identity.id,
-    });
+    session.rootsChanged();
+    // Calls through other processes have sessions with the servers there.
+    await deps.peers.tell({ kind: "roots_changed", sessionId: session.identity.id });
+    return;
   }
   if (method !== "notifications/cancelled" || !isRequestId(params.requestId)) return;
   const requestId = idText(params.requestId);
