@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
+import { eventually } from "../e2e/child.ts";
 import { type Gateway, startGateway } from "../e2e/gateway.ts";
+import { RawSession } from "../e2e/raw-session.ts";
 import { type EchoUpstream, fixtureEntry, startEcho } from "../e2e/upstreams.ts";
 import { bodyOf, headersFor } from "./load.ts";
 import { untilConnected } from "./restarted.ts";
@@ -97,5 +99,26 @@ describe.concurrent("clients that take their time", () => {
     const { text, afterMs } = await slowCall(gateway, key, 0, 1_500, 10);
     expect(text).toStartWith("HTTP/1.1 200");
     expect(afterMs).toBeLessThan(1_500 + 15_000);
+  }, 60_000);
+
+  test("so is one whose stream has ended", async () => {
+    await using gateway = await startGateway({ servers: [fixtureEntry("echo", echo, "streamable-http")] });
+    const session = await RawSession.open(gateway.mcpUrl("echo"));
+    const { promise, resolve } = Promise.withResolvers<string>();
+    let text = "";
+    const socket = connect(gateway.port, "127.0.0.1", () => {
+      const head = `host: localhost:${gateway.port}\r\naccept: text/event-stream\r\nmcp-session-id: ${session.id}\r\n`;
+      socket.write(`GET /servers/echo/mcp HTTP/1.1\r\n${head}\r\n`);
+    });
+    socket.on("data", (bytes) => {
+      text += bytes.toString();
+    });
+    socket.on("close", () => resolve(text));
+    await eventually("it is open", async () => (text.startsWith("HTTP/1.1 200") ? true : undefined));
+    expect((await session.delete()).status).toBe(204);
+    const endedAt = performance.now();
+    // The last, empty chunk: the response ended, the connection did not.
+    expect(await promise).toEndWith("0\r\n\r\n");
+    expect(performance.now() - endedAt).toBeLessThan(15_000);
   }, 60_000);
 });

@@ -143,21 +143,28 @@ async function openStream(deps: EndpointDeps, request: EdgeRequest): Promise<Res
     const answer = await forwardTo(deps, request, owner, "");
     if (answer !== undefined) return answer;
   }
-  deps.socket.keepOpen(request.arrival.request);
+  const http = request.arrival.request;
+  deps.socket.keepOpen(http);
+  const onEnd = () => deps.socket.letIdle(http);
   const body =
     lastEventId === null
-      ? (await session.openStandalone()).body
-      : resume(session, lastEventId, deps.peers.mark);
+      ? (await session.openStandalone()).attach(undefined, onEnd)
+      : resume(session, lastEventId, deps.peers.mark, onEnd);
   return new Response(body, { headers: { ...EVENT_STREAM_HEADERS, ...request.headers } });
 }
 
-function resume(session: LegacySession, lastEventId: string, mark: string): ReadableStream<Uint8Array> {
+function resume(
+  session: LegacySession,
+  lastEventId: string,
+  mark: string,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> {
   const event = parseEventId(lastEventId, mark);
   const stream = event && session.stream(event.streamId);
   if (event === undefined || stream === undefined) {
     throw new GatewayError("invalid_request", { detail: "this event id cannot be resumed (any more)" });
   }
-  return stream.attach(event.sequence);
+  return stream.attach(event.sequence, onEnd);
 }
 
 async function endSession(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {

@@ -11,8 +11,14 @@ export class EventStream {
   #open = true;
   #dropped = 0;
 
-  /** @param onGone the client closed the connection. */
-  constructor(onGone: () => void) {
+  readonly #onEnd: () => void;
+
+  /**
+   * @param onGone the client closed the connection.
+   * @param onEnd called just before we end it.
+   */
+  constructor(onGone: () => void, onEnd: () => void = () => {}) {
+    this.#onEnd = onEnd;
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -62,6 +68,7 @@ export class EventStream {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#onEnd();
     this.#controller?.close();
   }
 }

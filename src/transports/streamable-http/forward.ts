@@ -41,10 +41,12 @@ export async function forwardTo(
     clientAddress: arrival.clientAddress,
     signal: http.signal,
   });
-  // An event stream is kept open to its end.
-  if (answer?.headers.get("content-type") !== "text/event-stream") deps.socket.letIdle(http);
+  const letIdle = () => deps.socket.letIdle(http);
+  const isStream = answer?.headers.get("content-type") === "text/event-stream";
+  if (!isStream) letIdle();
   if (answer === undefined) return undefined;
-  return new Response(answer.body, { status: answer.status, headers: answerHeaders(answer, request) });
+  const told = isStream ? answer.body?.pipeThrough(new TransformStream({ flush: letIdle })) : answer.body;
+  return new Response(told, { status: answer.status, headers: answerHeaders(answer, request) });
 }
 
 /** What the owner says of its answer; how it came here is nobody's business. */

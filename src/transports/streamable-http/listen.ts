@@ -77,7 +77,10 @@ class ListenStream implements Waiter {
     this.#request = request;
     this.#principal = request.principal;
     this.#read = read;
-    this.events = new EventStream(() => this.#release());
+    this.events = new EventStream(
+      () => this.#release(),
+      () => deps.socket.letIdle(request.arrival.request),
+    );
   }
 
   /** The acknowledgement goes out only when the servers behind have taken the subscription, or an event could be lost. */
@@ -134,7 +137,6 @@ class ListenStream implements Waiter {
     const id = this.#read.id;
     const result = { resultType: "complete", _meta: { [Meta.subscriptionId]: id } };
     this.events.write(stringifyExact({ jsonrpc: "2.0", id, result }));
-    this.#deps.socket.letIdle(this.#request.arrival.request);
     this.events.close();
     this.#release();
   }
