@@ -11,6 +11,7 @@ import type { UpstreamState } from "../model/ports/upstream.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { ServerRecord } from "../model/server-record.ts";
 import type { OrganizationSnapshot } from "../model/snapshot.ts";
+import type { ScopeRules } from "../policy/authorize/scope-rules.ts";
 import type { OpenedContent } from "../policy/record/sealed-content.ts";
 
 /** A server as it runs: what it is defined as, how it is, and what it offers. */
@@ -55,6 +56,12 @@ export interface AdminParts {
     reset(rule: LimitRule, subject?: string): Promise<void>;
     /** Brings the store's usage up to now. */
     flush(): Promise<void>;
+  };
+  /** What scopes open, for callers whom they govern. */
+  readonly scopes: {
+    /** The patterns they permit. */
+    granted(scopes: readonly string[]): readonly string[];
+    readonly rules: ScopeRules | undefined;
   };
   /** Who issues tokens for the gateway, and the scopes that open something. */
   protectedResource(): {

@@ -7,6 +7,7 @@ import { documentationRoutes } from "./documentation/documentation-routes.ts";
 import { logRoutes } from "./logs/log-routes.ts";
 import { namespaceRoutes } from "./namespaces/namespace-routes.ts";
 import { organizationRoutes } from "./organizations/organization-routes.ts";
+import { policyExplainRoutes } from "./policies/policy-explain-routes.ts";
 import { policyRoutes } from "./policies/policy-routes.ts";
 import { policyTrialRoutes } from "./policies/policy-trial-routes.ts";
 import { rateLimitRoutes } from "./rate-limits/rate-limit-routes.ts";
@@ -25,6 +26,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...keyRoutes,
   ...userRoutes,
   ...policyTrialRoutes,
+  ...policyExplainRoutes,
   ...policyRoutes,
   ...namespaceRoutes,
   ...organizationRoutes,

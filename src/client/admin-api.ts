@@ -770,6 +770,7 @@ export interface AdminApi {
           readonly role?: "admin" | "user" | "viewer" | "api_user";
           readonly permissions?: readonly string[];
           readonly groups?: readonly string[];
+          readonly scopes?: readonly string[];
         };
         readonly call: {
           readonly namespace?: string;
@@ -793,55 +794,6 @@ export interface AdminApi {
         readonly verdict: "allow" | "deny" | "hidden";
         readonly granted: boolean;
         readonly decided_by: string | null;
-      })[];
-    };
-  };
-  /** Why somebody may or may not make a call: the deciding policy and the whole chain. */
-  "policies-explain": {
-    params: Record<never, never>;
-    query: Record<never, never>;
-    body: {
-      readonly policies?: readonly ({
-        readonly name: string;
-        readonly description?: string;
-        readonly namespace?: string;
-        readonly effect: "allow" | "deny";
-        readonly subjects?: readonly string[];
-        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
-        readonly resources?: readonly string[];
-        readonly condition?: string;
-        readonly priority?: number;
-        readonly active?: boolean;
-      })[];
-      readonly mode?: "add" | "replace";
-      readonly principal: {
-        readonly user_id?: string;
-        readonly key_id?: string;
-        readonly role?: "admin" | "user" | "viewer" | "api_user";
-        readonly permissions?: readonly string[];
-        readonly groups?: readonly string[];
-      };
-      readonly call: {
-        readonly namespace?: string;
-        readonly server: string;
-        readonly tool?: string;
-        readonly prompt?: string;
-        readonly resource?: string;
-        readonly arguments?: Readonly<Record<string, unknown>>;
-        readonly time?: string;
-        readonly client_address?: string;
-      };
-    };
-    answer: {
-      readonly verdict: "allow" | "deny" | "hidden";
-      readonly granted: boolean;
-      readonly decided_by: string | null;
-      readonly default: "allow" | "deny";
-      readonly chain: readonly ({
-        readonly policy: string;
-        readonly effect: "allow" | "deny";
-        readonly condition: string | null;
-        readonly answer: "applies" | "does_not_apply" | "failed" | "pending";
       })[];
     };
   };
@@ -879,6 +831,107 @@ export interface AdminApi {
         readonly after: "allow" | "deny" | "hidden";
         readonly decided_by: string | null;
       })[];
+    };
+  };
+  /** Why somebody may or may not make a call: the deciding policy and the whole chain. */
+  "policies-explain": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly policies?: readonly ({
+        readonly name: string;
+        readonly description?: string;
+        readonly namespace?: string;
+        readonly effect: "allow" | "deny";
+        readonly subjects?: readonly string[];
+        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+        readonly resources?: readonly string[];
+        readonly condition?: string;
+        readonly priority?: number;
+        readonly active?: boolean;
+      })[];
+      readonly mode?: "add" | "replace";
+      readonly principal: {
+        readonly user_id?: string;
+        readonly key_id?: string;
+        readonly role?: "admin" | "user" | "viewer" | "api_user";
+        readonly permissions?: readonly string[];
+        readonly groups?: readonly string[];
+        readonly scopes?: readonly string[];
+      };
+      readonly call: {
+        readonly namespace?: string;
+        readonly server: string;
+        readonly tool?: string;
+        readonly prompt?: string;
+        readonly resource?: string;
+        readonly arguments?: Readonly<Record<string, unknown>>;
+        readonly time?: string;
+        readonly client_address?: string;
+      };
+    };
+    answer: {
+      readonly verdict: "allow" | "deny" | "hidden";
+      readonly granted: boolean;
+      readonly decided_by: string | null;
+      readonly default: "allow" | "deny";
+      readonly steps: readonly ({
+        readonly step: "namespace" | "role" | "permissions" | "scopes" | "policies";
+        readonly outcome: "passes" | "refuses" | "not_asked";
+        readonly detail: string;
+      })[];
+      readonly chain: readonly ({
+        readonly policy: string;
+        readonly effect: "allow" | "deny";
+        readonly condition: string | null;
+        readonly answer: "applies" | "does_not_apply" | "failed" | "pending";
+      })[];
+    };
+  };
+  /** Who may make a call: the organisation's keys and users, page by page, each with its answer. */
+  "policies-who": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly policies?: readonly ({
+        readonly name: string;
+        readonly description?: string;
+        readonly namespace?: string;
+        readonly effect: "allow" | "deny";
+        readonly subjects?: readonly string[];
+        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+        readonly resources?: readonly string[];
+        readonly condition?: string;
+        readonly priority?: number;
+        readonly active?: boolean;
+      })[];
+      readonly mode?: "add" | "replace";
+      readonly call: {
+        readonly namespace?: string;
+        readonly server: string;
+        readonly tool?: string;
+        readonly prompt?: string;
+        readonly resource?: string;
+        readonly arguments?: Readonly<Record<string, unknown>>;
+        readonly time?: string;
+        readonly client_address?: string;
+      };
+      readonly answers?: readonly ("allow" | "deny" | "hidden" | "depends")[];
+      readonly limit?: number;
+      readonly cursor?: string;
+    };
+    answer: {
+      readonly items: readonly ({
+        readonly kind: "key" | "user";
+        readonly id: string;
+        readonly name: string;
+        readonly role: "admin" | "user" | "viewer" | "api_user";
+        readonly answer: "allow" | "deny" | "hidden" | "depends";
+        readonly granted: boolean;
+        readonly decided_by: string | null;
+      })[];
+      readonly next_cursor: string | null;
+      readonly scopes: readonly string[];
     };
   };
   /** The organisation's policies: on the first page those of the configuration file too. */
@@ -1244,8 +1297,9 @@ export const adminOperations = {
   "users-update": { method: "PUT", path: "/api/admin/users/{id}" },
   "users-delete": { method: "DELETE", path: "/api/admin/users/{id}" },
   "policies-test": { method: "POST", path: "/policies/test" },
-  "policies-explain": { method: "POST", path: "/policies/explain" },
   "policies-replay": { method: "POST", path: "/policies/replay" },
+  "policies-explain": { method: "POST", path: "/policies/explain" },
+  "policies-who": { method: "POST", path: "/policies/who" },
   "policies-list": { method: "GET", path: "/policies" },
   "policies-create": { method: "POST", path: "/policies" },
   "policies-get": { method: "GET", path: "/policies/{id}" },

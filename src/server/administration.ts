@@ -3,6 +3,7 @@ import { Administration } from "../admin/administration.ts";
 import { openApiDocument } from "../admin/documentation/openapi.ts";
 import type { AdminParts, ConnectionStep } from "../admin/parts.ts";
 import { adminRoutes } from "../admin/routes.ts";
+import { patternsGranted } from "../auth/scopes.ts";
 import { serverDefinitionOf } from "../config/compile.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Fleet } from "../gateway/fleet.ts";
@@ -16,6 +17,7 @@ import type { UpstreamFactory } from "../model/ports/upstream.ts";
 import type { ServerRecord } from "../model/server-record.ts";
 import type { BodyLimits } from "../net/request-body.ts";
 import type { Cluster } from "../peers/cluster.ts";
+import type { ScopeRules } from "../policy/authorize/scope-rules.ts";
 import { openContent } from "../policy/record/sealed-content.ts";
 import type { Admitted } from "./front.ts";
 import type { Identity } from "./identity.ts";
@@ -39,6 +41,7 @@ export interface AdministrationDeps {
   readonly body: BodyLimits;
   readonly limiting: LimitParts;
   readonly identity: Identity;
+  readonly scopes: ScopeRules | undefined;
   readonly createUpstream: UpstreamFactory;
   readonly mint: () => { readonly key: string; readonly prefix: string; readonly hash: string };
   readonly look: () => Promise<void>;
@@ -77,6 +80,10 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
     credentialsChanged: (keyId) => {
       deps.invalidate(keyId);
       void peers.tell({ kind: "store_changed" });
+    },
+    scopes: {
+      granted: (scopes) => patternsGranted(settings.auth, scopes),
+      rules: deps.scopes,
     },
     protectedResource: () => ({
       url: settings.server.url,

@@ -253,6 +253,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       settings,
       body,
       limiting,
+      scopes: permissions.scopes,
       createUpstream,
       mint: () => mint(),
       look: () => configuration.look(),

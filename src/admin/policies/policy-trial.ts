@@ -7,9 +7,11 @@ import {
 } from "../../policy/authorize/condition.ts";
 import { type Answer, judge } from "../../policy/authorize/judgement.ts";
 import type { Kind } from "../../policy/authorize/pattern.ts";
-import { compilePermissions, type Permissions } from "../../policy/authorize/permissions.ts";
+import { grantedPermissions } from "../../policy/authorize/permission-cache.ts";
+import type { Permissions } from "../../policy/authorize/permissions.ts";
 import { NamespacePolicies, subjectsOf } from "../../policy/authorize/policed-permissions.ts";
 import { ACTION_OF, type CompiledPolicy } from "../../policy/authorize/policy-index.ts";
+import type { ScopeRules } from "../../policy/authorize/scope-rules.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
 
 /** `hidden`: answered as something unknown; `deny`: visible, and refused with the policy's name. */
@@ -34,7 +36,9 @@ export interface TriedStep {
 }
 export interface Trial {
   readonly verdict: Verdict;
-  /** Role and permission patterns grant it; without that no policy is asked. */
+  /** It stands in lists, whatever its arguments will be. */
+  readonly isVisible: boolean;
+  /** Role, permission patterns and scopes grant it; without that no policy is asked. */
   readonly granted: boolean;
   readonly decidedBy: Policy | undefined;
   /** Every policy that names caller, action and target, in order. */
@@ -46,15 +50,18 @@ export interface Trial {
 /** Policies of one organisation, asked about calls that nobody makes: the same judgement as for those that are made. */
 export class PolicyTrial {
   readonly #policies: Policies;
+  readonly #scopes: ScopeRules | undefined;
   readonly #byNamespace = new Map<string, NamespacePolicies>();
 
-  constructor(policies: Policies) {
+  constructor(policies: Policies, scopes: ScopeRules | undefined) {
     this.#policies = policies;
+    this.#scopes = scopes;
   }
 
   ask(principal: Principal, call: TriedCall): Trial {
     const isElsewhere = principal.namespaceBound && principal.namespaceId !== call.namespaceId;
-    const granted = !isElsewhere && grants(compilePermissions(principal, call.namespaceSlug), call);
+    const permissions = grantedPermissions(principal, call.namespaceSlug, this.#scopes);
+    const granted = !isElsewhere && grants(permissions, call);
     const use = this.#all().length === 0 ? [] : this.#namedBy(principal, call);
     const context: ConditionContext = {
       principal: new ConditionPrincipal(principal),
@@ -68,9 +75,11 @@ export class PolicyTrial {
     const visible = judge(use, effect, context, false);
     const made = judge(use, effect, context, true, (policy, answer) => chain.push({ policy, answer }));
     const dependsOnCall = use.some(({ condition }) => condition?.dependsOnCall === true);
-    if (!granted) return { verdict: "hidden", granted, decidedBy: undefined, chain, dependsOnCall };
-    const verdict = made.permitted ? "allow" : visible.permitted ? "deny" : "hidden";
-    return { verdict, granted, decidedBy: made.decidedBy, chain, dependsOnCall };
+    const isVisible = granted && visible.permitted;
+    if (!granted)
+      return { verdict: "hidden", isVisible, granted, decidedBy: undefined, chain, dependsOnCall };
+    const verdict = made.permitted ? "allow" : isVisible ? "deny" : "hidden";
+    return { verdict, isVisible, granted, decidedBy: made.decidedBy, chain, dependsOnCall };
   }
 
   #all(): readonly Policy[] {
@@ -93,7 +102,10 @@ export class PolicyTrial {
   }
 }
 
-function grants(permissions: Permissions, { kind, server, name }: TriedCall): boolean {
+export function grants(
+  permissions: Permissions,
+  { kind, server, name }: Pick<TriedCall, "kind" | "server" | "name">,
+): boolean {
   switch (kind) {
     case "tool":
       return permissions.tool(server, name);

@@ -85,14 +85,22 @@ export class PermissionCache {
     }
     let permissions = byNamespace.get(namespaceSlug);
     if (permissions === undefined) {
-      permissions = compilePermissions(principal, namespaceSlug);
-      if (principal.scopes !== undefined && this.scopes !== undefined) {
-        permissions = this.scopes.opened(permissions, principal.scopes, namespaceSlug);
-      }
+      permissions = grantedPermissions(principal, namespaceSlug, this.scopes);
       byNamespace.set(namespaceSlug, permissions);
     }
     return permissions;
   }
+}
+
+/** What role, permissions and scopes grant, before any policy is asked. */
+export function grantedPermissions(
+  principal: Principal,
+  namespaceSlug: string,
+  scopes: ScopeRules | undefined,
+): Permissions {
+  const permissions = compilePermissions(principal, namespaceSlug);
+  if (principal.scopes === undefined || scopes === undefined) return permissions;
+  return scopes.opened(permissions, principal.scopes, namespaceSlug);
 }
 
 function policiesFor(

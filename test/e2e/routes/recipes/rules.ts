@@ -39,6 +39,7 @@ const trial = (bodyFor: (principal: object) => object) => ({
 const policyRecipes: Recipes = {
   "policies-test": trial((principal) => ({ cases: [{ principal, call: trialCall, expect: "allow" }] })),
   "policies-explain": trial((principal) => ({ principal, call: trialCall })),
+  "policies-who": { succeed: () => ({ body: { call: trialCall } }) },
   "policies-replay": { succeed: (world) => ({ body: { policies: [policyBody(world)] } }) },
   "policies-list": { succeed: nothing },
   "policies-create": {

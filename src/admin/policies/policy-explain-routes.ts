@@ -1,0 +1,188 @@
+import { z } from "zod";
+import type { Operation } from "../../model/operation.ts";
+import type { Principal } from "../../model/principal.ts";
+import { cursorFault, role, uuid } from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
+import { defineRoute } from "../route.ts";
+import { keyPrincipal, principalBody, principalOf, userPrincipal } from "./policy-principal.ts";
+import { stepsOf } from "./policy-steps.ts";
+import { PolicyTrial, type Trial } from "./policy-trial.ts";
+import { callBody, callOf, decision, decisionView, set, tried } from "./policy-trial-body.ts";
+
+const PAGE = 500;
+/** Keys and users looked at for one page, whatever their answer. */
+const LOOKED_AT_MAX = 5_000;
+
+const answer = z.enum(["allow", "deny", "hidden", "depends"]);
+type Answer = z.output<typeof answer>;
+
+/** Without arguments a condition on the call leaves open what would come of it. */
+function answerOf({ verdict, isVisible, dependsOnCall }: Trial, hasArguments: boolean): Answer {
+  return !hasArguments && dependsOnCall && isVisible ? "depends" : verdict;
+}
+
+interface Candidate {
+  readonly kind: "key" | "user";
+  readonly id: string;
+  /** Undefined for one whom nobody lets in. */
+  readonly principal: Principal | undefined;
+}
+
+/** Keys, then users, in order of id, behind the place a cursor names. */
+async function* candidates(
+  { store, clock }: AdminParts,
+  operation: Operation,
+  after: { readonly kind: "key" | "user"; readonly id: string | undefined },
+): AsyncGenerator<Candidate> {
+  const { organizationId } = operation;
+  const page = (id: string | undefined) => ({ limit: PAGE, ...(id !== undefined && { after: id }) });
+  if (after.kind === "key") {
+    for (let { id } = after; ; ) {
+      const keys = await store.apiKeys.list(organizationId, page(id));
+      for (const key of keys)
+        yield { kind: "key", id: key.id, principal: keyPrincipal(operation, key, clock.now()) };
+      if (keys.length < PAGE) break;
+      id = keys.at(-1)?.id;
+    }
+  }
+  for (let id = after.kind === "user" ? after.id : undefined; ; ) {
+    const users = await store.users.list(organizationId, page(id));
+    for (const user of users) yield { kind: "user", id: user.id, principal: userPrincipal(operation, user) };
+    if (users.length < PAGE) return;
+    id = users.at(-1)?.id;
+  }
+}
+
+/** @throws GatewayError `invalid_request` */
+function placeOf(cursor: string | undefined): { kind: "key" | "user"; id: string | undefined } {
+  if (cursor === undefined) return { kind: "key", id: undefined };
+  const [kind, id] = Buffer.from(cursor, "base64url").toString("utf8").split(":");
+  if ((kind !== "key" && kind !== "user") || !uuid.safeParse(id).success) {
+    throw cursorFault();
+  }
+  return { kind, id };
+}
+
+export const policyExplainRoutes = [
+  defineRoute({
+    id: "policies-explain",
+    method: "POST",
+    path: "/policies/explain",
+    roles: ["admin", "viewer"],
+    action: "policy.explain",
+    summary: "Why somebody may or may not make a call: the deciding policy and the whole chain.",
+    reads: true,
+    body: z.strictObject({ ...set, principal: principalBody, call: callBody }),
+    response: z.object({
+      ...decision,
+      default: z.enum(["allow", "deny"]),
+      steps: z
+        .array(
+          z.object({
+            step: z.enum(["namespace", "role", "permissions", "scopes", "policies"]),
+            outcome: z.enum(["passes", "refuses", "not_asked"]),
+            detail: z.string(),
+          }),
+        )
+        .describe("In the order in which they are asked; the first that refuses is the reason."),
+      chain: z.array(
+        z.object({
+          policy: z.string(),
+          effect: z.enum(["allow", "deny"]),
+          condition: z.string().nullable(),
+          answer: z.enum(["applies", "does_not_apply", "failed", "pending"]),
+        }),
+      ),
+    }),
+    refuses: ["not_found", "conflict"],
+    handle: async ({ operation, parts, body }) => {
+      const policies = tried(parts, operation, body);
+      const who = await principalOf(parts, operation, body.principal);
+      const asked = callOf(parts, operation, body.call);
+      const { rules } = parts.scopes;
+      const trial = new PolicyTrial(policies, rules).ask(who, asked);
+      return {
+        body: {
+          ...decisionView(trial),
+          default: policies.all.length === 0 ? "allow" : policies.defaultEffect,
+          steps: stepsOf(who, asked, trial, rules),
+          chain: trial.chain.map(({ policy, answer }) => ({
+            policy: policy.name,
+            effect: policy.effect,
+            condition: policy.condition ?? null,
+            answer,
+          })),
+        },
+      };
+    },
+  }),
+  defineRoute({
+    id: "policies-who",
+    method: "POST",
+    path: "/policies/who",
+    roles: ["admin"],
+    action: "policy.who",
+    summary: "Who may make a call: the organisation's keys and users, page by page, each with its answer.",
+    reads: true,
+    body: z.strictObject({
+      ...set,
+      call: callBody
+        .extend({ arguments: z.record(z.string(), z.unknown()).optional() })
+        .describe("Without `arguments` a condition on the call is left open: `depends`."),
+      answers: z.array(answer).min(1).max(4).default(["allow", "depends"]).describe("Those to be shown."),
+      limit: z.int().min(1).max(1_000).default(100),
+      cursor: z.string().max(512).optional().describe("`next_cursor` of the page before."),
+    }),
+    response: z.object({
+      items: z.array(
+        z.object({
+          kind: z.enum(["key", "user"]),
+          id: uuid,
+          name: z.string(),
+          role,
+          answer,
+          granted: decision.granted,
+          decided_by: decision.decided_by,
+        }),
+      ),
+      next_cursor: z.string().nullable(),
+      scopes: z
+        .array(z.string())
+        .describe(
+          "What a token of an identity provider needs, whoever holds it; none where no pattern names it.",
+        ),
+    }),
+    handle: async ({ operation, parts, body }) => {
+      const { rules } = parts.scopes;
+      const trial = new PolicyTrial(tried(parts, operation, body), rules);
+      const asked = callOf(parts, operation, { ...body.call, arguments: body.call.arguments ?? {} });
+      const hasArguments = body.call.arguments !== undefined;
+      const items = [];
+      let lookedAt = 0;
+      let hasMore = false;
+      let cursor: string | null = null;
+      for await (const { kind, id, principal } of candidates(parts, operation, placeOf(body.cursor))) {
+        hasMore = items.length === body.limit || lookedAt === LOOKED_AT_MAX;
+        if (hasMore) break;
+        cursor = Buffer.from(`${kind}:${id}`).toString("base64url");
+        lookedAt++;
+        if (principal === undefined) continue;
+        const tried_ = trial.ask(principal, asked);
+        const shown = answerOf(tried_, hasArguments);
+        if (!body.answers.includes(shown)) continue;
+        const { granted, decided_by } = decisionView(tried_);
+        items.push({
+          kind,
+          id,
+          name: principal.name,
+          role: principal.role,
+          answer: shown,
+          granted,
+          decided_by,
+        });
+      }
+      const needed = rules?.missing([], asked.namespaceSlug, asked.kind, asked.server, asked.name) ?? [];
+      return { body: { items, next_cursor: hasMore ? cursor : null, scopes: needed } };
+    },
+  }),
+];

@@ -1,0 +1,112 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Operation } from "../../model/operation.ts";
+import type { Policies } from "../../model/policy.ts";
+import type { JsonObject } from "../../protocol/json-value.ts";
+import { slug, time } from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
+import { newPolicy, proposed } from "./policy-body.ts";
+import type { Trial, TriedCall } from "./policy-trial.ts";
+
+export const POLICIES_MAX = 1_000;
+
+export const callBody = z
+  .strictObject({
+    namespace: slug.default("default"),
+    server: slug,
+    tool: z.string().min(1).max(256).optional(),
+    prompt: z.string().min(1).max(256).optional(),
+    resource: z.string().min(1).max(4_096).optional(),
+    arguments: z.record(z.string(), z.unknown()).default({}),
+    time: time.optional(),
+    client_address: z.string().max(64).default("127.0.0.1"),
+  })
+  .describe("One of tool, prompt and resource, by the server's own name.");
+export const verdict = z.enum(["allow", "deny", "hidden"]);
+export const set = {
+  policies: z
+    .array(newPolicy)
+    .max(POLICIES_MAX)
+    .optional()
+    .describe("Proposed policies; without them those in force."),
+  mode: z.enum(["add", "replace"]).default("add").describe("Beside those in force, or instead of them."),
+};
+export const decision = {
+  verdict,
+  granted: z.boolean().describe("Role and permissions grant it; without that no policy is asked."),
+  decided_by: z.string().nullable().describe("The policy; none where permissions or the default decided."),
+};
+
+export function inForce(parts: AdminParts, { organizationId }: Operation): Policies {
+  return parts.organization(organizationId)?.policies ?? { all: [], defaultEffect: parts.policyDefault() };
+}
+
+function knownNamespace(
+  parts: AdminParts,
+  { organizationId }: Operation,
+  namespaceSlug: string | undefined,
+): void {
+  if (namespaceSlug === undefined) return;
+  if (parts.organization(organizationId)?.namespacesBySlug.has(namespaceSlug)) return;
+  throw new GatewayError("invalid_request", { detail: `namespace: there is no namespace ${namespaceSlug}` });
+}
+
+export function tried(
+  parts: AdminParts,
+  operation: Operation,
+  body: { readonly policies?: z.output<typeof newPolicy>[] | undefined; readonly mode: "add" | "replace" },
+): Policies {
+  const now = inForce(parts, operation);
+  if (body.policies === undefined) return now;
+  for (const { namespace } of body.policies) knownNamespace(parts, operation, namespace);
+  const names = new Set(body.policies.map(({ name }) => name));
+  const kept = body.mode === "replace" ? [] : now.all.filter(({ name }) => !names.has(name));
+  const added = body.policies.filter(({ active }) => active).map(proposed);
+  return { ...now, all: [...kept, ...added] };
+}
+
+export function callOf(parts: AdminParts, operation: Operation, body: z.output<typeof callBody>): TriedCall {
+  const { organizationId } = operation;
+  knownNamespace(parts, operation, body.namespace);
+  const named = (["tool", "prompt", "resource"] as const).filter((kind) => body[kind] !== undefined);
+  const [kind] = named;
+  if (kind === undefined || named.length > 1) {
+    throw new GatewayError("invalid_request", { detail: "call: one of tool, prompt and resource" });
+  }
+  const name = body[kind] as string;
+  return {
+    namespaceSlug: body.namespace,
+    namespaceId: parts.organization(organizationId)?.namespacesBySlug.get(body.namespace)?.id,
+    server: body.server,
+    kind,
+    name,
+    annotations: annotationsOf(parts, organizationId, body.namespace, body.server, name),
+    args: body.arguments as JsonObject,
+    time: body.time === undefined ? new Date(parts.clock.now()) : new Date(body.time),
+    clientAddress: body.client_address,
+  };
+}
+
+/** As the server listed them, where it is there. */
+export function annotationsOf(
+  parts: AdminParts,
+  organizationId: string,
+  namespaceSlug: string,
+  server: string,
+  tool: string,
+): JsonObject {
+  const namespace = parts.organization(organizationId)?.namespacesBySlug.get(namespaceSlug);
+  const id = namespace?.servers.find(({ name }) => name === server)?.id;
+  const entry =
+    id === undefined ? undefined : parts.running(id)?.part?.entries.tools.find(({ name }) => name === tool);
+  const annotations = entry?.definition.annotations;
+  return typeof annotations === "object" && annotations !== null && !Array.isArray(annotations)
+    ? annotations
+    : {};
+}
+
+export const decisionView = ({ verdict: end, granted, decidedBy }: Trial) => ({
+  verdict: end,
+  granted,
+  decided_by: decidedBy?.name ?? null,
+});

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { request } from "./administration.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
+import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
+
+const TIMEOUT_MS = 30_000;
+let upstream: Upstream;
+let gateway: Gateway;
+const keys = new Map<string, string>();
+
+const call = (method: string, path: string, key: string, body?: unknown, headers = {}) =>
+  request(gateway.origin, method, path, key, body, headers);
+const keyOf = (name: string): string => keys.get(name) ?? "";
+
+/** What the live endpoint does, in the words of an explanation. */
+async function live(key: string, nonce: string): Promise<string> {
+  const { json } = await call(
+    "POST",
+    "/mcp",
+    key,
+    {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: {
+        name: "filed__test_echo",
+        arguments: { nonce },
+        _meta: {
+          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+          "io.modelcontextprotocol/clientCapabilities": {},
+        },
+      },
+    },
+    {
+      accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": "tools/call",
+      "mcp-name": "filed__test_echo",
+    },
+  );
+  if (json.result !== undefined) return "allow";
+  return (
+    { policy_denied: "deny", tool_unknown: "hidden" }[json.error.data.code as string] ?? json.error.data.code
+  );
+}
+
+beforeAll(async () => {
+  upstream = await startFixture("both");
+  gateway = await startGateway({
+    servers: [
+      fixtureEntry("filed", upstream, "streamable-http"),
+      { ...fixtureEntry("away", upstream, "streamable-http"), namespace: "elsewhere" },
+    ],
+    anonymous: false,
+    settings: {
+      auth: {
+        permissions: { "filed:test_echo": ["scope:echo", "scope:all"] },
+        options: { scope_mode: "any" },
+      },
+      policies: {
+        default: "allow",
+        rules: [
+          {
+            name: "no-secrets",
+            effect: "deny",
+            resources: ["filed:test_echo"],
+            condition: 'args.nonce == "secret"',
+          },
+          { name: "nothing-for-api", effect: "deny", subjects: ["role:api_user"], resources: ["filed:*"] },
+        ],
+      },
+    },
+  });
+  const mint = async (name: string, ...options: string[]) => {
+    keys.set(name, await gateway.mintKey("--name", name, ...options));
+  };
+  await mint("admin", "--role", "admin", "--permission", "*:*");
+  await mint("user", "--role", "user", "--permission", "other:*", "--permission", "filed:test_*");
+  await mint("narrow", "--role", "user", "--permission", "filed:test_simple_text");
+  await mint("viewer", "--role", "viewer", "--permission", "filed:*");
+  await mint("api", "--role", "api_user", "--permission", "filed:*");
+  await mint("bound", "--role", "user", "--permission", "filed:*", "--namespace", "elsewhere");
+}, TIMEOUT_MS);
+afterAll(async () => {
+  await gateway?.stop();
+  await upstream?.stop();
+});
+
+const tried = (nonce?: string) => ({
+  server: "filed",
+  tool: "test_echo",
+  ...(nonce !== undefined && { arguments: { nonce } }),
+});
+
+async function idOf(name: string): Promise<string> {
+  const { items } = (await call("GET", "/api/admin/api-keys?limit=1000", keyOf("admin"))).json;
+  return items.find((item: { name: string }) => item.name === name).id;
+}
+
+test.each([
+  ["admin", "plain", "allow", undefined],
+  ["admin", "secret", "deny", "policies"],
+  ["user", "plain", "allow", undefined],
+  ["user", "secret", "deny", "policies"],
+  ["narrow", "plain", "hidden", "permissions"],
+  ["viewer", "plain", "hidden", "role"],
+  ["api", "plain", "hidden", "policies"],
+  ["bound", "plain", "hidden", "namespace"],
+])(
+  "%s calling with %s: explained as it is done",
+  async (name, nonce, verdict, refusing) => {
+    const { json } = await call("POST", "/policies/explain", keyOf("admin"), {
+      principal: { key_id: await idOf(name) },
+      call: tried(nonce),
+    });
+    expect([json.verdict, await live(keyOf(name), nonce)]).toEqual([verdict, verdict]);
+    const refusals = json.steps.filter(({ outcome }: { outcome: string }) => outcome === "refuses");
+    expect(refusals.map(({ step }: { step: string }) => step)).toEqual(
+      refusing === undefined ? [] : [refusing],
+    );
+    expect(json.steps.map(({ step }: { step: string }) => step)).toEqual([
+      "namespace",
+      "role",
+      "permissions",
+      "scopes",
+      "policies",
+    ]);
+  },
+  TIMEOUT_MS,
+);
+
+test("a token's scopes are part of the answer, and those that are missing are named", async () => {
+  const ask = async (scopes: string[]) => {
+    const principal = { role: "user", scopes };
+    return (await call("POST", "/policies/explain", keyOf("admin"), { principal, call: tried("plain") }))
+      .json;
+  };
+  expect(await ask(["scope:echo"])).toMatchObject({ verdict: "allow", granted: true });
+  const refused = await ask(["scope:other"]);
+  expect(refused).toMatchObject({ verdict: "hidden", granted: false });
+  expect(refused.steps[3]).toEqual({
+    step: "scopes",
+    outcome: "refuses",
+    detail: "it takes scope:echo scope:all",
+  });
+});
+
+test("who may call: every key and user once, whatever the page; depends without arguments, decided with them", async () => {
+  const all = async (body: object, limit: number) => {
+    const found: { name: string; answer: string }[] = [];
+    for (let cursor: string | undefined; ; ) {
+      const { status, json } = await call("POST", "/policies/who", keyOf("admin"), {
+        ...body,
+        limit,
+        cursor,
+      });
+      expect(status).toBe(200);
+      expect(json.scopes).toEqual(["scope:echo", "scope:all"]);
+      found.push(...json.items);
+      if (json.next_cursor === null) break;
+      cursor = json.next_cursor;
+    }
+    return Object.fromEntries(
+      found.filter(({ name }) => keys.has(name)).map(({ name, answer }) => [name, answer]),
+    );
+  };
+  const answers = ["allow", "deny", "hidden", "depends"];
+  const open = {
+    admin: "depends",
+    user: "depends",
+    narrow: "hidden",
+    viewer: "hidden",
+    api: "hidden",
+    bound: "hidden",
+  };
+  for (const limit of [1, 2, 100]) expect(await all({ call: tried(), answers }, limit)).toEqual(open);
+  expect(await all({ call: tried("plain") }, 3)).toEqual({ admin: "allow", user: "allow" });
+  expect(await all({ call: tried("secret"), answers: ["deny"] }, 3)).toEqual({ admin: "deny", user: "deny" });
+});
+
+test("who may call is for administrators, and a cursor is one of ours", async () => {
+  const body = { call: tried() };
+  expect((await call("POST", "/policies/who", keyOf("viewer"), body)).status).toBe(403);
+  for (const cursor of ["x", Buffer.from("key:1").toString("base64url")])
+    expect((await call("POST", "/policies/who", keyOf("admin"), { ...body, cursor })).status).toBe(400);
+});
