@@ -4,6 +4,7 @@ import type { ListenerSettings } from "../config/settings.ts";
 import { ConfigWatch } from "../config/watch.ts";
 import { createLog } from "../telemetry/log.ts";
 import { greet } from "./greeting.ts";
+import { requirePort } from "./listen.ts";
 import { terminalStands } from "./terminal.ts";
 import { type Wired, wire } from "./wire.ts";
 import { reportReady } from "./worker.ts";
@@ -30,6 +31,8 @@ export async function serve(options: ServeOptions): Promise<number> {
   let wired: Wired;
   const following: { watch?: ConfigWatch | undefined } = {};
   try {
+    // Workers share theirs with each other.
+    if (worker === undefined) requirePort(settings.server);
     wired = await wire(options, log, async () => following.watch?.reloadNow());
   } catch (cause) {
     log.error({ err: cause }, "the gateway could not start");

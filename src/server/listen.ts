@@ -44,6 +44,19 @@ export class Listener {
   }
 }
 
+/**
+ * Before anything is made or opened: a start on a port that is taken leaves no trace.
+ * @throws Error that says what to do
+ */
+export function requirePort(settings: Pick<ListenSettings, "host" | "port">): void {
+  if (settings.port === 0) return;
+  try {
+    Bun.listen({ hostname: settings.host, port: settings.port, socket: { data: () => {} } }).stop(true);
+  } catch (cause) {
+    throw new Error(portFault(cause, settings), { cause });
+  }
+}
+
 function serve(settings: ListenSettings, front: Front): Server<undefined> {
   const { tls } = settings;
   return Bun.serve({
@@ -59,7 +72,7 @@ function serve(settings: ListenSettings, front: Front): Server<undefined> {
   });
 }
 
-function portFault(cause: unknown, { host, port }: ListenSettings): string {
+function portFault(cause: unknown, { host, port }: Pick<ListenSettings, "host" | "port">): string {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
   const another = "choose another with --port, MCP_GATEWAY_PORT or server.port";
   switch (code) {
