@@ -8,56 +8,9 @@ import { redisUrl } from "../servers/redis.ts";
 import { request } from "./administration.ts";
 import { eventually } from "./child.ts";
 import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
+import { admitted, call, lastId } from "./limited-calls.ts";
 import { type Processes, startReplicas, startWorkers } from "./processes.ts";
 import { type EchoUpstream, startEcho } from "./upstreams.ts";
-
-interface Answered {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly id: unknown;
-  readonly error: { readonly code: number; readonly data?: Readonly<Record<string, unknown>> } | undefined;
-}
-
-const META = {
-  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-  "io.modelcontextprotocol/clientCapabilities": {},
-};
-let nonce = 0;
-
-/** One `tools/call` of a modern client. */
-async function call(url: string, key: string | undefined, name = "echo__echo"): Promise<Answered> {
-  const id = ++nonce;
-  const params = { name, arguments: { nonce: `n${id}`, ms: 0 }, _meta: META };
-  const response = await fetch(url, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": "tools/call",
-      "mcp-name": name,
-      ...(key !== undefined && { authorization: `Bearer ${key}` }),
-    },
-    body: JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params }),
-  });
-  const message = (await response.json()) as { id?: unknown; error?: Answered["error"] };
-  return { status: response.status, headers: response.headers, id: message.id, error: message.error };
-}
-
-/** Bun sends 256 requests at once, and the balancer of two processes sends its own from here too. */
-const AT_ONCE = 50;
-
-async function admitted(times: number, ask: () => Promise<Answered>): Promise<number> {
-  const answers: Answered[] = [];
-  while (answers.length < times) {
-    const next = Math.min(AT_ONCE, times - answers.length);
-    answers.push(...(await Promise.all(Array.from({ length: next }, ask))));
-  }
-  for (const { status, error } of answers) {
-    if (status !== 200) expect([status, error?.code]).toEqual([429, expect.any(Number)]);
-  }
-  return answers.filter(({ status, error }) => status === 200 && error === undefined).length;
-}
 
 let echo: EchoUpstream;
 const redis = await redisUrl();
@@ -100,7 +53,7 @@ function onOneGateway(kind: string, settings: () => Record<string, Record<string
       expect(await admitted(50, anyway(one))).toBe(30);
       const refused = await call(gateway.mcpUrl(), one);
       expect(refused.status).toBe(429);
-      expect(refused.id).toBe(nonce);
+      expect(refused.id).toBe(lastId());
       const seconds = Number(refused.headers.get("retry-after"));
       expect(seconds).toBeGreaterThan(3_000);
       expect(refused.error).toMatchObject({
