@@ -8,6 +8,7 @@ import { logRoutes } from "./logs/log-routes.ts";
 import { namespaceRoutes } from "./namespaces/namespace-routes.ts";
 import { organizationRoutes } from "./organizations/organization-routes.ts";
 import { policyExplainRoutes } from "./policies/policy-explain-routes.ts";
+import { policyReplayRoutes } from "./policies/policy-replay-routes.ts";
 import { policyRoutes } from "./policies/policy-routes.ts";
 import { policyTrialRoutes } from "./policies/policy-trial-routes.ts";
 import { rateLimitRoutes } from "./rate-limits/rate-limit-routes.ts";
@@ -27,6 +28,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...userRoutes,
   ...policyTrialRoutes,
   ...policyExplainRoutes,
+  ...policyReplayRoutes,
   ...policyRoutes,
   ...namespaceRoutes,
   ...organizationRoutes,

@@ -797,42 +797,6 @@ export interface AdminApi {
       })[];
     };
   };
-  /** What proposed policies would have changed: recorded calls, at most 10000, whose end would have been another. */
-  "policies-replay": {
-    params: Record<never, never>;
-    query: Record<never, never>;
-    body: {
-      readonly policies: readonly ({
-        readonly name: string;
-        readonly description?: string;
-        readonly namespace?: string;
-        readonly effect: "allow" | "deny";
-        readonly subjects?: readonly string[];
-        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
-        readonly resources?: readonly string[];
-        readonly condition?: string;
-        readonly priority?: number;
-        readonly active?: boolean;
-      })[];
-      readonly mode?: "add" | "replace";
-      readonly hours?: number;
-    };
-    answer: {
-      readonly calls: number;
-      readonly undecidable: number;
-      readonly complete: boolean;
-      readonly flips: readonly ({
-        readonly call_id: string;
-        readonly at: string;
-        readonly principal: string;
-        readonly server: string;
-        readonly target: string;
-        readonly before: "allow" | "deny" | "hidden";
-        readonly after: "allow" | "deny" | "hidden";
-        readonly decided_by: string | null;
-      })[];
-    };
-  };
   /** Why somebody may or may not make a call: the deciding policy and the whole chain. */
   "policies-explain": {
     params: Record<never, never>;
@@ -932,6 +896,45 @@ export interface AdminApi {
       })[];
       readonly next_cursor: string | null;
       readonly scopes: readonly string[];
+    };
+  };
+  /** What proposed policies would have changed: recorded calls, newest first, about 10000 at a time, whose end would have been another. */
+  "policies-replay": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly policies: readonly ({
+        readonly name: string;
+        readonly description?: string;
+        readonly namespace?: string;
+        readonly effect: "allow" | "deny";
+        readonly subjects?: readonly string[];
+        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+        readonly resources?: readonly string[];
+        readonly condition?: string;
+        readonly priority?: number;
+        readonly active?: boolean;
+      })[];
+      readonly mode?: "add" | "replace";
+      readonly hours?: number;
+      readonly cursor?: string;
+    };
+    answer: {
+      readonly calls: number;
+      readonly undecidable: number;
+      readonly complete: boolean;
+      readonly oldest: string | null;
+      readonly next_cursor: string | null;
+      readonly flips: readonly ({
+        readonly call_id: string;
+        readonly at: string;
+        readonly principal: string;
+        readonly server: string;
+        readonly target: string;
+        readonly before: "allow" | "deny" | "hidden";
+        readonly after: "allow" | "deny" | "hidden";
+        readonly decided_by: string | null;
+      })[];
     };
   };
   /** The organisation's policies: on the first page those of the configuration file too. */
@@ -1297,9 +1300,9 @@ export const adminOperations = {
   "users-update": { method: "PUT", path: "/api/admin/users/{id}" },
   "users-delete": { method: "DELETE", path: "/api/admin/users/{id}" },
   "policies-test": { method: "POST", path: "/policies/test" },
-  "policies-replay": { method: "POST", path: "/policies/replay" },
   "policies-explain": { method: "POST", path: "/policies/explain" },
   "policies-who": { method: "POST", path: "/policies/who" },
+  "policies-replay": { method: "POST", path: "/policies/replay" },
   "policies-list": { method: "GET", path: "/policies" },
   "policies-create": { method: "POST", path: "/policies" },
   "policies-get": { method: "GET", path: "/policies/{id}" },

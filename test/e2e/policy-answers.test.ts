@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { request } from "./administration.ts";
+import { eventually } from "./child.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
@@ -48,7 +49,7 @@ beforeAll(async () => {
   upstream = await startFixture("both");
   gateway = await startGateway({
     servers: [
-      fixtureEntry("filed", upstream, "streamable-http"),
+      { ...fixtureEntry("filed", upstream, "streamable-http"), audit: { content: "full" } },
       { ...fixtureEntry("away", upstream, "streamable-http"), namespace: "elsewhere" },
     ],
     anonymous: false,
@@ -177,6 +178,32 @@ test("who may call: every key and user once, whatever the page; depends without 
   expect(await all({ call: tried("plain") }, 3)).toEqual({ admin: "allow", user: "allow" });
   expect(await all({ call: tried("secret"), answers: ["deny"] }, 3)).toEqual({ admin: "deny", user: "deny" });
 });
+
+test("recorded calls are decided by their time, their address, and their arguments where these were recorded", async () => {
+  await live(keyOf("user"), "replayed");
+  await live(keyOf("user"), "other");
+  const flipsOf = async (condition: string) => {
+    const policies = [{ name: "proposed", effect: "deny", resources: ["filed:*"], condition }];
+    const { status, json } = await call("POST", "/policies/replay", keyOf("admin"), { policies });
+    expect([status, json.complete, json.next_cursor]).toEqual([200, true, null]);
+    return json;
+  };
+  const byAddress = await eventually("the calls are recorded", async () => {
+    const json = await flipsOf('client_address == "127.0.0.1"');
+    return json.flips.length >= 2 ? json : undefined;
+  });
+  expect(byAddress.flips[0]).toMatchObject({ before: "allow", after: "deny", decided_by: "proposed" });
+  expect(byAddress.flips.length).toBe(
+    (await flipsOf('time > timestamp("2020-01-01T00:00:00Z")')).flips.length,
+  );
+  expect((await flipsOf('time < timestamp("2020-01-01T00:00:00Z")')).flips).toEqual([]);
+  const byArguments = await flipsOf('args.nonce == "replayed"');
+  // Of the two that were refused above no arguments were recorded.
+  expect([byArguments.flips.length, byArguments.undecidable]).toEqual([1, 2]);
+  const cursor = Buffer.from("[1,2]").toString("base64url");
+  const proposal = { policies: [{ name: "p", effect: "deny", resources: ["filed:*"] }], cursor };
+  expect((await call("POST", "/policies/replay", keyOf("admin"), proposal)).status).toBe(400);
+}, 30_000);
 
 test("who may call is for administrators, and a cursor is one of ours", async () => {
   const body = { call: tried() };

@@ -45,6 +45,8 @@ export interface Trial {
   readonly chain: readonly TriedStep[];
   /** A condition of it reads the call itself. */
   readonly dependsOnCall: boolean;
+  /** Of its arguments, even. */
+  readonly readsArguments: boolean;
 }
 
 /** Policies of one organisation, asked about calls that nobody makes: the same judgement as for those that are made. */
@@ -74,12 +76,16 @@ export class PolicyTrial {
     const chain: TriedStep[] = [];
     const visible = judge(use, effect, context, false);
     const made = judge(use, effect, context, true, (policy, answer) => chain.push({ policy, answer }));
-    const dependsOnCall = use.some(({ condition }) => condition?.dependsOnCall === true);
+    const common = {
+      granted,
+      chain,
+      dependsOnCall: use.some(({ condition }) => condition?.dependsOnCall === true),
+      readsArguments: use.some(({ condition }) => condition?.readsArguments === true),
+    };
     const isVisible = granted && visible.permitted;
-    if (!granted)
-      return { verdict: "hidden", isVisible, granted, decidedBy: undefined, chain, dependsOnCall };
+    if (!granted) return { ...common, verdict: "hidden", isVisible, decidedBy: undefined };
     const verdict = made.permitted ? "allow" : isVisible ? "deny" : "hidden";
-    return { verdict, isVisible, granted, decidedBy: made.decidedBy, chain, dependsOnCall };
+    return { ...common, verdict, isVisible, decidedBy: made.decidedBy };
   }
 
   #all(): readonly Policy[] {

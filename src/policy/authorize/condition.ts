@@ -16,6 +16,7 @@ export interface Condition {
   readonly source: string;
   /** Reads arguments, time or address: decided per call, so that its target stays visible. */
   readonly dependsOnCall: boolean;
+  readonly readsArguments: boolean;
   readonly readsPrincipal: boolean;
   readonly readsTool: boolean;
   /** @throws whatever goes wrong, also where the answer is neither true nor false: the caller denies then. */
@@ -159,6 +160,7 @@ function compile(source: string): Condition | ConditionFault {
     return {
       source,
       dependsOnCall: [...survey.names].some((name) => OF_A_CALL.has(name)),
+      readsArguments: survey.names.has("args"),
       readsPrincipal: survey.names.has("principal"),
       readsTool: survey.names.has("tool"),
       holds(context) {

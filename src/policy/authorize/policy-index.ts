@@ -75,7 +75,14 @@ function conditionOf(source: string): Condition {
   const holds = () => {
     throw new Error(result.message);
   };
-  return { source, dependsOnCall: false, readsPrincipal: false, readsTool: false, holds };
+  return {
+    source,
+    dependsOnCall: false,
+    readsArguments: false,
+    readsPrincipal: false,
+    readsTool: false,
+    holds,
+  };
 }
 
 function inOrder(found: Set<CompiledPolicy>): readonly CompiledPolicy[] {
