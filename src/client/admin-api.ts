@@ -8,6 +8,7 @@ export type ApiKey = {
   readonly role: "admin" | "user" | "viewer" | "api_user";
   readonly platform_admin: boolean;
   readonly permissions: readonly string[];
+  readonly namespace: string | null;
   readonly namespace_id: string | null;
   readonly user_id: string | null;
   readonly status: "active" | "inactive" | "revoked" | "expired";
@@ -73,6 +74,7 @@ export type IssuedApiKey = {
   readonly role: "admin" | "user" | "viewer" | "api_user";
   readonly platform_admin: boolean;
   readonly permissions: readonly string[];
+  readonly namespace: string | null;
   readonly namespace_id: string | null;
   readonly user_id: string | null;
   readonly status: "active" | "inactive" | "revoked" | "expired";
@@ -144,6 +146,7 @@ export type Policy = {
   readonly name: string;
   readonly description: string;
   readonly namespace: string | null;
+  readonly namespace_id: string | null;
   readonly managed: boolean;
   readonly effect: "allow" | "deny";
   readonly subjects: readonly string[];
@@ -192,6 +195,7 @@ export type RateLimit = {
   readonly id: string;
   readonly name: string;
   readonly description: string;
+  readonly namespace: string | null;
   readonly namespace_id: string | null;
   readonly per: readonly ("ip" | "user" | "key" | "organization" | "namespace" | "endpoint" | "server" | "tool")[];
   readonly match: Readonly<Record<string, readonly string[]>>;
@@ -262,11 +266,12 @@ export type Server = {
 
 export type Session = {
   readonly id: string;
+  readonly namespace: string | null;
   readonly namespace_id: string;
   readonly server_id: string | null;
   readonly status: "active" | "terminated" | "expired";
-  readonly protocol: string;
-  readonly protocol_version: string;
+  readonly transport: string;
+  readonly revision: string;
   readonly client: string | null;
   readonly principal_id: string;
   readonly user_id: string | null;
@@ -303,7 +308,7 @@ export type User = {
 
 /** What each operation takes and answers. */
 export interface AdminApi {
-  /** The organisation's servers: on the first page those of the configuration file too. */
+  /** The organisation's servers, first those of the configuration file. */
   "servers-list": {
     params: Record<never, never>;
     query: { readonly limit?: number; readonly cursor?: string };
@@ -937,7 +942,7 @@ export interface AdminApi {
       })[];
     };
   };
-  /** The organisation's policies: on the first page those of the configuration file too. */
+  /** The organisation's policies, first those of the configuration file. */
   "policies-list": {
     params: Record<never, never>;
     query: { readonly limit?: number; readonly cursor?: string };
@@ -1141,7 +1146,7 @@ export interface AdminApi {
     body: undefined;
     answer: undefined;
   };
-  /** The rules in force: those of the configuration file on the first page, then the organisation's own. */
+  /** The rules in force, first those of the configuration file. */
   "rate-limits-list": {
     params: Record<never, never>;
     query: { readonly limit?: number; readonly cursor?: string };
@@ -1166,7 +1171,7 @@ export interface AdminApi {
       readonly burst?: number | null;
       readonly period?: "day" | "month" | null;
       readonly active?: boolean;
-      readonly namespace_id?: string | null;
+      readonly namespace?: string;
     };
     answer: RateLimit;
   };

@@ -94,7 +94,7 @@ function ownEndpoint(deps: ControlDeps, principal: Principal): Endpoint {
 function capabilities(deps: ControlDeps, endpoint: Endpoint, principal: Principal) {
   const description = deps.relay.describe(endpoint, principal);
   return {
-    protocol_versions: SUPPORTED_REVISIONS,
+    revisions: SUPPORTED_REVISIONS,
     server_info: description.serverInfo,
     capabilities: description.capabilities,
     instructions: description.instructions ?? null,
@@ -121,13 +121,13 @@ function visibleServers(deps: ControlDeps, principal: Principal) {
         description: server.description,
         type: server.connection.type,
         status: state?.status ?? "closed",
-        protocol_version: state?.revision ?? null,
+        revision: state?.revision ?? null,
         tools: part?.entries.tools.length ?? 0,
         resources: part?.entries.resources.length ?? 0,
         prompts: part?.entries.prompts.length ?? 0,
         ...(detailed && {
           reason: state?.reason ?? null,
-          circuit_breaker: state?.breaker ?? null,
+          breaker: state?.breaker ?? null,
           in_flight: state?.inFlight ?? 0,
           sessions: state?.sessions ?? 0,
           excluded: upstream?.lists?.excluded ?? [],

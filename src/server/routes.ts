@@ -77,7 +77,7 @@ const ownRoutes = [
     methods: ["GET"],
     serves: "control",
     access: "caller",
-    description: "Protocol versions and capabilities of /mcp.",
+    description: "Revisions and capabilities of /mcp.",
   },
   {
     id: "mcp-status",

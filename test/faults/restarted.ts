@@ -43,7 +43,7 @@ export interface ServerStatus {
   readonly status: string;
   readonly tools: number;
   readonly reason?: string | null;
-  readonly circuit_breaker?: string | null;
+  readonly breaker?: string | null;
 }
 
 /** What `/mcp/status` tells an administrator, by server name. */

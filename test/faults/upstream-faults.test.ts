@@ -128,7 +128,7 @@ describe("a server that falls ill", () => {
       const rest = await call(url, crypto.randomUUID());
       expect(tally([rest])).toEqual({ [codes.circuitOpen]: 1 });
       expect(rest.durationMs).toBeLessThan(200);
-      expect((await statusOf(gateway)).get("fickle")?.circuit_breaker).toBe("open");
+      expect((await statusOf(gateway)).get("fickle")?.breaker).toBe("open");
       expect([...fickle.nonces].filter(([, times]) => times > 1)).toEqual([]);
 
       fickle.turn("well");

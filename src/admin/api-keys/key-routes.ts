@@ -21,6 +21,7 @@ import {
   timeOf,
   uuid,
 } from "../fields.ts";
+import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 
@@ -32,6 +33,7 @@ const shown = {
   role,
   platform_admin: z.boolean(),
   permissions: z.array(z.string()),
+  namespace: slug.nullable(),
   namespace_id: uuid.nullable(),
   user_id: uuid.nullable(),
   status: z.enum(["active", "inactive", "revoked", "expired"]),
@@ -64,7 +66,8 @@ const newKey = z.strictObject({
   platform_admin: z.boolean().default(false),
 });
 
-function keyView(key: ApiKey, now: number): z.input<typeof apiKey> {
+function keyView(parts: AdminParts, key: ApiKey): z.input<typeof apiKey> {
+  const now = parts.clock.now();
   const expired = key.expiresAt !== null && key.expiresAt <= now;
   return {
     id: key.id,
@@ -74,6 +77,7 @@ function keyView(key: ApiKey, now: number): z.input<typeof apiKey> {
     role: key.role,
     platform_admin: key.platformAdmin,
     permissions: [...key.permissions],
+    namespace: slugOf(parts, key.organizationId, key.namespaceId),
     namespace_id: key.namespaceId,
     user_id: key.userId,
     status: key.revokedAt !== null ? "revoked" : expired ? "expired" : key.isActive ? "active" : "inactive",
@@ -130,7 +134,7 @@ async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, head
   const now = parts.clock.now();
   const isRevoked = await parts.store.apiKeys.revoke(operation.organizationId, key.id, now, (before) => {
     checkIfMatch(headers, before);
-    operation.before = keyView(before, now);
+    operation.before = keyView(parts, before);
   });
   if (!isRevoked) throw new GatewayError("conflict", { detail: "the key is revoked already" });
   parts.credentialsChanged(key.id);
@@ -153,7 +157,7 @@ export const keyRoutes = [
       const rows = await parts.store.apiKeys.list(operation.organizationId, pageRequest(query));
       const page = pageAnswer(rows, query.limit, (key) => key);
       const own = page.items.filter((key) => isOwn(operation, key));
-      return { body: { ...page, items: own.map((key) => keyView(key, parts.clock.now())) } };
+      return { body: { ...page, items: own.map((key) => keyView(parts, key)) } };
     },
   }),
   defineRoute({
@@ -173,12 +177,7 @@ export const keyRoutes = [
       const namespace =
         body.namespace === undefined
           ? undefined
-          : await parts.store.namespaces.findBySlug(organizationId, body.namespace);
-      if (body.namespace !== undefined && namespace === undefined) {
-        throw new GatewayError("invalid_request", {
-          detail: `namespace: there is no namespace ${body.namespace}`,
-        });
-      }
+          : await namespaceNamed(parts, organizationId, body.namespace);
       const namespaceId = namespace?.id ?? bound;
       checkWithinCreator(operation, body, namespaceId);
       if (body.expires_at !== undefined && Date.parse(body.expires_at) <= parts.clock.now()) {
@@ -202,7 +201,7 @@ export const keyRoutes = [
       });
       operation.target = `api_key:${key.id}`;
       operation.namespaceId = key.namespaceId ?? undefined;
-      const view = keyView(key, parts.clock.now());
+      const view = keyView(parts, key);
       operation.after = view;
       return { ...tagged(view), body: { ...view, key: credential } };
     },
@@ -217,7 +216,7 @@ export const keyRoutes = [
     response: apiKey,
     handle: async ({ operation, parts, params }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
-      return tagged(keyView(found(isOwn(operation, key) ? key : undefined), parts.clock.now()));
+      return tagged(keyView(parts, found(isOwn(operation, key) ? key : undefined)));
     },
   }),
   defineRoute({
@@ -271,7 +270,7 @@ export const keyRoutes = [
       body: pageAnswer(
         await parts.store.apiKeys.list(operation.organizationId, pageRequest(query)),
         query.limit,
-        (key) => keyView(key, parts.clock.now()),
+        (key) => keyView(parts, key),
       ),
     }),
   }),
@@ -284,12 +283,7 @@ export const keyRoutes = [
     summary: "One key of the organisation.",
     response: apiKey,
     handle: async ({ operation, parts, params }) =>
-      tagged(
-        keyView(
-          found(await parts.store.apiKeys.find(operation.organizationId, idOf(params))),
-          parts.clock.now(),
-        ),
-      ),
+      tagged(keyView(parts, found(await parts.store.apiKeys.find(operation.organizationId, idOf(params))))),
   }),
   defineRoute({
     id: "keys-revoke",

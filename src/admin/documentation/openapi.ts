@@ -53,6 +53,11 @@ const oauthProblem = {
 const text = (description: string): Json => ({ description, schema: { type: "string" } });
 const requestId = { "X-Request-Id": text("The request's correlation id.") };
 const etag = { ETag: text("The object's version, for `If-Match`.") };
+const failure = {
+  description: "The gateway cannot answer now (503, with `Retry-After`), or failed (500).",
+  headers: requestId,
+  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+};
 /** By status. */
 const errorHeaders: Readonly<Record<number, Json>> = {
   401: { "WWW-Authenticate": text("How to authenticate.") },
@@ -77,11 +82,12 @@ const TAGS: Readonly<Record<string, string>> = {
 /** The control plane as OpenAPI 3.1, whose schemas are JSON Schema 2020-12, made of the routes' own. */
 export function openApiDocument(routes: readonly AdminRoute[], version: string): Json {
   const schemas: Record<string, unknown> = { Problem: problem, OAuthProblem: oauthProblem };
+  const refusals: Record<string, unknown> = { Failure: failure };
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     const path = paths[route.path] ?? {};
     paths[route.path] = path;
-    path[route.method.toLowerCase()] = operationOf(route, schemas);
+    path[route.method.toLowerCase()] = operationOf(route, schemas, refusals);
   }
   return {
     openapi: "3.1.0",
@@ -98,6 +104,7 @@ export function openApiDocument(routes: readonly AdminRoute[], version: string):
     paths,
     components: {
       schemas,
+      responses: refusals,
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", description: "An API key or a token." },
         api_key: { type: "apiKey", in: "header", name: "X-API-Key", description: "An API key." },
@@ -106,7 +113,11 @@ export function openApiDocument(routes: readonly AdminRoute[], version: string):
   };
 }
 
-function operationOf(route: AdminRoute, schemas: Record<string, unknown>): Json {
+function operationOf(
+  route: AdminRoute,
+  schemas: Record<string, unknown>,
+  refusals: Record<string, unknown>,
+): Json {
   const { id, summary, tag, access, roles } = route;
   const who =
     access === "open"
@@ -126,7 +137,7 @@ function operationOf(route: AdminRoute, schemas: Record<string, unknown>): Json 
     ...(route.body !== undefined && {
       requestBody: { required: true, content: requestContent(route, route.body, schemas) },
     }),
-    responses: responsesOf(route, schemas),
+    responses: { ...successOf(route, schemas), ...refusalAnswers(route, refusals) },
   };
 }
 
@@ -138,35 +149,37 @@ function requestContent(route: AdminRoute, body: z.ZodType, schemas: Record<stri
   };
 }
 
-function responsesOf(route: AdminRoute, schemas: Record<string, unknown>): Json {
+function successOf(route: AdminRoute, schemas: Record<string, unknown>): Json {
   const content = {
     ...(route.response !== undefined && {
       "application/json": { schema: refOf(route.response, "output", schemas) },
     }),
     ...Object.fromEntries(route.produces.map((type) => [type, { schema: { type: "string" } }])),
   };
-  const answers: Record<string, unknown> = {
+  return {
     [route.status]: {
       description: SUCCESS[route.status],
       headers: { ...requestId, ...successHeaders(route) },
       ...(Object.keys(content).length > 0 && { content }),
     },
   };
+}
+
+/** Each kind of refusal stands once among the components, named by its status and its codes. */
+function refusalAnswers(route: AdminRoute, refusals: Record<string, unknown>): Json {
+  const answers: Record<string, Json> = {};
   for (const [status, codes] of refusalsOf(route)) {
     const isOauth = route.oauthErrors && (status === 400 || status === 401);
+    const name = [status, ...(isOauth ? ["oauth"] : []), ...codes].join(".");
     const schema = { $ref: `#/components/schemas/${isOauth ? "OAuthProblem" : "Problem"}` };
-    answers[status] = {
+    refusals[name] ??= {
       description: codes.map((code) => `\`${code}\`: ${catalogue[code].text}`).join("\n\n"),
       headers: { ...requestId, ...errorHeaders[status] },
       content: { [isOauth ? "application/json" : "application/problem+json"]: { schema } },
     };
+    answers[status] = { $ref: `#/components/responses/${name}` };
   }
-  answers["5XX"] = {
-    description: "The gateway cannot answer now (503, with `Retry-After`), or failed (500).",
-    headers: requestId,
-    content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
-  };
-  return answers;
+  return { ...answers, "5XX": { $ref: "#/components/responses/Failure" } };
 }
 
 const SUCCESS: Readonly<Record<AdminRoute["status"], string>> = {

@@ -209,7 +209,7 @@ export const namespaceRoutes = [
       const { organizationId } = operation;
       const { id: namespaceId } = found(await parts.store.namespaces.find(organizationId, idOf(params)));
       const rows = await parts.store.sessions.list(organizationId, { ...pageRequest(query), namespaceId });
-      return { body: pageAnswer(rows, query.limit, sessionView) };
+      return { body: pageAnswer(rows, query.limit, (row) => sessionView(parts, row)) };
     },
   }),
 ];

@@ -61,6 +61,7 @@ export const policy = z
     name: z.string(),
     description: z.string(),
     namespace: z.string().nullable(),
+    namespace_id: uuid.nullable(),
     managed: z.boolean().describe("It comes from the configuration file, and is changed there."),
     effect: z.enum(["allow", "deny"]),
     subjects: z.array(z.string()),
@@ -91,6 +92,7 @@ export function storedPolicyView(row: PolicyRecord, namespaceSlug: string | null
     name: row.name,
     description: row.description,
     namespace: namespaceSlug,
+    namespace_id: row.namespaceId,
     managed: false,
     ...ruleView(row),
     priority: row.priority,
@@ -100,12 +102,13 @@ export function storedPolicyView(row: PolicyRecord, namespaceSlug: string | null
   };
 }
 
-export function managedPolicyView(one: Policy): PolicyView {
+export function managedPolicyView(one: Policy, namespaceId: string | null): PolicyView {
   return {
     id: one.id,
     name: one.name,
     description: "",
     namespace: one.namespaceSlug ?? null,
+    namespace_id: namespaceId,
     managed: true,
     ...ruleView(one),
     priority: one.priority,

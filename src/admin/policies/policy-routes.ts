@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
-import type { PolicyRecord } from "../../model/policy.ts";
+import type { Policy, PolicyRecord } from "../../model/policy.ts";
 import type { PolicyChange } from "../../model/ports/store.ts";
 import { checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest, removed } from "../fields.ts";
+import { pageWithManaged } from "../managed-page.ts";
+import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 import {
@@ -18,14 +20,16 @@ import {
 
 const readers = ["admin", "viewer"] as const;
 
-function slugOf(parts: AdminParts, { organizationId, namespaceId }: PolicyRecord): string | null {
-  if (namespaceId === null) return null;
-  return parts.organization(organizationId)?.namespacesById.get(namespaceId)?.slug ?? null;
-}
 const viewOf = (parts: AdminParts, row: PolicyRecord): PolicyView =>
-  storedPolicyView(row, slugOf(parts, row));
+  storedPolicyView(row, slugOf(parts, row.organizationId, row.namespaceId));
 const ofFile = (parts: AdminParts, { organizationId }: Operation) =>
   (parts.organization(organizationId)?.policies?.all ?? []).filter(({ source }) => source === "file");
+
+function fileView(parts: AdminParts, { organizationId }: Operation, one: Policy): PolicyView {
+  const { namespaceSlug = "" } = one;
+  const namespace = parts.organization(organizationId)?.namespacesBySlug.get(namespaceSlug);
+  return managedPolicyView(one, namespace?.id ?? null);
+}
 
 function notOfFile(parts: AdminParts, operation: Operation, id: string): string {
   managed(ofFile(parts, operation).find((one) => one.id === id));
@@ -49,15 +53,17 @@ export const policyRoutes = [
     path: "/policies",
     roles: readers,
     action: "policy.list",
-    summary: "The organisation's policies: on the first page those of the configuration file too.",
+    summary: "The organisation's policies, first those of the configuration file.",
     query: z.strictObject(pageQuery),
     response: pageOf(policy),
-    handle: async ({ operation, parts, query }) => {
-      const rows = await parts.store.policies.list(operation.organizationId, pageRequest(query));
-      const page = pageAnswer(rows, query.limit, (row) => viewOf(parts, row));
-      const files = query.cursor === undefined ? ofFile(parts, operation).map(managedPolicyView) : [];
-      return { body: { items: [...files, ...page.items], next_cursor: page.next_cursor } };
-    },
+    handle: async ({ operation, parts, query }) => ({
+      body: await pageWithManaged(query, {
+        managed: ofFile(parts, operation),
+        managedView: (one) => fileView(parts, operation, one),
+        read: (page) => parts.store.policies.list(operation.organizationId, page),
+        view: (row: PolicyRecord) => viewOf(parts, row),
+      }),
+    }),
   }),
   defineRoute({
     id: "policies-create",
@@ -74,14 +80,7 @@ export const policyRoutes = [
       const { organizationId } = operation;
       const { namespace: namespaceSlug, active, condition, ...rule } = body;
       const namespace =
-        namespaceSlug === undefined
-          ? undefined
-          : await parts.store.namespaces.findBySlug(organizationId, namespaceSlug);
-      if (namespaceSlug !== undefined && namespace === undefined) {
-        throw new GatewayError("invalid_request", {
-          detail: `namespace: there is no namespace ${namespaceSlug}`,
-        });
-      }
+        namespaceSlug === undefined ? undefined : await namespaceNamed(parts, organizationId, namespaceSlug);
       managed(ofFile(parts, operation).find(({ name }) => name === body.name));
       const row = await parts.store.policies.create({
         ...rule,
@@ -111,7 +110,7 @@ export const policyRoutes = [
     handle: async ({ operation, parts, params }) => {
       const id = idOf(params);
       const file = ofFile(parts, operation).find((one) => one.id === id);
-      if (file !== undefined) return { body: managedPolicyView(file) };
+      if (file !== undefined) return { body: fileView(parts, operation, file) };
       const row = found(await parts.store.policies.find(operation.organizationId, id));
       return answerOf(viewOf(parts, row));
     },

@@ -14,9 +14,11 @@ import {
   pageQuery,
   pageRequest,
   removed,
+  slug,
   timeOf,
-  uuid,
 } from "../fields.ts";
+import { pageWithManaged } from "../managed-page.ts";
+import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 import { limitName, managedView, match, rateLimit, storedView, usage } from "./rate-limit-view.ts";
@@ -43,7 +45,7 @@ const newRule = z.strictObject({
   burst: rule.burst.default(null),
   period: rule.period.default(null),
   active: z.boolean().default(true),
-  namespace_id: uuid.nullable().default(null),
+  namespace: slug.optional().describe("The one namespace whose calls it counts; every one without it."),
 });
 const change = z.strictObject(rule).partial();
 
@@ -61,7 +63,7 @@ type Fields = Pick<
   | "isActive"
 >;
 
-function fieldsOf(body: Omit<z.output<typeof newRule>, "namespace_id">): Fields {
+function fieldsOf(body: Omit<z.output<typeof newRule>, "namespace">): Fields {
   const { window_seconds, active, per, ...rest } = body;
   return { ...rest, per: [...new Set(per)], windowSeconds: window_seconds ?? 0, isActive: active };
 }
@@ -97,6 +99,9 @@ function check(fields: Fields): void {
   const member = fault.member === "window" ? "window_seconds" : fault.member;
   throw new GatewayError("invalid_request", { detail: `${member}: must be ${fault.expected}` });
 }
+
+const viewOf = (parts: AdminParts, row: RateLimitRecord) =>
+  storedView(row, slugOf(parts, row.organizationId, row.namespaceId));
 
 function managed(parts: AdminParts, organizationId: string): readonly LimitRule[] {
   return (parts.organization(organizationId)?.limits ?? []).filter(({ source }) => source === "file");
@@ -176,16 +181,17 @@ export const rateLimitRoutes = [
     path: "/api/admin/rate-limits",
     roles: readers,
     action: "rate_limit.list",
-    summary:
-      "The rules in force: those of the configuration file on the first page, then the organisation's own.",
+    summary: "The rules in force, first those of the configuration file.",
     query: z.strictObject(pageQuery),
     response: pageOf(rateLimit),
-    handle: async ({ operation: { organizationId }, parts, query }) => {
-      const rows = await parts.store.rateLimits.list(organizationId, pageRequest(query));
-      const page = pageAnswer(rows, query.limit, storedView);
-      const file = query.cursor === undefined ? managed(parts, organizationId).map(managedView) : [];
-      return { body: { ...page, items: [...file, ...page.items] } };
-    },
+    handle: async ({ operation: { organizationId }, parts, query }) => ({
+      body: await pageWithManaged(query, {
+        managed: managed(parts, organizationId),
+        managedView,
+        read: (page) => parts.store.rateLimits.list(organizationId, page),
+        view: (row: RateLimitRecord) => viewOf(parts, row),
+      }),
+    }),
   }),
   defineRoute({
     id: "rate-limits-create",
@@ -198,20 +204,20 @@ export const rateLimitRoutes = [
     status: 201,
     response: rateLimit,
     refuses: ["already_exists"],
-    handle: async ({ operation, parts, body: { namespace_id: namespaceId, ...body } }) => {
+    handle: async ({ operation, parts, body: { namespace: named, ...body } }) => {
       const { organizationId } = operation;
       const fields = fieldsOf(body);
       check(fields);
-      if (namespaceId !== null) found(await parts.store.namespaces.find(organizationId, namespaceId));
+      const namespace = named === undefined ? undefined : await namespaceNamed(parts, organizationId, named);
       const row = await parts.store.rateLimits.create({
         ...fields,
         id: Bun.randomUUIDv7(),
         organizationId,
-        namespaceId,
+        namespaceId: namespace?.id ?? null,
         createdBy: operation.principal.id,
       });
       operation.target = `rate_limit:${row.id}`;
-      const view = storedView(row);
+      const view = viewOf(parts, row);
       operation.after = view;
       await parts.refresh();
       return tagged(view);
@@ -229,7 +235,7 @@ export const rateLimitRoutes = [
       const id = idOf(params);
       const file = managed(parts, organizationId).find((one) => one.id === id);
       if (file !== undefined) return { body: managedView(file) };
-      return tagged(storedView(found(await parts.store.rateLimits.find(organizationId, id))));
+      return tagged(viewOf(parts, found(await parts.store.rateLimits.find(organizationId, id))));
     },
   }),
   defineRoute({
@@ -250,12 +256,12 @@ export const rateLimitRoutes = [
       const row = await parts.store.rateLimits.update(organizationId, id, (before) => {
         operation.target = `rate_limit:${id}`;
         checkIfMatch(headers, before);
-        operation.before = storedView(before);
+        operation.before = viewOf(parts, before);
         const next = changedFields(before, body);
         check(next);
         return next;
       });
-      const view = storedView(found(row));
+      const view = viewOf(parts, found(row));
       operation.after = view;
       await parts.refresh();
       return tagged(view);
@@ -279,7 +285,7 @@ export const rateLimitRoutes = [
         await parts.store.rateLimits.remove(organizationId, id, (before) => {
           operation.target = `rate_limit:${id}`;
           checkIfMatch(headers, before);
-          operation.before = storedView(before);
+          operation.before = viewOf(parts, before);
         }),
       );
       await parts.refresh();

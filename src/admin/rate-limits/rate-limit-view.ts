@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LIMIT_DIMENSIONS, type LimitMatch, type LimitRule } from "../../model/limit-rule.ts";
 import type { RateLimitRecord } from "../../model/rate-limit-record.ts";
-import { label, note, time, timeOf, uuid } from "../fields.ts";
+import { label, note, slug, time, timeOf, uuid } from "../fields.ts";
 
 const dimension = z.enum(LIMIT_DIMENSIONS);
 const patterns = z.array(z.string().min(1).max(512)).min(1).max(100);
@@ -14,6 +14,7 @@ export const rateLimit = z
     id: uuid,
     name: z.string(),
     description: note,
+    namespace: slug.nullable(),
     namespace_id: uuid.nullable(),
     per: z.array(dimension),
     match: z.partialRecord(dimension, z.array(z.string())),
@@ -33,11 +34,15 @@ function matchView(written: LimitMatch): Record<string, string[]> {
   return Object.fromEntries(Object.entries(written).map(([name, list]) => [name, [...(list ?? [])]]));
 }
 
-export function storedView(row: RateLimitRecord): z.input<typeof rateLimit> & { updated_at: string } {
+export function storedView(
+  row: RateLimitRecord,
+  namespace: string | null,
+): z.input<typeof rateLimit> & { updated_at: string } {
   return {
     id: row.id,
     name: row.name,
     description: row.description,
+    namespace,
     namespace_id: row.namespaceId,
     per: [...row.per],
     match: matchView(row.match),
@@ -58,6 +63,7 @@ export function managedView(rule: LimitRule): z.input<typeof rateLimit> {
     id: rule.id,
     name: rule.name,
     description: rule.description,
+    namespace: null,
     namespace_id: null,
     per: [...rule.per],
     match: matchView(rule.match),

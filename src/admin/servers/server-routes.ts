@@ -4,6 +4,8 @@ import type { Operation } from "../../model/operation.ts";
 import type { ServerDefinition } from "../../model/server.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
 import { checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest, removed } from "../fields.ts";
+import { pageWithManaged } from "../managed-page.ts";
+import { namespaceNamed } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, entityTag } from "../route.ts";
 import { checkRecord, columnsOf, newServer, recordWith, serverChange } from "./server-body.ts";
@@ -76,12 +78,7 @@ async function report(parts: AdminParts, record: ServerRecord) {
 async function draftOf(parts: AdminParts, operation: Operation, body: z.output<typeof newServer>) {
   const { organizationId } = operation;
   const { namespace: namespaceSlug, ...given } = body;
-  const namespace = await parts.store.namespaces.findBySlug(organizationId, namespaceSlug);
-  if (namespace === undefined) {
-    throw new GatewayError("invalid_request", {
-      detail: `namespace: there is no namespace ${namespaceSlug}`,
-    });
-  }
+  const namespace = await namespaceNamed(parts, organizationId, namespaceSlug);
   const change = columnsOf(given);
   const draft = {
     ...change,
@@ -105,29 +102,27 @@ export const serverRoutes = [
     path: "/gateway/servers",
     roles: readers,
     action: "server.list",
-    summary: "The organisation's servers: on the first page those of the configuration file too.",
+    summary: "The organisation's servers, first those of the configuration file.",
     query: z.strictObject(pageQuery),
     response: pageOf(server),
     handle: async ({ operation, parts, query }) => {
       const { organizationId } = operation;
       const namespaces = [...(parts.organization(organizationId)?.namespacesById.values() ?? [])];
       const slugs = new Map(namespaces.map(({ id, slug }) => [id, slug]));
-      const rows = await parts.store.servers.list(organizationId, pageRequest(query));
-      const page = pageAnswer(rows, query.limit, (row) =>
-        storedView(row, slugs.get(row.namespaceId) ?? "", parts.running(row.id)),
+      const managed = namespaces.flatMap(({ servers, slug }) =>
+        servers
+          .filter(({ source }) => source !== "store")
+          .map((definition) => ({ id: definition.id, definition, slug })),
       );
-      const files: readonly [ServerDefinition, string][] =
-        query.cursor !== undefined
-          ? []
-          : namespaces.flatMap(({ servers, slug }) =>
-              servers
-                .filter(({ source }) => source !== "store")
-                .map((one): [ServerDefinition, string] => [one, slug]),
-            );
-      const views = files.map(([definition, slug]) =>
-        managedView(definition, slug, parts.running(definition.id)),
-      );
-      return { body: { items: [...views, ...page.items], next_cursor: page.next_cursor } };
+      return {
+        body: await pageWithManaged(query, {
+          managed,
+          managedView: ({ id, definition, slug }) => managedView(definition, slug, parts.running(id)),
+          read: (page) => parts.store.servers.list(organizationId, page),
+          view: (row: ServerRecord) =>
+            storedView(row, slugs.get(row.namespaceId) ?? "", parts.running(row.id)),
+        }),
+      };
     },
   }),
   defineRoute({

@@ -9,20 +9,24 @@ import {
   pageOf,
   pageQuery,
   pageRequest,
+  slug,
   time,
   timeOf,
   uuid,
 } from "../fields.ts";
+import { slugOf } from "../namespaces/namespace-slug.ts";
+import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
 
 export const session = z
   .object({
     id: uuid,
+    namespace: slug.nullable(),
     namespace_id: uuid,
     server_id: uuid.nullable(),
     status: z.enum(["active", "terminated", "expired"]),
-    protocol: z.string(),
-    protocol_version: z.string(),
+    transport: z.string(),
+    revision: z.string(),
     client: z.string().nullable(),
     principal_id: z.string(),
     user_id: uuid.nullable(),
@@ -34,14 +38,15 @@ export const session = z
   })
   .meta({ id: "Session" });
 
-export function sessionView(row: SessionRecord): z.input<typeof session> {
+export function sessionView(parts: AdminParts, row: SessionRecord): z.input<typeof session> {
   return {
     id: row.id,
+    namespace: slugOf(parts, row.organizationId, row.namespaceId),
     namespace_id: row.namespaceId,
     server_id: row.serverId,
     status: row.status,
-    protocol: row.protocol,
-    protocol_version: row.protocolVersion,
+    transport: row.protocol,
+    revision: row.protocolVersion,
     client: row.clientId,
     principal_id: row.principalId,
     user_id: row.userId,
@@ -67,7 +72,7 @@ export const sessionRoutes = [
       body: pageAnswer(
         await parts.store.sessions.list(operation.organizationId, pageRequest(query)),
         query.limit,
-        sessionView,
+        (row) => sessionView(parts, row),
       ),
     }),
   }),
@@ -80,7 +85,10 @@ export const sessionRoutes = [
     summary: "One session.",
     response: session,
     handle: async ({ operation, parts, params }) => ({
-      body: sessionView(found(await parts.store.sessions.find(operation.organizationId, idOf(params)))),
+      body: sessionView(
+        parts,
+        found(await parts.store.sessions.find(operation.organizationId, idOf(params))),
+      ),
     }),
   }),
   defineRoute({
@@ -98,7 +106,7 @@ export const sessionRoutes = [
       const before = found(await parts.store.sessions.find(organizationId, id));
       operation.target = `session:${id}`;
       operation.namespaceId = before.namespaceId;
-      operation.before = sessionView(before);
+      operation.before = sessionView(parts, before);
       if (!(await parts.endSession(organizationId, id)))
         throw new GatewayError("conflict", { detail: "the session has ended already" });
       return {};

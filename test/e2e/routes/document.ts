@@ -21,6 +21,7 @@ export interface Parameter {
   readonly schema: Schema;
 }
 export interface DeclaredAnswer {
+  readonly $ref?: string;
   readonly description: string;
   readonly headers?: Readonly<Record<string, unknown>>;
   readonly content?: Content;
@@ -40,6 +41,7 @@ export interface OpenApi {
   readonly paths: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>;
   readonly components: {
     readonly schemas: Readonly<Record<string, Schema>>;
+    readonly responses: Readonly<Record<string, DeclaredAnswer>>;
     readonly securitySchemes: Readonly<Record<string, object>>;
   };
 }
@@ -91,18 +93,21 @@ export class Document {
   check(route: Route, answer: Response, text: string): { readonly code: ErrorCode | undefined } {
     const { status, headers } = answer;
     const what = `${route.id} answered ${status}: ${text.slice(0, 300)}`;
-    const declared = this.operation(route).responses[status];
-    if (declared === undefined) throw new Error(`not declared: ${what}`);
+    const written = this.operation(route).responses[status];
+    if (written === undefined) throw new Error(`not declared: ${what}`);
+    const shared = written.$ref?.split("/").at(-1);
+    const declared = shared === undefined ? written : this.openApi.components.responses[shared];
     const id = headers.get("x-request-id");
     expect([what, id, headers.get("x-content-type-options")]).toEqual([what, expect.any(String), "nosniff"]);
     const [type = ""] = (headers.get("content-type") ?? "").split(";");
-    const content = declared.content;
+    const content = declared?.content;
     if (content === undefined) {
       expect([what, text]).toEqual([what, ""]);
     } else {
       expect([what, Object.keys(content)]).toEqual([what, expect.arrayContaining([type])]);
       if (type.endsWith("json")) {
-        const place = ["paths", route.path, route.method.toLowerCase(), "responses", String(status)];
+        const own = ["paths", route.path, route.method.toLowerCase(), "responses", String(status)];
+        const place = shared === undefined ? own : ["components", "responses", shared];
         const faults = this.faults([...place, "content", type, "schema"], JSON.parse(text));
         expect([what, faults]).toEqual([what, []]);
       }
