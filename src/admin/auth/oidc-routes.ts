@@ -52,7 +52,10 @@ export const oidcRoutes = [
     action: "auth.oidc_login",
     summary: "Where the identity provider sends the browser back: the tokens that a login gives.",
     reads: false,
-    query: z.looseObject({ code: z.string().max(4_096).optional(), state: z.string().max(1_024).optional() }),
+    query: z.looseObject({
+      code: z.string().max(4_096).optional().describe("The provider's authorization code."),
+      state: z.string().max(1_024).optional().describe("What the sign-in was begun with."),
+    }),
     response: tokens,
     refuses: ["not_found", "sign_in_failed"],
     handle: async ({ operation, parts, params, query, headers }) => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { catalogue } from "../../errors/catalogue.ts";
 import { refusalsOf, showsVersion } from "../refusals.ts";
 import type { AdminRoute } from "../route.ts";
+import { examples } from "./examples/examples.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -142,17 +143,20 @@ function operationOf(
 }
 
 function requestContent(route: AdminRoute, body: z.ZodType, schemas: Record<string, unknown>): Json {
-  const schema = refOf(body, "input", schemas);
+  const media = { schema: refOf(body, "input", schemas), ...shown(examples[route.id]?.body) };
   return {
-    "application/json": { schema },
-    ...(route.takesForms && { "application/x-www-form-urlencoded": { schema } }),
+    "application/json": media,
+    ...(route.takesForms && { "application/x-www-form-urlencoded": media }),
   };
 }
 
 function successOf(route: AdminRoute, schemas: Record<string, unknown>): Json {
   const content = {
     ...(route.response !== undefined && {
-      "application/json": { schema: refOf(route.response, "output", schemas) },
+      "application/json": {
+        schema: refOf(route.response, "output", schemas),
+        ...shown(examples[route.id]?.answer),
+      },
     }),
     ...Object.fromEntries(route.produces.map((type) => [type, { schema: { type: "string" } }])),
   };
@@ -163,6 +167,10 @@ function successOf(route: AdminRoute, schemas: Record<string, unknown>): Json {
       ...(Object.keys(content).length > 0 && { content }),
     },
   };
+}
+
+function shown(example: unknown): Json {
+  return example === undefined ? {} : { example };
 }
 
 /** Each kind of refusal stands once among the components, named by its status and its codes. */
@@ -220,11 +228,21 @@ function headerParameters(route: AdminRoute): readonly Json[] {
   return [header("If-Match", "The `ETag` of the version to change; without it whatever is there.")];
 }
 
+/** What stands in a path; a test finds the missing one. */
+const PLACES: Readonly<Record<string, string>> = {
+  id: "The object's id.",
+  provider: "The identity provider's name in the configuration.",
+  namespace: "The namespace's slug.",
+  server: "The server's id or name.",
+  file: "The file's name.",
+};
+
 function pathParameters(path: string): readonly Json[] {
-  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => ({
     name,
     in: "path",
     required: true,
+    description: PLACES[name],
     schema: { type: "string" },
   }));
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { LogPlace } from "../../model/ports/store.ts";
-import { cursorFault, found, idOf, pageOf, time, timeOf, uuid } from "../fields.ts";
+import { cursorFault, found, idOf, pageOf, pageQuery, time, timeOf, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
 import { callContents, contentsByCall, noContents } from "./call-content.ts";
@@ -21,21 +21,20 @@ const logQuery = z.strictObject({
   kind: z.enum(["call", "event"]).default("call").describe("Calls, or administrative and security events."),
   from: time.optional().describe("Inclusive."),
   to: time.optional().describe("Exclusive."),
-  namespace_id: uuid.optional(),
+  namespace_id: uuid.optional().describe("Of the namespace it happened in."),
   actor: filter.describe("The principal's id."),
   action: filter.describe("The method of a call, or what was done."),
-  server: filter,
+  server: filter.describe("Of calls: the server's name."),
   target: filter.describe("Tool, prompt or resource of a call; what an event was about."),
-  status: filter,
-  error_code: filter,
-  correlation_id: filter,
-  format: z.enum(["json", "jsonl", "csv"]).default("json"),
+  status: filter.describe("How a call ended; `running` are those under way."),
+  error_code: filter.describe("Of the catalogue of errors."),
+  correlation_id: filter.describe("The `X-Request-Id` of an answer."),
+  format: z.enum(["json", "jsonl", "csv"]).default("json").describe("A page, or everything as an export."),
   contents: z
     .enum(["true", "false"])
     .default("false")
     .describe("Exports (`format=jsonl|csv`) hold what was said in the calls too; that is recorded."),
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
-  cursor: z.string().max(512).optional(),
+  ...pageQuery,
 });
 type LogQuery = z.output<typeof logQuery>;
 
@@ -205,7 +204,10 @@ export const logRoutes = [
     roles: ["admin"],
     action: "log.stats",
     summary: "Calls of a time by target and end (the last day unless said otherwise), and what runs now.",
-    query: z.strictObject({ from: time.optional(), to: time.optional() }),
+    query: z.strictObject({
+      from: time.optional().describe("Inclusive."),
+      to: time.optional().describe("Exclusive."),
+    }),
     response: z.object({
       from: time,
       to: time,

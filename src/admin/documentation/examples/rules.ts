@@ -1,0 +1,60 @@
+import { type Examples, ids, page, times } from "./example.ts";
+
+const condition = "has(args.force) && args.force";
+const written = { name: "no-force-push", effect: "deny", resources: ["github:push"], condition };
+const policy = {
+  ...{ id: ids.policy, ...written, description: "", namespace: null, namespace_id: null, managed: false },
+  ...{ subjects: ["*"], actions: ["*"], priority: 0, active: true, ...times },
+};
+const principal = { role: "user", permissions: ["github:*"] };
+const call = { server: "github", tool: "push", arguments: { force: true } };
+const decision = { verdict: "deny", granted: true, decided_by: "no-force-push" };
+
+const policyExamples: Examples = {
+  "policies-list": page(policy),
+  "policies-create": { body: written, answer: policy },
+  "policies-get": { answer: policy },
+  "policies-update": { body: { resources: ["github:push"], active: true }, answer: policy },
+  "policies-test": {
+    body: { cases: [{ name: "nobody forces", principal, call, expect: "deny" }] },
+    answer: { passed: 1, failed: 0, cases: [{ name: "nobody forces", ok: true, ...decision }] },
+  },
+  "policies-explain": {
+    body: { principal, call },
+    answer: {
+      ...{ ...decision, default: "allow" },
+      chain: [{ policy: "no-force-push", effect: "deny", condition, answer: "applies" }],
+    },
+  },
+  "policies-replay": {
+    body: { policies: [{ name: "no-push", effect: "deny", resources: ["github:push"] }], hours: 24 },
+    answer: {
+      ...{ calls: 218, undecidable: 3, complete: true },
+      flips: [
+        {
+          ...{ call_id: ids.call, at: times.updated_at, principal: `key:${ids.key}`, server: "github" },
+          ...{ target: "push", before: "allow", after: "deny", decided_by: "no-push" },
+        },
+      ],
+    },
+  },
+};
+
+const ruleBody = { name: "per-key", per: ["key"], limit: 600, window_seconds: 60 };
+const rule = {
+  ...{ id: ids.rateLimit, ...ruleBody, description: "", namespace: null, namespace_id: null, match: {} },
+  ...{ algorithm: "sliding_window", burst: null, period: null, active: true, managed: false, ...times },
+};
+
+export const ruleExamples: Examples = {
+  ...policyExamples,
+  "rate-limits-list": page(rule),
+  "rate-limits-create": { body: ruleBody, answer: rule },
+  "rate-limits-get": { answer: rule },
+  "rate-limits-update": { body: { limit: 600 }, answer: rule },
+  "rate-limits-usage": page({
+    ...{ subject: ids.key, period: "day", period_start: "2026-11-03T00:00:00.000Z", admitted: 4_120 },
+    ...{ refused: 17, used: 40, limit: 600, resets_in_seconds: 12 },
+  }),
+  "rate-limits-reset": { body: { subject: ids.key } },
+};
