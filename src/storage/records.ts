@@ -28,7 +28,11 @@ export function recordStore(db: Kysely<Schema>): Records {
       if (page.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
       if (page.from !== undefined) query = query.where("startedAt", ">=", instant(page.from));
       if (page.before !== undefined) query = query.where("startedAt", "<", instant(page.before));
-      const { server, ...columns } = filter;
+      const { server, status, ...columns } = filter;
+      // An end that is not there yet is shown as this, but in a record that expired before.
+      if (status === "running") {
+        query = query.where("status", "is", null).where("method", "is not", null);
+      } else if (status !== undefined) query = query.where("status", "=", status);
       for (const [column, value] of Object.entries({ ...columns, serverName: server })) {
         if (value !== undefined)
           query = query.where(column as keyof typeof columns | "serverName", "=", value);

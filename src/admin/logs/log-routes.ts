@@ -16,6 +16,8 @@ const COLUMNS = Object.keys(logEntry.shape) as (keyof LogEntry)[];
 /** An entry with what was said in its call. */
 const callWithContents = logEntry.extend({ contents: callContents }).meta({ id: "CallLogEntry" });
 
+/** Events have none of these. */
+const CALLS_ONLY = ["server", "status", "error_code"] as const;
 const filter = z.string().min(1).max(512).optional();
 const logQuery = z.strictObject({
   kind: z.enum(["call", "event"]).default("call").describe("Calls, or administrative and security events."),
@@ -60,6 +62,10 @@ async function read(
   };
   const { records } = parts.store;
   if (query.kind === "event") {
+    const foreign = CALLS_ONLY.find((name) => query[name] !== undefined);
+    if (foreign !== undefined) {
+      throw new GatewayError("invalid_request", { detail: `${foreign}: a filter of calls, not of events` });
+    }
     const { actor, action, target } = query;
     const rows = await records.audits(organizationId, page, given({ actor, action, target, correlationId }));
     const end = rows.at(-1)?.link;

@@ -3,12 +3,9 @@ import { showsVersion } from "../../../src/admin/refusals.ts";
 import { adminRoutes } from "../../../src/admin/routes.ts";
 import type { ErrorCode } from "../../../src/errors/catalogue.ts";
 import type { Route, Schema } from "./document.ts";
-import type { Recipe, Recipes } from "./recipe.ts";
-import { identityRecipes } from "./recipes/identities.ts";
-import { recordRecipes } from "./recipes/records.ts";
-import { ruleRecipes } from "./recipes/rules.ts";
-import { SECRET, serverRecipes } from "./recipes/servers.ts";
-import { tenancyRecipes } from "./recipes/tenancy.ts";
+import type { Recipe } from "./recipe.ts";
+import { recipes } from "./recipes/recipes.ts";
+import { SECRET } from "./recipes/servers.ts";
 import {
   BODY_BYTES_MAX,
   LIMITED_ADDRESS,
@@ -20,13 +17,6 @@ import {
 } from "./world.ts";
 
 const TIMEOUT_MS = 60_000;
-const recipes: Recipes = {
-  ...serverRecipes,
-  ...identityRecipes,
-  ...tenancyRecipes,
-  ...ruleRecipes,
-  ...recordRecipes,
-};
 let world: World;
 let expired: string;
 /** Its one call is used up. */

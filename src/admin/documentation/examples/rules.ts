@@ -23,7 +23,23 @@ const policyExamples: Examples = {
     body: { principal, call },
     answer: {
       ...{ ...decision, default: "allow" },
+      steps: [
+        { step: "namespace", outcome: "passes", detail: "the credential is bound to no namespace" },
+        { step: "policies", outcome: "refuses", detail: "policy no-force-push denies it" },
+      ],
       chain: [{ policy: "no-force-push", effect: "deny", condition, answer: "applies" }],
+    },
+  },
+  "policies-who": {
+    body: { call: { server: "github", tool: "push" }, answers: ["allow", "depends"] },
+    answer: {
+      items: [
+        {
+          ...{ kind: "key", id: ids.key, name: "laptop", role: "user", answer: "depends" },
+          ...{ granted: true, decided_by: null },
+        },
+      ],
+      ...{ next_cursor: null, scopes: [] },
     },
   },
   "policies-replay": {
