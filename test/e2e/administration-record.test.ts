@@ -128,7 +128,7 @@ describe("the record", () => {
     expect(stats.targets).toContainEqual(
       expect.objectContaining({ server: "filed", target: "test_echo", status: "ok", calls: 5 }),
     );
-    expect((await call("GET", "/admin/logs?cursor=x", keys.default.admin)).json.code).toBe("cursor_invalid");
+    expect((await call("GET", "/admin/logs?cursor=x", keys.default.admin)).json.code).toBe("invalid_request");
   });
 });
 

@@ -1,23 +1,8 @@
 import { z } from "zod";
-import type { Principal } from "../../model/principal.ts";
-import type { Kind } from "../../policy/authorize/pattern.ts";
-import { time, timeOf } from "../fields.ts";
 import { defineRoute } from "../route.ts";
-import { newPolicy } from "./policy-body.ts";
-import { callerOf, principalBody, principalOf } from "./policy-principal.ts";
-import { PolicyTrial, type TriedCall } from "./policy-trial.ts";
-import {
-  annotationsOf,
-  callBody,
-  callOf,
-  decision,
-  decisionView,
-  inForce,
-  POLICIES_MAX,
-  set,
-  tried,
-  verdict,
-} from "./policy-trial-body.ts";
+import { principalBody, principalOf } from "./policy-principal.ts";
+import { PolicyTrial } from "./policy-trial.ts";
+import { callBody, callOf, decision, decisionView, set, tried, verdict } from "./policy-trial-body.ts";
 
 const CASES_MAX = 500;
 

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
-import type { ServerDefinition } from "../../model/server.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
-import { checkIfMatch, found, idOf, pageAnswer, pageOf, pageQuery, pageRequest, removed } from "../fields.ts";
+import { checkIfMatch, found, idOf, pageOf, pageQuery, removed } from "../fields.ts";
 import { pageWithManaged } from "../managed-page.ts";
 import { namespaceNamed } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";

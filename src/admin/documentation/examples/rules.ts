@@ -45,7 +45,7 @@ const policyExamples: Examples = {
   "policies-replay": {
     body: { policies: [{ name: "no-push", effect: "deny", resources: ["github:push"] }], hours: 24 },
     answer: {
-      ...{ calls: 218, undecidable: 3, complete: true },
+      ...{ calls: 218, undecidable: 3, complete: true, oldest: times.created_at, next_cursor: null },
       flips: [
         {
           ...{ call_id: ids.call, at: times.updated_at, principal: `key:${ids.key}`, server: "github" },
