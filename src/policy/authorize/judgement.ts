@@ -15,7 +15,7 @@ export interface Judgement {
 
 /**
  * The decision, from the policies that name subject, action and target. A deny that applies wins, as does a condition that
- * fails; else an allow that applies; else the default.
+ * fails or an effect that a later release wrote; else an allow that applies; else the default.
  * @param context without a call where it is about visibility: conditions on the call stay pending
  * @param onAnswer is told each policy's answer, for explanations; all are asked then
  */
@@ -36,7 +36,7 @@ export function judge(
     onAnswer?.(policy, answer);
     if (answer === "pending") pending = true;
     if (policy.effect === "allow" && compiled.condition !== undefined) conditional ??= policy;
-    if (answer === "failed" || (answer === "applies" && policy.effect === "deny")) {
+    if (answer === "failed" || (answer === "applies" && policy.effect !== "allow")) {
       denial ??= policy;
       if (onAnswer === undefined) break;
     } else if (answer === "applies" || (answer === "pending" && policy.effect === "allow")) {
