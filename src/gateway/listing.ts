@@ -26,13 +26,16 @@ interface VisibleList {
   /** Pages by the index of their first entry. */
   readonly pages: Map<number, Page>;
 }
-interface Page {
+interface CompiledPage {
   readonly itemsJson: string;
   readonly itemsBytes: Uint8Array;
   /** The last one on it; undefined on an empty page. */
   readonly last: CatalogEntry | undefined;
   /** Index of the next page's first entry; undefined on the last page. */
   readonly nextAt: number | undefined;
+}
+interface Page extends CompiledPage {
+  readonly nextCursor: string | undefined;
 }
 
 /**
@@ -69,7 +72,8 @@ export class Listing {
     const bare = endpoint.server !== undefined;
     let page = list.pages.get(at);
     if (page === undefined) {
-      page = compilePage(list, at, bare);
+      const compiled = compilePage(list, at, bare);
+      page = { ...compiled, nextCursor: this.#seal(list, key, compiled, bare) };
       list.pages.set(at, page);
       this.#cachedChars += page.itemsJson.length;
       this.#evict(list);
@@ -79,7 +83,7 @@ export class Listing {
       key,
       itemsJson: page.itemsJson,
       itemsBytes: page.itemsBytes,
-      nextCursor: this.#seal(list, key, page, bare),
+      nextCursor: page.nextCursor,
       ttlMs: ttlMs(catalog, endpoint),
       cacheScope: "private",
     };
@@ -132,7 +136,7 @@ export class Listing {
   }
 
   /** The name of the last entry delivered and the list's hash: any replica can go on from there. */
-  #seal(list: VisibleList, key: ListKey, { last, nextAt }: Page, bare: boolean): string | undefined {
+  #seal(list: VisibleList, key: ListKey, { last, nextAt }: CompiledPage, bare: boolean): string | undefined {
     if (last === undefined || nextAt === undefined) return undefined;
     return this.#sealer.seal(
       "cursor",
@@ -176,7 +180,7 @@ function isListed(permissions: Permissions, { list, server, name, definition }: 
   return permissions.listed(KINDS[list], server.name, name, definition);
 }
 
-function compilePage({ entries, permissions }: VisibleList, from: number, bare: boolean): Page {
+function compilePage({ entries, permissions }: VisibleList, from: number, bare: boolean): CompiledPage {
   const items: string[] = [];
   let chars = 0;
   let last: CatalogEntry | undefined;
