@@ -7,6 +7,7 @@ import type { LimitStanding } from "../model/ports/limiter.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { ClientTokens, ProviderSignIn, SignIns } from "../model/ports/sign-ins.ts";
 import type { Store } from "../model/ports/store.ts";
+import type { StoredCallers } from "../model/ports/stored-callers.ts";
 import type { UpstreamState } from "../model/ports/upstream.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { ServerRecord } from "../model/server-record.ts";
@@ -57,6 +58,7 @@ export interface AdminParts {
     /** Brings the store's usage up to now. */
     flush(): Promise<void>;
   };
+  readonly callers: StoredCallers;
   /** What scopes open, for callers whom they govern. */
   readonly scopes: {
     /** The patterns they permit. */

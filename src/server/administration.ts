@@ -4,6 +4,7 @@ import { openApiDocument } from "../admin/documentation/openapi.ts";
 import type { AdminParts, ConnectionStep } from "../admin/parts.ts";
 import { adminRoutes } from "../admin/routes.ts";
 import { patternsGranted } from "../auth/scopes.ts";
+import { storedCallers } from "../auth/stored-callers.ts";
 import { serverDefinitionOf } from "../config/compile.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Fleet } from "../gateway/fleet.ts";
@@ -81,6 +82,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
       deps.invalidate(keyId);
       void peers.tell({ kind: "store_changed" });
     },
+    callers: storedCallers(store, systemClock),
     scopes: {
       granted: (scopes) => patternsGranted(settings.auth, scopes),
       rules: deps.scopes,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { request } from "./administration.ts";
+import { request, toolCall } from "./administration.ts";
 import { eventually } from "./child.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
@@ -16,30 +16,7 @@ const call = (method: string, path: string, key?: string, body?: unknown, header
   request(gateway.origin, method, path, key, body, headers);
 
 const echo = (key: string, nonce: string) =>
-  call(
-    "POST",
-    "/servers/filed/mcp",
-    key,
-    {
-      jsonrpc: "2.0",
-      id: 1,
-      method: "tools/call",
-      params: {
-        name: "test_echo",
-        arguments: { nonce },
-        _meta: {
-          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-          "io.modelcontextprotocol/clientCapabilities": {},
-        },
-      },
-    },
-    {
-      accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": "tools/call",
-      "mcp-name": "test_echo",
-    },
-  );
+  toolCall(gateway.origin, "/servers/filed/mcp", key, "test_echo", { nonce });
 
 beforeAll(async () => {
   upstream = await startFixture("both");

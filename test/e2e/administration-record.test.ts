@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { adminRoutes } from "../../src/admin/routes.ts";
-import { request } from "./administration.ts";
+import { request, toolCall } from "./administration.ts";
 import { eventually } from "./child.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
@@ -78,30 +78,9 @@ describe("the record", () => {
 
   test("calls are found by filter, page by page, and exported", async () => {
     for (let n = 0; n < 5; n++) {
-      await call(
-        "POST",
-        "/servers/filed/mcp",
-        keys.default.admin,
-        {
-          jsonrpc: "2.0",
-          id: n,
-          method: "tools/call",
-          params: {
-            name: "test_echo",
-            arguments: { nonce: String(n) },
-            _meta: {
-              "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-              "io.modelcontextprotocol/clientCapabilities": {},
-            },
-          },
-        },
-        {
-          accept: "application/json, text/event-stream",
-          "mcp-protocol-version": "2026-07-28",
-          "mcp-method": "tools/call",
-          "mcp-name": "test_echo",
-        },
-      );
+      await toolCall(gateway.origin, "/servers/filed/mcp", keys.default.admin, "test_echo", {
+        nonce: String(n),
+      });
     }
     const filter = "server=filed&target=test_echo&status=ok";
     await eventually("the journal has drained", async () =>

@@ -35,3 +35,26 @@ export async function request(
     json: isJson && text !== "" ? JSON.parse(text) : undefined,
   };
 }
+
+const META = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+
+/** One `tools/call` of a 2026-07-28 client that can be asked nothing. */
+export function toolCall(
+  origin: string,
+  path: string,
+  credential: string | undefined,
+  name: string,
+  args: object,
+): Promise<Answer> {
+  const method = "tools/call";
+  const body = { jsonrpc: "2.0", id: 1, method, params: { name, arguments: args, _meta: META } };
+  return request(origin, "POST", path, credential, body, {
+    accept: "application/json, text/event-stream",
+    "mcp-protocol-version": "2026-07-28",
+    "mcp-method": method,
+    "mcp-name": name,
+  });
+}

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { restart } from "../faults/restarted.ts";
-import { type Answer, request } from "./administration.ts";
+import { type Answer, request, toolCall } from "./administration.ts";
 import { type Child, eventually } from "./child.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { startTelltale, type Upstream } from "./upstreams.ts";
@@ -25,24 +25,8 @@ let admin: string;
 const call = (method: string, path: string, key?: string, body?: unknown, headers = {}) =>
   request(gateway.origin, method, path, key, body, headers);
 
-function tell(server: string, args: object): Promise<Answer> {
-  const _meta = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientCapabilities": {},
-  };
-  const body = {
-    jsonrpc: "2.0",
-    id: 1,
-    method: "tools/call",
-    params: { name: "tell", arguments: args, _meta },
-  };
-  return call("POST", `/servers/${server}/mcp`, admin, body, {
-    accept: "application/json, text/event-stream",
-    "mcp-protocol-version": "2026-07-28",
-    "mcp-method": "tools/call",
-    "mcp-name": "tell",
-  });
-}
+const tell = (server: string, args: object): Promise<Answer> =>
+  toolCall(gateway.origin, `/servers/${server}/mcp`, admin, "tell", args);
 const planted = (key: string) => ({
   remark: REMARK,
   password: PASSWORD,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { OAuth2Server } from "oauth2-mock-server";
-import { request } from "./administration.ts";
+import { request, toolCall } from "./administration.ts";
 import { freePort } from "./child.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
@@ -24,30 +24,7 @@ async function token(claims: Claims = {}, over: { readonly expiresIn?: number } 
 const call = (method: string, path: string, key?: string, body?: unknown, headers = {}) =>
   request(gateway.origin, method, path, key, body, headers);
 const tool = (credential: string | undefined, name: string, path = "/servers/filed/mcp") =>
-  call(
-    "POST",
-    path,
-    credential,
-    {
-      jsonrpc: "2.0",
-      id: 1,
-      method: "tools/call",
-      params: {
-        name,
-        arguments: { nonce: "n" },
-        _meta: {
-          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-          "io.modelcontextprotocol/clientCapabilities": {},
-        },
-      },
-    },
-    {
-      accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": "tools/call",
-      "mcp-name": name,
-    },
-  );
+  toolCall(gateway.origin, path, credential, name, { nonce: "n" });
 
 beforeAll(async () => {
   await provider.issuer.keys.generate("RS256");

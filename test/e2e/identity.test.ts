@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { request } from "./administration.ts";
+import { request, toolCall } from "./administration.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
@@ -37,30 +37,7 @@ async function person(username: string, over: object = {}) {
 }
 
 const echo = (token: string) =>
-  call(
-    "POST",
-    "/servers/filed/mcp",
-    token,
-    {
-      jsonrpc: "2.0",
-      id: 1,
-      method: "tools/call",
-      params: {
-        name: "test_echo",
-        arguments: { nonce: "n" },
-        _meta: {
-          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-          "io.modelcontextprotocol/clientCapabilities": {},
-        },
-      },
-    },
-    {
-      accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": "tools/call",
-      "mcp-name": "test_echo",
-    },
-  );
+  toolCall(gateway.origin, "/servers/filed/mcp", token, "test_echo", { nonce: "n" });
 
 beforeAll(async () => {
   upstream = await startFixture("both");

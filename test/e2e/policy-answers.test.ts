@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { request } from "./administration.ts";
+import { request, toolCall } from "./administration.ts";
 import { eventually } from "./child.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
@@ -15,30 +15,7 @@ const keyOf = (name: string): string => keys.get(name) ?? "";
 
 /** What the live endpoint does, in the words of an explanation. */
 async function live(key: string, nonce: string): Promise<string> {
-  const { json } = await call(
-    "POST",
-    "/mcp",
-    key,
-    {
-      jsonrpc: "2.0",
-      id: 1,
-      method: "tools/call",
-      params: {
-        name: "filed__test_echo",
-        arguments: { nonce },
-        _meta: {
-          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-          "io.modelcontextprotocol/clientCapabilities": {},
-        },
-      },
-    },
-    {
-      accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": "tools/call",
-      "mcp-name": "filed__test_echo",
-    },
-  );
+  const { json } = await toolCall(gateway.origin, "/mcp", key, "filed__test_echo", { nonce });
   if (json.result !== undefined) return "allow";
   return (
     { policy_denied: "deny", tool_unknown: "hidden" }[json.error.data.code as string] ?? json.error.data.code
@@ -188,10 +165,12 @@ test("recorded calls are decided by their time, their address, and their argumen
     expect([status, json.complete, json.next_cursor]).toEqual([200, true, null]);
     return json;
   };
-  const byAddress = await eventually("the calls are recorded", async () => {
-    const json = await flipsOf('client_address == "127.0.0.1"');
-    return json.flips.length >= 2 ? json : undefined;
-  });
+  await eventually("the last call is recorded, with its arguments", async () =>
+    (await flipsOf('args.nonce == "other"')).flips.length === 1 ? true : undefined,
+  );
+  const byAddress = await flipsOf('client_address == "127.0.0.1"');
+  // Those two, and the two that were allowed above.
+  expect(byAddress.flips).toHaveLength(4);
   expect(byAddress.flips[0]).toMatchObject({ before: "allow", after: "deny", decided_by: "proposed" });
   expect(byAddress.flips.length).toBe(
     (await flipsOf('time > timestamp("2020-01-01T00:00:00Z")')).flips.length,
@@ -211,3 +190,45 @@ test("who may call is for administrators, and a cursor is one of ours", async ()
   for (const cursor of ["x", Buffer.from("key:1").toString("base64url")])
     expect((await call("POST", "/policies/who", keyOf("admin"), { ...body, cursor })).status).toBe(400);
 });
+
+test(
+  "who somebody is, is what the gateway itself takes them for: name, password still to change, user gone",
+  async () => {
+    const admin = keyOf("admin");
+    const given = { password: "first password 1", permissions: ["filed:*"] };
+    const explained = (principal: object, more = {}) =>
+      call("POST", "/policies/explain", admin, { principal, call: tried("plain"), ...more });
+    const shown = async () => {
+      const { json } = await call("POST", "/policies/who", admin, { call: tried("plain") });
+      return json.items.map(({ name }: { name: string }) => name);
+    };
+
+    const { id } = (await call("POST", "/api/admin/users", admin, { username: "ada", ...given })).json;
+    const login = async (password: string) => {
+      const body = { username: "ada", password };
+      return (await call("POST", "/auth/login", "", body)).json.access_token as string;
+    };
+    expect((await explained({ user_id: id })).json.verdict).toBe("hidden");
+    expect(await live(await login(given.password), "plain")).toBe("hidden");
+    expect(await shown()).not.toContain("ada");
+
+    const change = { current_password: given.password, new_password: "correct horse battery" };
+    expect((await call("POST", "/auth/password", await login(given.password), change)).status).toBe(204);
+    const token = await login(change.new_password);
+    const mine = { name: "ada's", permissions: ["filed:*"] };
+    const { key, ...stored } = (await call("POST", "/auth/api-keys", token, mine)).json;
+    expect((await explained({ user_id: id })).json.verdict).toBe("allow");
+    expect(await shown()).toEqual(expect.arrayContaining(["ada", "ada's"]));
+    const condition = `principal.name == "${key.slice(0, stored.prefix.length)}"`;
+    const policies = [{ name: "by-name", effect: "deny", resources: ["filed:*"], condition }];
+    expect((await explained({ key_id: stored.id }, { policies })).json.decided_by).toBe("by-name");
+
+    expect((await call("PUT", `/api/admin/users/${id}`, admin, { active: false })).status).toBe(200);
+    expect((await call("POST", "/mcp", key, {})).status).toBe(401);
+    for (const principal of [{ user_id: id }, { key_id: stored.id }])
+      expect((await explained(principal)).status).toBe(409);
+    const names = await shown();
+    expect([names.includes("ada"), names.includes("ada's")]).toEqual([false, false]);
+  },
+  TIMEOUT_MS,
+);

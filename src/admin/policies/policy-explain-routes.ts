@@ -4,14 +4,14 @@ import type { Principal } from "../../model/principal.ts";
 import { cursorFault, role, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
-import { keyPrincipal, principalBody, principalOf, userPrincipal } from "./policy-principal.ts";
+import { principalBody, principalOf } from "./policy-principal.ts";
 import { stepsOf } from "./policy-steps.ts";
 import { PolicyTrial, type Trial } from "./policy-trial.ts";
 import { callBody, callOf, decision, decisionView, set, tried } from "./policy-trial-body.ts";
 
 const PAGE = 500;
 /** Keys and users looked at for one page, whatever their answer. */
-const LOOKED_AT_MAX = 5_000;
+const LOOKED_AT_MAX = 1_000;
 
 const answer = z.enum(["allow", "deny", "hidden", "depends"]);
 type Answer = z.output<typeof answer>;
@@ -24,13 +24,14 @@ function answerOf({ verdict, isVisible, dependsOnCall }: Trial, hasArguments: bo
 interface Candidate {
   readonly kind: "key" | "user";
   readonly id: string;
-  /** Undefined for one whom nobody lets in. */
+  readonly name: string;
+  /** Undefined for one who is not let in. */
   readonly principal: Principal | undefined;
 }
 
 /** Keys, then users, in order of id, behind the place a cursor names. */
 async function* candidates(
-  { store, clock }: AdminParts,
+  { store, callers }: AdminParts,
   operation: Operation,
   after: { readonly kind: "key" | "user"; readonly id: string | undefined },
 ): AsyncGenerator<Candidate> {
@@ -39,15 +40,20 @@ async function* candidates(
   if (after.kind === "key") {
     for (let { id } = after; ; ) {
       const keys = await store.apiKeys.list(organizationId, page(id));
-      for (const key of keys)
-        yield { kind: "key", id: key.id, principal: keyPrincipal(operation, key, clock.now()) };
+      for (const { id: keyId, name } of keys) {
+        const principal = await callers.key(organizationId, keyId);
+        yield { kind: "key", id: keyId, name, principal };
+      }
       if (keys.length < PAGE) break;
       id = keys.at(-1)?.id;
     }
   }
   for (let id = after.kind === "user" ? after.id : undefined; ; ) {
     const users = await store.users.list(organizationId, page(id));
-    for (const user of users) yield { kind: "user", id: user.id, principal: userPrincipal(operation, user) };
+    for (const { id: userId, username } of users) {
+      const principal = await callers.user(organizationId, userId);
+      yield { kind: "user", id: userId, name: username, principal };
+    }
     if (users.length < PAGE) return;
     id = users.at(-1)?.id;
   }
@@ -161,7 +167,7 @@ export const policyExplainRoutes = [
       let lookedAt = 0;
       let hasMore = false;
       let cursor: string | null = null;
-      for await (const { kind, id, principal } of candidates(parts, operation, placeOf(body.cursor))) {
+      for await (const { kind, id, name, principal } of candidates(parts, operation, placeOf(body.cursor))) {
         hasMore = items.length === body.limit || lookedAt === LOOKED_AT_MAX;
         if (hasMore) break;
         cursor = Buffer.from(`${kind}:${id}`).toString("base64url");
@@ -174,7 +180,7 @@ export const policyExplainRoutes = [
         items.push({
           kind,
           id,
-          name: principal.name,
+          name,
           role: principal.role,
           answer: shown,
           granted,

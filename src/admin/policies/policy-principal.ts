@@ -1,9 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { ApiKey } from "../../model/api-key.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Principal } from "../../model/principal.ts";
-import type { User } from "../../model/user.ts";
 import { found, permission, role, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 
@@ -33,16 +31,16 @@ export async function principalOf(
 ): Promise<Principal> {
   const { organizationId } = operation;
   if (body.key_id !== undefined) {
-    const key = found(await parts.store.apiKeys.find(organizationId, body.key_id));
-    const bearer = keyPrincipal(operation, key, parts.clock.now());
-    if (bearer === undefined) throw new GatewayError("conflict", { detail: "the key works no more" });
-    return bearer;
+    const bearer = await parts.callers.key(organizationId, body.key_id);
+    if (bearer !== undefined) return bearer;
+    found(await parts.store.apiKeys.find(organizationId, body.key_id));
+    throw new GatewayError("conflict", { detail: "the key, its user or its organisation is not active" });
   }
   if (body.user_id !== undefined) {
-    const user = found(await parts.store.users.find(organizationId, body.user_id));
-    const person = userPrincipal(operation, user);
-    if (person === undefined) throw new GatewayError("conflict", { detail: "the user is not active" });
-    return person;
+    const person = await parts.callers.user(organizationId, body.user_id);
+    if (person !== undefined) return person;
+    found(await parts.store.users.find(organizationId, body.user_id));
+    throw new GatewayError("conflict", { detail: "the user or the organisation is not active" });
   }
   const { scopes } = body;
   const opened = scopes === undefined ? [] : parts.scopes.granted(scopes);
@@ -67,30 +65,6 @@ function somebody({ organizationId, principal }: Operation): Principal {
     platformAdmin: false,
     permissions: [],
     permissionKey: "",
-  };
-}
-
-/** The bearer of a key, as it is now; `undefined` where it works no more. */
-export function keyPrincipal(operation: Operation, key: ApiKey, now: number): Principal | undefined {
-  const { id, role: given, permissions, platformAdmin, userId, namespaceId } = key;
-  const isExpired = key.expiresAt !== null && key.expiresAt <= now;
-  if (!key.isActive || key.revokedAt !== null || isExpired) return undefined;
-  return {
-    ...somebody(operation),
-    ...{ id: `key:${id}`, kind: "api_key", name: key.name, role: given, permissions, platformAdmin },
-    ...(namespaceId !== null && { namespaceId, namespaceBound: true }),
-    keyId: id,
-    userId: userId ?? undefined,
-  };
-}
-
-/** A person who signed in here, as they are now; `undefined` where they may not. */
-export function userPrincipal(operation: Operation, user: User): Principal | undefined {
-  const { id, username, role: given, permissions, platformAdmin } = user;
-  if (!user.isActive) return undefined;
-  return {
-    ...somebody(operation),
-    ...{ id: `user:${id}`, name: username, role: given, permissions, platformAdmin, userId: id },
   };
 }
 

@@ -108,7 +108,7 @@ const nameOf = ({ server, kind, name }: TriedCall): string =>
   kind === "tool" ? `${server}:${name}` : `${server}:${kind}:${name}`;
 
 const NOTHING = compilePermissions(
-  { role: "user", platformAdmin: false, permissions: [], permissionKey: "" } as unknown as Principal,
+  { role: "user", platformAdmin: false, permissions: [], permissionKey: "" },
   "default",
 );
 

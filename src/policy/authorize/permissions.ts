@@ -35,12 +35,15 @@ export interface CallFacts {
   readonly now: number;
 }
 
+/** What of a caller says what it is granted. */
+type Granted = Pick<Principal, "role" | "platformAdmin" | "permissions" | "permissionKey">;
+
 /**
  * Patterns (decisions, "Names and URLs"): `server:tool`, `server:*` (everything of the server but extensions),
  * `server:resource:<uri glob>`, `server:prompt:<name>`, `server:extension:<method>`, each optionally preceded by
  * `namespace/`; `*` alone is `*:*`. A role of `admin` reaches everything of its organisation; a `viewer` calls no tool.
  */
-export function compilePermissions(principal: Principal, namespaceSlug: string): Permissions {
+export function compilePermissions(principal: Granted, namespaceSlug: string): Permissions {
   if (principal.platformAdmin || principal.role === "admin")
     return { ...EVERYTHING, key: principal.permissionKey };
   const plain = principal.permissions.flatMap((pattern) => withinNamespace(pattern, namespaceSlug) ?? []);
