@@ -50,7 +50,6 @@ describe("variables that are no settings", () => {
       settings: { server: { port: 7070 } },
       notes: ["MCP_GATEWAY_PORT is a Kubernetes service link, not a port, and is ignored."],
     });
-    // A port somebody set wins as ever, and another name with such an ending is as unknown as any.
     expect(
       (await settingsOf(undefined, { environment: { ...environment, MCP_GATEWAY_PORT: "7071" } })).server
         .port,

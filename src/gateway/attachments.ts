@@ -49,17 +49,22 @@ export class Attachments {
     for (const id of organizations) this.#changed.add(id);
     if (this.#isFollowing) return;
     this.#isFollowing = true;
-    while (this.#changed.size > 0) {
-      const changed = new Set(this.#changed);
-      this.#changed.clear();
-      let followed = 0;
-      for (const attached of [...this.#attached]) {
-        if (!changed.has(attached.subscriber.endpoint.organizationId)) continue;
-        if (++followed % FOLLOWED_AT_ONCE === 0) await new Promise(setImmediate);
-        this.#follow(attached);
-      }
+    try {
+      while (this.#changed.size > 0) await this.#followChanged();
+    } finally {
+      this.#isFollowing = false;
     }
-    this.#isFollowing = false;
+  }
+
+  async #followChanged(): Promise<void> {
+    const changed = new Set(this.#changed);
+    this.#changed.clear();
+    let followed = 0;
+    for (const attached of [...this.#attached]) {
+      if (!changed.has(attached.subscriber.endpoint.organizationId)) continue;
+      if (++followed % FOLLOWED_AT_ONCE === 0) await new Promise(setImmediate);
+      this.#follow(attached);
+    }
   }
 
   #follow(attached: Attached): void {

@@ -2,7 +2,7 @@ import type { Endpoint } from "../model/exchange.ts";
 import type { EndpointDescription } from "../model/ports/relay.ts";
 import type { UpstreamLists } from "../model/ports/upstream.ts";
 import type { Permissions } from "../policy/authorize/permissions.ts";
-import type { JsonObject, JsonValue } from "../protocol/json-value.ts";
+import { isObject, type JsonObject } from "../protocol/json-value.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CatalogPart } from "./catalog-part.ts";
 import { ttlMs } from "./listing.ts";
@@ -67,8 +67,4 @@ function instructions(parts: readonly CatalogPart[], endpoint: Endpoint): string
   if (said.length === 0) return undefined;
   if (endpoint.server !== undefined) return said[0]?.lists.instructions;
   return said.map((part) => `## ${part.server.name}\n\n${part.lists.instructions}`).join("\n\n");
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }

@@ -5,9 +5,8 @@ import type { CancelReason } from "../model/cancellation.ts";
 import type { Exchange } from "../model/exchange.ts";
 import { stringify } from "../protocol/json.ts";
 import { stringifyExact } from "../protocol/json-exact.ts";
-import type { JsonObject, JsonValue } from "../protocol/json-value.ts";
+import { asObject, type JsonObject, type JsonValue } from "../protocol/json-value.ts";
 import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
-import { asObject } from "../protocol/modern/codec.ts";
 
 /** Questions that arrive within this time of the first go out together. */
 const GATHER_MS = 20;

@@ -1,5 +1,4 @@
-import type { JsonObject } from "../protocol/json-value.ts";
-import { asObject } from "../protocol/modern/codec.ts";
+import { asObject, type JsonObject } from "../protocol/json-value.ts";
 import type { InputRequest } from "./call.ts";
 
 /** What a client would have had to declare for this question (its revision's client features), or `undefined`. */

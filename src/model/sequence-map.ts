@@ -48,16 +48,20 @@ export class SequenceMap<V> {
 
   /** By key, ascending; a copy. */
   values(): V[] {
+    return this.#ascending().map(([, value]) => value);
+  }
+
+  #ascending(): (readonly [key: number, value: V])[] {
     const all = [...this.#longStaying, ...this.#entries.filter((entry) => entry !== undefined)];
-    return all.sort(([a], [b]) => a - b).map(([, value]) => value);
+    return all.sort(([a], [b]) => a - b);
   }
 
   #grow(): void {
-    const entries = [...this.#longStaying, ...this.#entries.filter((entry) => entry !== undefined)];
+    const entries = this.#ascending();
     this.#entries = Array.from({ length: this.#entries.length * 2 });
     this.#longStaying.clear();
     this.#size = 0;
-    for (const [key, value] of entries.sort(([a], [b]) => a - b)) {
+    for (const [key, value] of entries) {
       const at = key & (this.#entries.length - 1);
       const there = this.#entries[at];
       if (there !== undefined) this.#longStaying.set(...there);

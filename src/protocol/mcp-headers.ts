@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "./json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "./json-value.ts";
 
 /**
  * The mirrored headers of revision 2026-07-28 (basic/transports/streamable-http, "Custom headers from tool parameters";
@@ -204,10 +204,6 @@ function valueAt(root: JsonValue | undefined, path: readonly string[]): JsonValu
     node = node[key];
   }
   return node;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
 function first<Item>(items: readonly Item[], find: (item: Item) => string | undefined): string | undefined {

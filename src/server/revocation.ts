@@ -11,7 +11,10 @@ export interface HeldOpen {
 
 const UNKNOWN: Renewal = (principal) => principal;
 
-/** Ends what revoked callers hold open, and lets the others go on with the rights they have now. Looks once for each caller at each change of credentials, one look at a time. */
+/**
+ * Ends what revoked callers hold open, and lets the others go on with the rights they have now. Looks once for each caller
+ * at each change of credentials, one look at a time.
+ */
 export class Revocation {
   readonly #standingOf: (principal: Principal) => Promise<Renewal | undefined>;
   readonly #held: () => readonly HeldOpen[];

@@ -45,6 +45,7 @@ export function acrossTenants(
         .execute();
       return rows.map(({ id }) => id);
     },
+    // A removed one is told by one fewer than are known.
     organizationCount: async () => {
       const { rowCount } = await db
         .selectFrom("organizations")
@@ -52,7 +53,7 @@ export function acrossTenants(
         .executeTakeFirstOrThrow();
       return Number(rowCount);
     },
-    // The same: organisations change rarely one by one, and are all read at the start.
+    // Those that changed are compiled again together, at the start all.
     configurationOf: (ids) => configurationOf(db, sealer, ids),
     // Nobody is left to ask for the deletion of what they had recorded.
     organizationsRemoved: async () => {

@@ -54,16 +54,25 @@ function slowCall(gateway: Gateway, key: string, bodyMs: number, ms = 0, bytes =
   return promise;
 }
 
+/** @param bodyTimeout the default where none is given */
+const withBodyTimeout = (bodyTimeout?: string): Promise<Gateway> =>
+  startGateway({
+    servers: [fixtureEntry("echo", echo, "streamable-http")],
+    anonymous: false,
+    ...(bodyTimeout !== undefined && { settings: { limits: { body_timeout: bodyTimeout } } }),
+  });
+
+/** Once the server is connected. */
+async function callerKey(gateway: Gateway): Promise<string> {
+  const key = await gateway.mintKey("--name", "slow", "--role", "admin");
+  await untilConnected(gateway, ["echo"], key);
+  return key;
+}
+
 describe.concurrent("clients that take their time", () => {
   test("a body that is not there in time: 408 in the gateway's own words, and the connection is closed", async () => {
-    const settings = { limits: { body_timeout: "3s" } };
-    await using gateway = await startGateway({
-      servers: [fixtureEntry("echo", echo, "streamable-http")],
-      anonymous: false,
-      settings,
-    });
-    const key = await gateway.mintKey("--name", "slow", "--role", "admin");
-    await untilConnected(gateway, ["echo"], key);
+    await using gateway = await withBodyTimeout("3s");
+    const key = await callerKey(gateway);
     for (const bytes of [BODY_BYTES, 1_000]) {
       const { text, afterMs } = await slowCall(gateway, key, SLOW_MS, 0, bytes);
       expect(text).toStartWith("HTTP/1.1 408");
@@ -74,28 +83,17 @@ describe.concurrent("clients that take their time", () => {
   }, 60_000);
 
   test("a long upload is served where the setting lets it take its time", async () => {
-    const settings = { limits: { body_timeout: "30s" } };
-    await using gateway = await startGateway({
-      servers: [fixtureEntry("echo", echo, "streamable-http")],
-      anonymous: false,
-      settings,
-    });
-    const key = await gateway.mintKey("--name", "slow", "--role", "admin");
-    await untilConnected(gateway, ["echo"], key);
+    await using gateway = await withBodyTimeout("30s");
+    const key = await callerKey(gateway);
     const { text, afterMs } = await slowCall(gateway, key, SLOW_MS);
     expect(text).toStartWith("HTTP/1.1 200");
     expect(text).toContain('"id":"slow-1"');
-    // Idle from then on, it is closed as any other.
     expect(afterMs).toBeLessThan(SLOW_MS + 15_000);
   }, 60_000);
 
   test("a connection that waited for a slow call is closed like any other when it stays idle", async () => {
-    await using gateway = await startGateway({
-      servers: [fixtureEntry("echo", echo, "streamable-http")],
-      anonymous: false,
-    });
-    const key = await gateway.mintKey("--name", "slow", "--role", "admin");
-    await untilConnected(gateway, ["echo"], key);
+    await using gateway = await withBodyTimeout();
+    const key = await callerKey(gateway);
     const { text, afterMs } = await slowCall(gateway, key, 0, 1_500, 10);
     expect(text).toStartWith("HTTP/1.1 200");
     expect(afterMs).toBeLessThan(1_500 + 15_000);

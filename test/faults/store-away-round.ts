@@ -45,14 +45,7 @@ export interface StoreAwayFigures {
 export async function storeAwayRound(options: StoreAwayOptions): Promise<StoreAwayFigures> {
   const { outage, databaseUrl, durability, beforeMs, awayMs } = options;
   const echo = await startEcho("modern");
-  const gateway = await startGateway({
-    servers: [fixtureEntry("echo", echo, "streamable-http")],
-    anonymous: false,
-    settings: {
-      store: { url: outage.url, migrate: "auto" },
-      audit: { durability, journal: { retain: "1h" } },
-    },
-  });
+  const gateway = await startBehind(outage, echo, { durability });
   try {
     const key = await gateway.mintKey("--name", "load", "--role", "admin");
     const unused = await gateway.mintKey("--name", "later", "--role", "admin");
@@ -124,14 +117,7 @@ export async function confirmedRound(
 ): Promise<ConfirmedFigures> {
   const { outage, databaseUrl, beforeMs, awayMs } = options;
   const echo = await startEcho("modern");
-  const gateway = await startGateway({
-    servers: [fixtureEntry("echo", echo, "streamable-http")],
-    anonymous: false,
-    settings: {
-      store: { url: outage.url, migrate: "auto" },
-      audit: { durability: "strict", confirm: "store", journal: { retain: "1h" } },
-    },
-  });
+  const gateway = await startBehind(outage, echo, { durability: "strict", confirm: "store" });
   try {
     const key = await gateway.mintKey("--name", "load", "--role", "admin");
     await untilConnected(gateway, ["echo"], key);
@@ -184,6 +170,16 @@ export async function confirmedRound(
     await echo.stop();
   }
 }
+
+const startBehind = (outage: Outage, echo: EchoUpstream, audit: object): Promise<Gateway> =>
+  startGateway({
+    servers: [fixtureEntry("echo", echo, "streamable-http")],
+    anonymous: false,
+    settings: {
+      store: { url: outage.url, migrate: "auto" },
+      audit: { ...audit, journal: { retain: "1h" } },
+    },
+  });
 
 async function untilDrained(gateway: Gateway): Promise<void> {
   const key = await bootstrapKey(gateway);

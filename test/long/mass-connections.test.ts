@@ -10,6 +10,7 @@ import { openFiles, processorSeconds, residentBytes } from "../e2e/process-figur
 import { type EchoUpstream, fixtureEntry, startEcho } from "../e2e/upstreams.ts";
 import { bodyOf, call, headersFor } from "../faults/load.ts";
 import { untilConnected } from "../faults/restarted.ts";
+import { type Era, openingRequest } from "./opening-request.ts";
 
 const KIB = 1024;
 const STREAMS = 10_000;
@@ -54,7 +55,7 @@ async function p99Of({ gateway, key }: Setting): Promise<number> {
   return median(rounds);
 }
 
-async function hold({ gateway, key }: Setting, era: "modern" | "legacy", count: number): Promise<Child> {
+async function hold({ gateway, key }: Setting, era: Era, count: number): Promise<Child> {
   const program = join(import.meta.dir, "stream-holder.ts");
   const child = startChild([process.execPath, program, String(gateway.port), String(count), era, key]);
   expect(await child.firstLine(OPEN_MS_MAX)).toBe(String(count));
@@ -215,24 +216,8 @@ describe("mass connections", () => {
   );
 });
 
-async function oneMore({ gateway, key }: Setting, era: "modern" | "legacy"): Promise<unknown> {
-  const headers =
-    era === "modern"
-      ? headersFor("subscriptions/listen", undefined, key)
-      : {
-          "content-type": "application/json",
-          accept: "application/json, text/event-stream",
-          authorization: `Bearer ${key}`,
-        };
-  const client = {
-    protocolVersion: "2025-11-25",
-    capabilities: {},
-    clientInfo: { name: "more", version: "1" },
-  };
-  const body =
-    era === "modern"
-      ? bodyOf("subscriptions/listen", { notifications: { toolsListChanged: true } })
-      : JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params: client });
+async function oneMore({ gateway, key }: Setting, era: Era): Promise<unknown> {
+  const { headers, body } = openingRequest(era, key);
   const answer = await fetch(`${gateway.origin}/mcp`, { method: "POST", headers, body });
   const { error } = (await answer.json()) as { error?: { data?: { code?: string } } };
   return { status: answer.status, code: error?.data?.code, retryAfter: answer.headers.get("retry-after") };

@@ -3,7 +3,7 @@
  * of older revisions the own stream of a session. Prints COUNT once all are open, then `ended` for each that ends by itself.
  */
 import { argv } from "node:process";
-import { bodyOf, headersFor } from "../faults/load.ts";
+import { openingRequest } from "./opening-request.ts";
 
 const [portText = "", countText = "", era = "modern", key = ""] = argv.slice(2);
 const port = Number(portText);
@@ -17,28 +17,8 @@ function wire(method: string, path: string, headers: Readonly<Record<string, str
   return `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n${body}`;
 }
 
-const listen = wire(
-  "POST",
-  "/mcp",
-  headersFor("subscriptions/listen", undefined, key),
-  bodyOf("subscriptions/listen", { notifications: { toolsListChanged: true } }),
-);
-const older = {
-  "content-type": "application/json",
-  accept: "application/json, text/event-stream",
-  authorization: `Bearer ${key}`,
-};
-const client = {
-  protocolVersion: "2025-11-25",
-  capabilities: {},
-  clientInfo: { name: "holder", version: "1" },
-};
-const initialize = wire(
-  "POST",
-  "/mcp",
-  older,
-  JSON.stringify({ jsonrpc: "2.0", id: 0, method: "initialize", params: client }),
-);
+const opening = openingRequest(era === "modern" ? "modern" : "legacy", key);
+const first = wire("POST", "/mcp", opening.headers, opening.body);
 
 /** What is sent next after all that was read so far; `undefined` while more must come, `open` when the stream stands. */
 function reply(read: string): string | "open" | undefined {
@@ -63,7 +43,7 @@ function open(): Promise<void> {
     port,
     socket: {
       open: (socket) => {
-        socket.write(era === "modern" ? listen : initialize);
+        socket.write(first);
       },
       data: (socket, piece) => {
         if (isOpen) return;

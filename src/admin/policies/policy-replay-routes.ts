@@ -3,7 +3,7 @@ import type { RequestLogEntry } from "../../model/log-entry.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { Kind } from "../../policy/authorize/pattern.ts";
-import type { JsonObject } from "../../protocol/json-value.ts";
+import { isObject, type JsonObject } from "../../protocol/json-value.ts";
 import { cursorFault, time, timeOf } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
@@ -162,9 +162,6 @@ class Replay {
     return known;
   }
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 export const policyReplayRoutes = [
   defineRoute({

@@ -1,8 +1,8 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Outcome } from "../../model/call.ts";
 import type { Exchange } from "../../model/exchange.ts";
+import { asObject } from "../../protocol/json-value.ts";
 import { annotatedParams, paramHeaderMismatch } from "../../protocol/mcp-headers.ts";
-import { asObject } from "../../protocol/modern/codec.ts";
 import type { Policy } from "../policy.ts";
 
 /**

@@ -9,7 +9,7 @@ import type {
 } from "../../model/ports/journal.ts";
 import type { Sealer } from "../../model/ports/sealer.ts";
 import { stringify } from "../../protocol/json.ts";
-import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
 import { type JsonPath, parseJsonPath } from "./json-path.ts";
 import { KnownSecrets, secretsOf } from "./known-secrets.ts";
 import { Redaction, type Secrecy } from "./redaction.ts";
@@ -182,10 +182,6 @@ function outputOf({ definition }: Target): SchemaPlace | undefined {
   if (!isObject(root)) return undefined;
   const content = { items: { properties: { text: root } } };
   return { schema: { properties: { structuredContent: root, content } }, root };
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Records of one turn mostly stand by one promise. */

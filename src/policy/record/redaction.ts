@@ -30,18 +30,16 @@ const FOUND_WITHIN_CHARS_MIN = 10;
 const CREDENTIAL_CHARS_MIN = 15;
 /** What stands under a secret name in a schema or an example. */
 const TYPE_WORDS: ReadonlySet<string> = new Set([
-  ...[
-    "string",
-    "number",
-    "integer",
-    "boolean",
-    "object",
-    "required",
-    "optional",
-    "password",
-    "secret",
-    "bearer",
-  ],
+  "string",
+  "number",
+  "integer",
+  "boolean",
+  "object",
+  "required",
+  "optional",
+  "password",
+  "secret",
+  "bearer",
 ]);
 
 const TOO_LARGE = Symbol("too large to examine");

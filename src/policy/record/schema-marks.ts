@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
 
 /** A schema that applies to a value, and the document its references lead into. */
 export interface SchemaPlace {
@@ -102,9 +102,6 @@ function resolved(reference: JsonValue | undefined, root: JsonObject): JsonValue
 
 function ownMember(object: JsonObject, name: string): JsonValue | undefined {
   return Object.hasOwn(object, name) ? object[name] : undefined;
-}
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 function matches(pattern: string, name: string): boolean {
   // A pattern that may be slow, or a long name, counts as matching: more is taken out then, and nobody waits.

@@ -2,7 +2,7 @@ import type { Outcome } from "../../model/call.ts";
 import type { Exchange, Target } from "../../model/exchange.ts";
 import type { Log } from "../../model/ports/log.ts";
 import { approximate } from "../../protocol/json-exact.ts";
-import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
 import type { Policy } from "../policy.ts";
 import type { Validator } from "./schema-validator.ts";
 import { ValidatorCache } from "./validator-cache.ts";
@@ -80,8 +80,4 @@ export function validatePolicy(log: Log): Policy<Exchange, Outcome> {
 function invalidArguments(problem: string): Outcome {
   const text = `Invalid arguments: ${problem}. Correct the arguments and call the tool again.`;
   return { kind: "result", result: { content: [{ type: "text", text }], isError: true }, exact: false };
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "../json-value.ts";
+import { asObject, type JsonObject } from "../json-value.ts";
 import { isRequestId, type JsonRpcErrorBody, type RequestId, RpcCode } from "../jsonrpc.ts";
 import { LOG_LEVELS, type LogLevel, Meta } from "../meta.ts";
 import { MODERN_REVISION } from "../revision.ts";
@@ -53,7 +53,7 @@ export function withoutEdgeMeta(params: JsonObject): JsonObject {
     kept[key] = (meta as JsonObject)[key];
   }
   if (kept !== undefined) return { ...params, _meta: kept };
-  // A rest pattern does the same at four times the cost.
+  // By name: a rest pattern takes more than twice as long, on every call.
   const rest: JsonObject = {};
   for (const key in params) if (key !== "_meta") rest[key] = params[key];
   return rest;
@@ -95,7 +95,3 @@ export function statusOfError(code: number): number {
 }
 
 export const SUPPORTED_VERSIONS: readonly string[] = [MODERN_REVISION];
-
-export function asObject(value: JsonValue | undefined): JsonObject | undefined {
-  return value !== null && typeof value === "object" && !Array.isArray(value) ? value : undefined;
-}

@@ -1,10 +1,9 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import { type BodyLimits, readText } from "../../net/request-body.ts";
 import { type JsonLimits, parseGuarded } from "../../protocol/json.ts";
-import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import { asObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
 import { isRequestId, type RequestId } from "../../protocol/jsonrpc.ts";
 import { Meta } from "../../protocol/meta.ts";
-import { asObject } from "../../protocol/modern/codec.ts";
 import { isLegacyRevision } from "../../protocol/revision.ts";
 import { failureText } from "./answer.ts";
 import type { EdgeRequest } from "./edge.ts";

@@ -4,7 +4,7 @@ import { Cancellation } from "../../model/cancellation.ts";
 import { type Exchange, newExchange } from "../../model/exchange.ts";
 import { stringify } from "../../protocol/json.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
-import type { JsonObject } from "../../protocol/json-value.ts";
+import { asObject, type JsonObject } from "../../protocol/json-value.ts";
 import {
   idText,
   isRequestId,
@@ -14,7 +14,7 @@ import {
 } from "../../protocol/jsonrpc.ts";
 import { legacyCapabilities, negotiate } from "../../protocol/legacy/codec.ts";
 import { LOG_LEVELS } from "../../protocol/meta.ts";
-import { asObject, withoutEdgeMeta } from "../../protocol/modern/codec.ts";
+import { withoutEdgeMeta } from "../../protocol/modern/codec.ts";
 import { type Answer, failureText, legacyAnswer } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";

@@ -1,9 +1,9 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { JsonObject } from "../../protocol/json-value.ts";
+import { asObject, type JsonObject } from "../../protocol/json-value.ts";
 import { isRequestId, type RequestId } from "../../protocol/jsonrpc.ts";
 import { decodeHeaderValue } from "../../protocol/mcp-headers.ts";
 import { Meta } from "../../protocol/meta.ts";
-import { asObject, SUPPORTED_VERSIONS } from "../../protocol/modern/codec.ts";
+import { SUPPORTED_VERSIONS } from "../../protocol/modern/codec.ts";
 import { MODERN_REVISION } from "../../protocol/revision.ts";
 
 export interface ModernRequest {

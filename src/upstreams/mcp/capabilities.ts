@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import { isObject, type JsonObject } from "../../protocol/json-value.ts";
 
 /** Extensions the gateway does not carry yet; a server must not think the client can follow them. */
 const STRIPPED_EXTENSIONS: ReadonlySet<string> = new Set(["io.modelcontextprotocol/tasks"]);
@@ -77,8 +77,4 @@ function withoutStripped(extensions: JsonObject): JsonObject {
   const kept: JsonObject = {};
   for (const [key, value] of Object.entries(extensions)) if (!STRIPPED_EXTENSIONS.has(key)) kept[key] = value;
   return kept;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }

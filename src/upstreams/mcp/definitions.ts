@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import { isObject, type JsonValue } from "../../protocol/json-value.ts";
 import { validateHeaderAnnotations } from "../../protocol/mcp-headers.ts";
 
 export type DefinitionKind = "tools" | "resources" | "resourceTemplates" | "prompts";
@@ -60,8 +60,4 @@ function structureFault(value: JsonValue | undefined, depthLeft: number): string
     if (fault !== undefined) return fault;
   }
   return undefined;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }

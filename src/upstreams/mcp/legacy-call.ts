@@ -1,10 +1,9 @@
 import type { InputRequests, InputResponses, Outcome, UpstreamCall } from "../../model/call.ts";
-import type { JsonObject } from "../../protocol/json-value.ts";
+import { isObject, type JsonObject } from "../../protocol/json-value.ts";
 import { type JsonRpcNotification, RpcCode } from "../../protocol/jsonrpc.ts";
 import { lacking } from "./capabilities.ts";
 import { UpstreamFailure } from "./failure.ts";
 import type { Flight, Flights } from "./flights.ts";
-import { isObject } from "./message.ts";
 
 /**
  * A canonical call on its way to a legacy server: without the members that only the modern retry has, and with the

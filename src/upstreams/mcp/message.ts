@@ -1,7 +1,7 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ClientContext, Outcome, UpstreamCall } from "../../model/call.ts";
 import { DEFAULT_JSON_LIMITS, type JsonLimits, parseGuarded, stringify } from "../../protocol/json.ts";
-import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
 import type { JsonRpcErrorBody, JsonRpcNotification, RequestId } from "../../protocol/jsonrpc.ts";
 import { LOG_LEVELS, type LogLevel } from "../../protocol/meta.ts";
 import { UpstreamFailure } from "./failure.ts";
@@ -99,9 +99,6 @@ export function outcomeOf(message: IncomingMessage, bytes: number): Outcome | un
 
 export function isErrorBody(value: JsonValue | undefined): value is JsonObject & JsonRpcErrorBody {
   return isObject(value) && typeof value.code === "number" && typeof value.message === "string";
-}
-export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
 /** `notifications/progress` as the client's side takes it: without the token, which was ours. */

@@ -1,10 +1,10 @@
 import { GatewayError } from "../../../errors/gateway-error.ts";
 import type { ServerDefinition } from "../../../model/server.ts";
+import { isObject } from "../../../protocol/json-value.ts";
 import { RpcCode } from "../../../protocol/jsonrpc.ts";
 import { isLegacyRevision, LATEST_LEGACY_REVISION, MODERN_REVISION } from "../../../protocol/revision.ts";
 import { legacyCapabilities } from "../capabilities.ts";
 import type { Connection, ConnectionRequest } from "../connection.ts";
-import { isObject } from "../message.ts";
 import { type Initialized, LegacyConnection } from "./legacy-connection.ts";
 import { type Discovered, ModernConnection, readDiscover } from "./modern-connection.ts";
 import type { Peer } from "./peer.ts";

@@ -1,8 +1,8 @@
 import { GatewayError } from "../../../errors/gateway-error.ts";
 import type { UpstreamCall } from "../../../model/call.ts";
+import { isObject } from "../../../protocol/json-value.ts";
 import { type JsonRpcErrorBody, RpcCode } from "../../../protocol/jsonrpc.ts";
 import { isRelayable, lacking } from "../capabilities.ts";
-import { isObject } from "../message.ts";
 
 /**
  * An error of a modern server that speaks of the gateway's own hop, in the gateway's words: a client can neither mend our

@@ -1,6 +1,6 @@
-import type { JsonObject, JsonValue } from "../../../protocol/json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../../protocol/json-value.ts";
 import type { JsonRpcErrorBody, JsonRpcNotification } from "../../../protocol/jsonrpc.ts";
-import { isErrorBody, isObject, notificationOf } from "../message.ts";
+import { isErrorBody, notificationOf } from "../message.ts";
 
 /** A parsed message, told apart by its members (JSON-RPC 2.0, sections 4 and 5). */
 export type Message =

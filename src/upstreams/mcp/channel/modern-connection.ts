@@ -1,11 +1,10 @@
 import type { Outcome, UpstreamCall } from "../../../model/call.ts";
 import type { ServerDefinition } from "../../../model/server.ts";
-import type { JsonObject, JsonValue } from "../../../protocol/json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../../protocol/json-value.ts";
 import { type JsonRpcNotification, RpcCode } from "../../../protocol/jsonrpc.ts";
 import { Meta } from "../../../protocol/meta.ts";
 import { MODERN_REVISION } from "../../../protocol/revision.ts";
 import type { Connection, ConnectionLoss, ConnectionRequest } from "../connection.ts";
-import { isObject } from "../message.ts";
 import { deliverProgress, onlyCall, wantsLog } from "./attribution.ts";
 
 import { hopError } from "./hop-error.ts";

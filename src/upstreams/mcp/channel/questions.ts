@@ -1,9 +1,8 @@
 import { GatewayError } from "../../../errors/gateway-error.ts";
 import type { InputRequests, InputResponses } from "../../../model/call.ts";
-import type { JsonObject, JsonValue } from "../../../protocol/json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../../protocol/json-value.ts";
 import { RpcCode } from "../../../protocol/jsonrpc.ts";
 import type { ConnectionRequest } from "../connection.ts";
-import { isObject } from "../message.ts";
 import type { Peer } from "./peer.ts";
 import type { PendingRequest } from "./pending-request.ts";
 

@@ -1,8 +1,7 @@
 import { GatewayError } from "../../../errors/gateway-error.ts";
-import type { JsonObject, JsonValue } from "../../../protocol/json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../../protocol/json-value.ts";
 import type { JsonRpcNotification } from "../../../protocol/jsonrpc.ts";
 import { Meta } from "../../../protocol/meta.ts";
-import { isObject } from "../message.ts";
 import type { Peer } from "./peer.ts";
 import type { ChannelContext } from "./settings.ts";
 

@@ -1,10 +1,10 @@
 import type { HttpResponse } from "../../../net/http-exchange.ts";
-import type { JsonObject } from "../../../protocol/json-value.ts";
+import { isObject, type JsonObject } from "../../../protocol/json-value.ts";
 import { RpcCode } from "../../../protocol/jsonrpc.ts";
 import { Meta } from "../../../protocol/meta.ts";
 import { MODERN_REVISION } from "../../../protocol/revision.ts";
 import { httpFailure, UpstreamFailure } from "../failure.ts";
-import { type IncomingMessage, isErrorBody, isObject, readMessage, requestText } from "../message.ts";
+import { type IncomingMessage, isErrorBody, readMessage, requestText } from "../message.ts";
 import { systemCall } from "../system-call.ts";
 import { readStream } from "./answer-stream.ts";
 import { type HttpEndpoint, isEventStream } from "./endpoint.ts";

@@ -1,12 +1,11 @@
 import type { Outcome, UpstreamCall } from "../../../model/call.ts";
 import { Cancellation, type CancelReason } from "../../../model/cancellation.ts";
 import type { HttpResponse } from "../../../net/http-exchange.ts";
-import type { JsonObject } from "../../../protocol/json-value.ts";
+import { isObject, type JsonObject } from "../../../protocol/json-value.ts";
 import { cancelled, httpFailure, UpstreamFailure } from "../failure.ts";
 import {
   errorMessage,
   type IncomingMessage,
-  isObject,
   notificationOf,
   outcomeOf,
   readMessages,

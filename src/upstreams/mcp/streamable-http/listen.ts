@@ -1,11 +1,11 @@
 import { Cancellation } from "../../../model/cancellation.ts";
-import type { JsonObject, JsonValue } from "../../../protocol/json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../../protocol/json-value.ts";
 import type { JsonRpcNotification } from "../../../protocol/jsonrpc.ts";
 import { RpcCode } from "../../../protocol/jsonrpc.ts";
 import { backoffMs } from "../backoff.ts";
 import type { UpstreamCounters } from "../counters.ts";
 import { UpstreamFailure } from "../failure.ts";
-import { errorMessage, isErrorBody, isObject, notificationOf } from "../message.ts";
+import { errorMessage, isErrorBody, notificationOf } from "../message.ts";
 import { readStream } from "./answer-stream.ts";
 import { type HttpEndpoint, isEventStream } from "./endpoint.ts";
 

@@ -1,6 +1,6 @@
 import type { Outcome, UpstreamCall } from "../../../model/call.ts";
 import type { HttpResponse } from "../../../net/http-exchange.ts";
-import type { JsonObject, JsonValue } from "../../../protocol/json-value.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../../protocol/json-value.ts";
 import { RpcCode } from "../../../protocol/jsonrpc.ts";
 import { Meta } from "../../../protocol/meta.ts";
 import { MODERN_REVISION } from "../../../protocol/revision.ts";
@@ -11,7 +11,6 @@ import { httpFailure, UpstreamFailure } from "../failure.ts";
 import {
   errorMessage,
   type IncomingMessage,
-  isObject,
   notificationOf,
   outcomeOf,
   passesLevel,
