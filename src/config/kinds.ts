@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { SLUG_PATTERN } from "../model/naming.ts";
 import { OutboundGuard } from "../net/outbound-guard.ts";
-import { parseJsonPath } from "../policy/record/json-path.ts";
+import { parseJsonPath } from "../policy/redact/json-path.ts";
 import { type Kind, Refusal } from "./field.ts";
 import { nearest } from "./problem.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";

@@ -3,9 +3,9 @@ import type { Outcome } from "../../model/call.ts";
 import type { Exchange } from "../../model/exchange.ts";
 import type { CallEnd, CallIntent, OutcomeStatus } from "../../model/ports/journal.ts";
 import { stringify } from "../../protocol/json.ts";
-import { maskCredentials } from "../record/credential-forms.ts";
-import { KNOWN_SECRET_NAMES, SecretNames } from "../record/secret-names.ts";
-import { maskNamed } from "../record/text-secrets.ts";
+import { maskCredentials } from "../redact/credential-forms.ts";
+import { KNOWN_SECRET_NAMES, SecretNames } from "../redact/secret-names.ts";
+import { maskNamed } from "../redact/text-secrets.ts";
 
 const secretNames = new SecretNames(KNOWN_SECRET_NAMES);
 

@@ -10,12 +10,12 @@ import type {
 import type { Sealer } from "../../model/ports/sealer.ts";
 import { stringify } from "../../protocol/json.ts";
 import { isObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
-import { type JsonPath, parseJsonPath } from "./json-path.ts";
-import { KnownSecrets, secretsOf } from "./known-secrets.ts";
-import { Redaction, type Secrecy } from "./redaction.ts";
-import type { SchemaPlace } from "./schema-marks.ts";
+import { type JsonPath, parseJsonPath } from "../redact/json-path.ts";
+import { KnownSecrets, secretsOf } from "../redact/known-secrets.ts";
+import { Redaction, type Secrecy } from "../redact/redaction.ts";
+import type { SchemaPlace } from "../redact/schema-marks.ts";
+import { KNOWN_SECRET_NAMES, SecretNames } from "../redact/secret-names.ts";
 import { sealContent } from "./sealed-content.ts";
-import { KNOWN_SECRET_NAMES, SecretNames } from "./secret-names.ts";
 
 /** The part of the configuration that may change while the process runs. A server's level is in its definition. */
 export interface ContentRules {
