@@ -10,6 +10,7 @@ import type { Limits } from "../policy/limit/limits.ts";
 import type { Layer } from "../policy/policy.ts";
 import { type JsonLimits, parseGuarded } from "../protocol/json.ts";
 import { once } from "./idempotency.ts";
+import { nounOfPath, objectsOf } from "./operation-objects.ts";
 import type { AdminParts } from "./parts.ts";
 import type { AdminAnswer, AdminRoute } from "./route.ts";
 
@@ -24,6 +25,14 @@ export interface AdminCall {
   readonly clientAddress: string;
   /** Of the answer. */
   readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A request as its route's schemas read it. */
+interface ReadRequest {
+  readonly query: unknown;
+  readonly body: unknown;
+  /** The body as it came. */
+  readonly text: string;
 }
 
 /** Who acts on an open route, until its handler knows better. */
@@ -62,7 +71,14 @@ export class Administration {
     this.#parts = deps.parts;
     this.#jsonLimits = deps.jsonLimits;
     this.#body = deps.body;
-    this.#layers = operationLayers(deps.journal, deps.limits, (id) => deps.parts.organization(id));
+    const { parts } = deps;
+    this.#layers = operationLayers(
+      deps.journal,
+      deps.limits,
+      (id) => parts.organization(id),
+      () => parts.clock.now(),
+    );
+    for (const route of deps.routes) if (route.access !== "open") nounOfPath(route);
     this.#byKey = new Map(deps.routes.map((route) => [`${route.method} ${route.path}`, route]));
   }
 
@@ -100,25 +116,34 @@ export class Administration {
 
   async #run(route: AdminRoute, call: AdminCall): Promise<AdminAnswer> {
     const principal = call.principal ?? NOBODY;
+    const { organizationId } = principal;
+    const read = onceAsked(() => this.#read(route, call));
     const operation: Operation = {
       id: call.correlationId,
       action: route.action,
       principal,
-      organizationId: principal.organizationId,
+      organizationId,
       clientAddress: call.clientAddress,
       actor: undefined,
       roles: route.access === "open" ? [principal.role] : route.roles,
       changes: !route.reads,
       reveals: false,
+      refusedBy: undefined,
+      objects: onceAsked(async () => {
+        const { body } = await read();
+        return objectsOf(this.#parts, route, { organizationId, principal, id: call.params.id, body });
+      }),
       target: undefined,
       namespaceId: undefined,
       before: undefined,
       after: undefined,
     };
-    return compose(this.#layers, (inner) => this.#handle(route, inner, call)).run(operation);
+    return compose(this.#layers, async (inner) => this.#handle(route, inner, call, await read())).run(
+      operation,
+    );
   }
 
-  async #handle(route: AdminRoute, operation: Operation, call: AdminCall): Promise<AdminAnswer> {
+  async #read(route: AdminRoute, call: AdminCall): Promise<ReadRequest> {
     const query = readQuery(route.query, call.request.url);
     // RFC 9110, 13.1.1: without a current version no tag is the current one.
     if (!route.reads && !route.versioned && (call.request.headers.get("if-match") ?? "*").trim() !== "*") {
@@ -127,6 +152,15 @@ export class Administration {
     const isForm = route.takesForms && isFormRequest(call.request);
     const text = route.body === undefined ? "" : await this.#readText(call.request, isForm);
     const body = route.body === undefined ? undefined : this.#readBody(route.body, text, isForm);
+    return { query, text, body };
+  }
+
+  async #handle(
+    route: AdminRoute,
+    operation: Operation,
+    call: AdminCall,
+    { query, text, body }: ReadRequest,
+  ): Promise<AdminAnswer> {
     const run = () =>
       route.handle({
         operation,
@@ -164,6 +198,12 @@ export class Administration {
     const value = isForm ? onceEach(new URLSearchParams(text)) : parseGuarded(text, this.#jsonLimits).value;
     return checked(schema, value, "the body");
   }
+}
+
+/** Asks when it is first called for, and remembers what came of it. */
+function onceAsked<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | undefined;
+  return () => (asked ??= ask());
 }
 
 /** RFC 6749, 5.2: how the token routes say what is wrong. */

@@ -14,6 +14,7 @@ import type { ServerRecord } from "../model/server-record.ts";
 import type { OrganizationSnapshot } from "../model/snapshot.ts";
 import type { ScopeRules } from "../policy/authorize/scope-rules.ts";
 import type { OpenedContent } from "../policy/record/sealed-content.ts";
+import type { Verbs } from "./verbs.ts";
 
 /** A server as it runs: what it is defined as, how it is, and what it offers. */
 export interface RunningServer {
@@ -40,6 +41,8 @@ export interface AdminParts {
   organization(id: string): OrganizationSnapshot | undefined;
   /** What happens where an organisation has policies and none applies. */
   policyDefault(): PolicyEffect;
+  /** Acts of administration that policies may name. */
+  readonly verbs: Verbs;
   running(serverId: string): RunningServer | undefined;
   /** Takes a change of the store on at once; other processes follow within 2 s. */
   refresh(): Promise<void>;

@@ -15,7 +15,7 @@ export function refusalsOf(route: AdminRoute): ReadonlyMap<number, readonly Erro
   const isOpen = route.access === "open";
   const codes: ErrorCode[] = ["invalid_request", "host_refused", "origin_refused"];
   codes.push("rate_limited", "quota_exhausted", "too_many_at_once");
-  if (!isOpen) codes.push("unauthenticated", "forbidden", "too_many_failures");
+  if (!isOpen) codes.push("unauthenticated", "forbidden", "denied_by_policy", "too_many_failures");
   if (route.path.includes("{id}")) codes.push("not_found");
   if (route.body !== undefined) codes.push("parse_error", "body_too_large", "unsupported_media_type");
   // Of what has no version, too: a condition is never passed over.

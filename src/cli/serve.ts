@@ -3,7 +3,13 @@ import { processEnvironment } from "../config/environment.ts";
 import { type LoadOptions, loadSettings } from "../config/load.ts";
 import type { WorkerPlace } from "../config/serve-options.ts";
 import type { Run } from "./command.ts";
-import { flagOverride, readSettings, type SettingsFlags, withSettingsFlags } from "./settings-source.ts";
+import {
+  flagOverride,
+  readSettings,
+  type SettingsFlags,
+  verbs,
+  withSettingsFlags,
+} from "./settings-source.ts";
 
 interface ServeFlags extends SettingsFlags {
   readonly host?: string;
@@ -59,6 +65,7 @@ async function serveCommand(flags: ServeFlags): Promise<number> {
     ],
     defaultMode: "production",
     purpose: "serve",
+    verbs,
   };
   const { settings, notes } = await readSettings(options);
   const worker = placeOf(flags.worker);

@@ -28,7 +28,17 @@ export function commandLoadOptions(flags: SettingsFlags): LoadOptions {
     flags: flagOverride("--data-dir", "data_dir", flags.dataDir),
     defaultMode: "production",
     purpose: "command",
+    verbs,
   };
+}
+
+/** The routes of administration, loaded where a policy of the file names an act. */
+export async function verbs(): Promise<Iterable<string>> {
+  const [{ adminRoutes }, { verbsOf }] = await Promise.all([
+    import("../admin/routes.ts"),
+    import("../admin/verbs.ts"),
+  ]);
+  return verbsOf(adminRoutes).keys();
 }
 
 /** @throws ConfigError with every problem */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { MASTER_KEY, sampleLoader } from "./load.testing.ts";
+import { MASTER_KEY, sampleLoader, sampleVerbs } from "./load.testing.ts";
 import { loadSettings } from "./load.ts";
 import { formatProblem } from "./problem.ts";
 
@@ -170,6 +170,7 @@ describe("mistakes are named with file, line, column and fix", () => {
       environment: {},
       defaultMode: "development",
       purpose: "serve",
+      verbs: sampleVerbs,
     });
     expect("problems" in loaded && loaded.problems.map(formatProblem)).toEqual([
       `--config: found ${folder}/absent.yaml, which cannot be read (ENOENT), expected a readable configuration file.`,

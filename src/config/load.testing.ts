@@ -10,6 +10,9 @@ export const MASTER_KEY = Buffer.from(Array.from({ length: 32 }, (_, index) => i
   "base64",
 );
 
+/** Some acts of administration. */
+export const sampleVerbs = async () => ["server.create", "server.update", "server.delete", "user.create"];
+
 export type Extra = Partial<Omit<LoadOptions, "configPath">>;
 
 /** Reads configurations written into a folder that is gone when the tests of the calling file are done. */
@@ -25,6 +28,7 @@ export function sampleLoader() {
       defaultMode: "development",
       purpose: "serve",
       workingDir: folder,
+      verbs: sampleVerbs,
       ...(yaml === undefined ? {} : { configPath }),
       ...extra,
     });

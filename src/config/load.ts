@@ -1,11 +1,13 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { governsActs } from "../model/policy.ts";
 import { errorCode, type Override, readEnvironment } from "./environment.ts";
 import { problemsOf } from "./issues.ts";
 import { overlay, withoutIncomplete } from "./layers.ts";
 import { splitMasterKeys } from "./master-key.ts";
 import type { Origins } from "./origins.ts";
 import type { ConfigDocument } from "./place.ts";
+import { checkPolicies } from "./policy-rules.ts";
 import { type ConfigProblem, type ConfigSource, nearest } from "./problem.ts";
 import { checkRules } from "./rules.ts";
 import { type FileSettings, fileSchema } from "./schema.ts";
@@ -29,6 +31,8 @@ export interface LoadOptions {
   /** `serve` holds the rules of production; other commands only read, and find the generated key too. */
   readonly purpose: "serve" | "command";
   readonly workingDir?: string;
+  /** Acts of administration that policies may name; asked for where one of the file does. */
+  readonly verbs: () => Promise<Iterable<string>>;
 }
 
 /** A configuration that was read, or everything that is wrong with it. */
@@ -67,6 +71,9 @@ export async function loadSettings(options: LoadOptions): Promise<Loaded> {
   const settings = toSettings(parsed.data, context);
   const notes = [...reading.notes];
   problems.push(...checkRules(settings, parsed.data, options.purpose, origins, notes));
+  const { rules } = parsed.data.policies;
+  const verbs = rules.some(governsActs) ? await options.verbs() : [];
+  problems.push(...checkPolicies(rules, [...verbs], origins));
   if (problems.length > 0) return { problems: inOrder(problems) };
   return { settings, notes, file: parsed.data, origins };
 }

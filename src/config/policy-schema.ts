@@ -1,4 +1,5 @@
 import type { PolicyAction, PolicyEffect } from "../model/policy.ts";
+import { isVerb, parseObjectPattern } from "../policy/authorize/act-pattern.ts";
 import { compileCondition, isFault } from "../policy/authorize/condition.ts";
 import { isPattern } from "../policy/authorize/pattern.ts";
 import { isSubject } from "../policy/authorize/subject.ts";
@@ -13,10 +14,21 @@ const subject: Kind<string> = {
       : new Refusal('"*", or a name after user:, key:, client:, role: or group:', 'write "role:viewer"'),
 };
 
+const callAction = oneOf<PolicyAction>("*", "call", "read", "get", "list");
+const action: Kind<PolicyAction> = {
+  name: `${callAction.name}, or an act of administration`,
+  read: (value) => {
+    if (typeof value === "string" && isVerb(value)) return value;
+    const read = callAction.read(value);
+    if (!(read instanceof Refusal)) return read;
+    return new Refusal(`${read.expected}, or an act of administration such as "server.create"`, read.fix);
+  },
+};
+
 const resource: Kind<string> = {
   name: "pattern",
   read: (value) =>
-    typeof value === "string" && isPattern(value)
+    typeof value === "string" && (isPattern(value) || parseObjectPattern(value) !== undefined)
       ? value
       : new Refusal('a pattern such as "github:*" or "github:create_issue"', 'write "server:tool"'),
 };
@@ -26,7 +38,7 @@ const condition: Kind<string> = {
   read: (value) => {
     if (typeof value !== "string") return new Refusal("a CEL expression");
     const result = compileCondition(value);
-    if (!isFault(result)) return value;
+    if (!isFault(result) || !isFault(compileCondition(value, "act"))) return value;
     return new Refusal(
       "a CEL expression that is true or false",
       `at ${result.line}:${result.column} of it: ${result.message}`,
@@ -67,14 +79,14 @@ export const policiesSchema = section("Rules that narrow what roles and permissi
         "Who: `*`, `user:<id>`, `key:<id>`, `client:<id>`, `role:<role>`, `group:<name>`.",
       ),
       actions: field(
-        filledListOf(oneOf<PolicyAction>("*", "call", "read", "get", "list")),
+        filledListOf(action),
         ["*"],
-        "`call` tools, `read` resources, `get` prompts; a denied `list` hides from lists alone.",
+        "`call` tools, `read` resources, `get` prompts; a denied `list` hides from lists alone. Or acts of administration: `server.create`, `server.*`, `*.*`.",
       ),
       resources: field(
         filledListOf(resource),
         ["*"],
-        "What: patterns as in permissions, `server:tool`, `server:resource:<uri>`, `server:prompt:<name>`.",
+        "What: patterns as in permissions, `server:tool`, `server:resource:<uri>`, `server:prompt:<name>`. Of acts their objects by id or name: `server:prod-*`.",
       ),
       condition: optionalField(condition, "CEL: when. One that fails denies."),
       priority: field(integer(0, 1_000_000), 0, "Orders explanations; never the decision."),

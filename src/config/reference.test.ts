@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { variables } from "./environment.ts";
+import { sampleVerbs } from "./load.testing.ts";
 import { loadSettings } from "./load.ts";
 import { printable } from "./print.ts";
 import { formatProblem } from "./problem.ts";
@@ -40,7 +41,13 @@ test("each file of config/ is an example tested here", () => {
 
 test.each(Object.entries(examples))("config/%s is valid", async (name, { mode, variables: environment }) => {
   const configPath = join(root, "config", name);
-  const loaded = await loadSettings({ configPath, environment, defaultMode: mode, purpose: "serve" });
+  const loaded = await loadSettings({
+    configPath,
+    environment,
+    defaultMode: mode,
+    purpose: "serve",
+    verbs: sampleVerbs,
+  });
   expect("problems" in loaded ? loaded.problems.map(formatProblem) : []).toEqual([]);
 });
 
@@ -52,7 +59,13 @@ test("the example's servers with secrets come alive with their variables", async
     N8N_PROXY_KEY: "n8n-s3cret",
   };
   const configPath = join(root, "config/example.yaml");
-  const loaded = await loadSettings({ configPath, environment, defaultMode: "production", purpose: "serve" });
+  const loaded = await loadSettings({
+    configPath,
+    environment,
+    defaultMode: "production",
+    purpose: "serve",
+    verbs: sampleVerbs,
+  });
   if ("problems" in loaded) throw new Error(loaded.problems.map(formatProblem).join("\n"));
   expect(loaded.settings.servers.map((server) => server.name)).toEqual(["n8n", "files"]);
   expect(loaded.settings.servers[0]?.connection).toMatchObject({

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sampleVerbs } from "./load.testing.ts";
 import { loadSettings } from "./load.ts";
 import type { ConfigProblem } from "./problem.ts";
 import { type ConfigChange, ConfigWatch } from "./watch.ts";
@@ -26,6 +27,7 @@ async function follow(path: string, pollMs = 60_000) {
     environment: {},
     defaultMode: "test",
     purpose: "serve",
+    verbs: sampleVerbs,
     workingDir: folder,
   } as const;
   const first = await loadSettings(options);

@@ -172,6 +172,7 @@ export const catalogue = {
   password_refused: { http: 422, rpc: 1125, text: "The new password is not taken: {detail}." },
   sign_in_failed: { http: 400, rpc: 1126, text: "The sign-in did not succeed. Start it again." },
   internal: { http: 500, rpc: -32603, text: "Internal error." },
+  denied_by_policy: { http: 403, rpc: 1141, text: "Denied by policy {policy}." },
   insufficient_scope: { http: 403, rpc: 1140, text: "The token lacks a scope for this: {scope}." },
   // Limits.
   rate_limited: { http: 429, rpc: 1160, text: "The limit {rule} is reached. Try again in {seconds} s." },

@@ -166,6 +166,7 @@ export function operationLayers<R>(
   journal: Journal,
   limits: Limits,
   organizationOf: (id: string) => OrganizationSnapshot | undefined,
+  now: () => number,
 ): readonly Layer<Operation, R>[] {
   return [
     {
@@ -181,7 +182,7 @@ export function operationLayers<R>(
     {
       name: "authorize",
       reason: "before the handler looks at anything the caller named",
-      policy: authorizeOperationPolicy(),
+      policy: authorizeOperationPolicy((id) => organizationOf(id)?.policies, now),
     },
   ];
 }

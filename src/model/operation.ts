@@ -1,5 +1,16 @@
 import type { Principal, Role } from "./principal.ts";
 
+/** What an act is about, as policies name it. */
+export interface OperationObject {
+  /** The noun: `server`. */
+  readonly kind: string;
+  /** Undefined where the act is about no single one, as lists are, or about one that is still to be made. */
+  readonly id: string | undefined;
+  readonly name: string | undefined;
+  /** Undefined for what belongs to the whole organisation. */
+  readonly namespaceSlug: string | undefined;
+}
+
 /** One administrative act, as the policies see it: who does what, to what of whom. */
 export interface Operation {
   /** Correlation id. */
@@ -18,6 +29,10 @@ export interface Operation {
   readonly changes: boolean;
   /** Set where it shows what was said in calls: recorded like a change. */
   reveals: boolean;
+  /** What it is about; two where it gives the object another name. Looked up when it is first asked for. */
+  readonly objects: () => Promise<readonly OperationObject[]>;
+  /** The policy that denied it. */
+  refusedBy: string | undefined;
   /** What it was about, `server:<id>`; set by the handler as soon as it is known. */
   target: string | undefined;
   namespaceId: string | undefined;

@@ -7,15 +7,35 @@ export interface PolicyRule {
   /** `*`, `user:<id>`, `key:<id>`, `client:<id>`, `role:<role>`, `group:<name>`. */
   readonly subjects: readonly string[];
   readonly actions: readonly PolicyAction[];
-  /** Patterns as in permissions: `server:tool`, `server:resource:<uri glob>`, `namespace/server:*`, `*`. */
+  /**
+   * Patterns as in permissions: `server:tool`, `server:resource:<uri glob>`, `namespace/server:*`, `*`. Of acts of
+   * administration their objects, by id or name: `server:github`, `namespace/server:prod-*`, `*`.
+   */
   readonly resources: readonly string[];
-  /** CEL over `principal`, `tool`, `args`, `time` and `client_address`; absent holds always. */
+  /**
+   * CEL over `principal`, `tool`, `args`, `time` and `client_address`; about acts of administration over `principal`,
+   * `namespace`, `time` and `client_address`. Absent holds always.
+   */
   readonly condition?: string | undefined;
 }
 
 export type PolicyEffect = "allow" | "deny";
-/** `call` a tool or extension, `read` a resource, `get` a prompt; a denied `list` hides from lists alone. */
-export type PolicyAction = "*" | "call" | "read" | "get" | "list";
+export type PolicyAction = CallAction | VerbPattern;
+/** `call` a tool or extension, `read` a resource, `get` a prompt; a denied `list` hides from lists alone; `*` is all of them. */
+export type CallAction = "*" | "call" | "read" | "get" | "list";
+/** Acts of administration as the record names them, `server.create`; `*` stands for any noun or any verb. */
+export type VerbPattern = `${string}.${string}`;
+
+export function isVerbPattern(action: PolicyAction): action is VerbPattern {
+  return action.includes(".");
+}
+/** A rule is about calls or about administration; one that was written as both counts as each. */
+export function governsCalls({ actions }: Pick<PolicyRule, "actions">): boolean {
+  return !actions.every(isVerbPattern);
+}
+export function governsActs({ actions }: Pick<PolicyRule, "actions">): boolean {
+  return actions.some(isVerbPattern);
+}
 
 /** A policy in force in one organisation, of the file or of the store. */
 export interface Policy extends PolicyRule {
@@ -29,7 +49,7 @@ export interface Policy extends PolicyRule {
   readonly source: "file" | "store";
 }
 
-/** All policies of an organisation, and what happens where none applies. */
+/** All policies of an organisation, and what happens to a call where none applies. */
 export interface Policies {
   readonly all: readonly Policy[];
   readonly defaultEffect: PolicyEffect;

@@ -3,6 +3,7 @@ import { Administration } from "../admin/administration.ts";
 import { openApiDocument } from "../admin/documentation/openapi.ts";
 import type { AdminParts, ConnectionStep } from "../admin/parts.ts";
 import { adminRoutes } from "../admin/routes.ts";
+import { verbsOf } from "../admin/verbs.ts";
 import { patternsGranted } from "../auth/scopes.ts";
 import { storedCallers } from "../auth/stored-callers.ts";
 import { serverDefinitionOf } from "../config/compile.ts";
@@ -67,6 +68,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
     },
     organization: (id) => fleet.organization(id),
     policyDefault: () => settings.policies.defaultEffect,
+    verbs: verbsOf(adminRoutes),
     running: (serverId) => {
       const upstream = fleet.upstream(serverId);
       if (upstream === undefined) return undefined;

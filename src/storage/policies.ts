@@ -1,6 +1,6 @@
 import type { Kysely, Selectable } from "kysely";
 import { z } from "zod";
-import type { PolicyRecord, PolicyRule } from "../model/policy.ts";
+import type { PolicyAction, PolicyRecord, PolicyRule } from "../model/policy.ts";
 import type { PolicyRows } from "../model/ports/store.ts";
 import { changeOf, configWrite } from "./config-version.ts";
 import { stampAfter } from "./instant.ts";
@@ -8,11 +8,16 @@ import { checked, textList } from "./json-column.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
+/** Which acts of administration there are is not for the store to know. */
+const action = z.union([
+  z.enum(["*", "call", "read", "get", "list"]),
+  z.templateLiteral([z.string(), ".", z.string()]),
+]) satisfies z.ZodType<PolicyAction>;
 const rule = z
   .object({
     effect: z.enum(["allow", "deny"]),
     subjects: textList,
-    actions: z.array(z.enum(["*", "call", "read", "get", "list"])).readonly(),
+    actions: z.array(action).readonly(),
     resources: textList,
     condition: z.string().optional(),
   })

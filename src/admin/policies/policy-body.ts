@@ -1,37 +1,61 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { Policy, PolicyRecord, PolicyRule } from "../../model/policy.ts";
+import type { Policy, PolicyAction, PolicyRecord, PolicyRule } from "../../model/policy.ts";
+import { isVerb, parseObjectPattern } from "../../policy/authorize/act-pattern.ts";
 import { CONDITION_LENGTH_MAX, compileCondition, isFault } from "../../policy/authorize/condition.ts";
 import { isPattern } from "../../policy/authorize/pattern.ts";
+import { ruleFault } from "../../policy/authorize/rule-fault.ts";
 import { isSubject } from "../../policy/authorize/subject.ts";
 import { label, note, slug, time, timeOf, uuid } from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
 
 const subject = z.string().max(300).refine(isSubject, {
   error: "must be *, or a name after user:, key:, client:, role: or group:",
 });
-const resource = z.string().max(512).refine(isPattern, { error: "must be a pattern such as server:tool" });
+const resource = z
+  .string()
+  .max(512)
+  .refine((value) => isPattern(value) || parseObjectPattern(value) !== undefined, {
+    error: "must be a pattern such as server:tool",
+  });
+const CALL_ACTIONS: readonly string[] = ["*", "call", "read", "get", "list"];
+const action = z
+  .string()
+  .max(130)
+  .refine((value): value is PolicyAction => CALL_ACTIONS.includes(value) || isVerb(value), {
+    error: "must be *, call, read, get, list, or an act of administration such as server.create",
+  });
 const condition = z
   .string()
   .min(1)
   .max(CONDITION_LENGTH_MAX)
   .superRefine((value, context) => {
     const result = compileCondition(value);
-    if (!isFault(result)) return;
+    if (!isFault(result) || !isFault(compileCondition(value, "act"))) return;
     context.addIssue({
       code: "custom",
       message: `line ${result.line}, column ${result.column}: ${result.message}`,
     });
   })
-  .describe("CEL over principal, tool, args, time and client_address.");
+  .describe(
+    "CEL over principal, tool, args, time and client_address; about acts over principal, namespace, time and client_address.",
+  );
 
 const rule = {
   effect: z.enum(["allow", "deny"]).describe("A deny that applies wins over any allow."),
   subjects: z.array(subject).min(1).max(1_000),
   actions: z
-    .array(z.enum(["*", "call", "read", "get", "list"]))
+    .array(action)
     .min(1)
-    .max(5),
-  resources: z.array(resource).min(1).max(1_000),
+    .max(200)
+    .describe(
+      "Calls (`*` is all of call, read, get and list), or acts of administration as `x-action` and the record name them: `server.create`, `server.*`, `*.delete`, `*.*`.",
+    ),
+  resources: z
+    .array(resource)
+    .min(1)
+    .max(1_000)
+    .describe("Of calls `server:tool` and the like; of acts their objects by id or name, `server:prod-*`."),
 };
 export const newPolicy = z.strictObject({
   name: label,
@@ -137,4 +161,22 @@ export function proposed(body: z.output<typeof newPolicy>): Policy {
 
 export function managed(what: Policy | undefined): void {
   if (what !== undefined) throw new GatewayError("managed_by_file", { what: "The policy" });
+}
+
+/**
+ * What the members of a rule do not say of each other.
+ * @param place of the rule in the body, with a dot behind it
+ * @throws GatewayError `invalid_request`
+ */
+export function checkRule(
+  { verbs }: AdminParts,
+  rule: Pick<PolicyRule, "actions" | "resources" | "condition">,
+  place = "",
+): void {
+  const fault = ruleFault(rule, verbs.keys());
+  if (fault === undefined) return;
+  const path = `${place}${fault.member}${fault.index === undefined ? "" : `.${fault.index}`}`;
+  const message = fault.detail ?? `must be ${fault.expected}`;
+  const detail = `${path}: ${message}`;
+  throw new GatewayError("invalid_request", { detail }, { data: { errors: [{ path, message }] } });
 }

@@ -8,6 +8,7 @@ import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 import {
+  checkRule,
   managed,
   managedPolicyView,
   newPolicy,
@@ -77,6 +78,7 @@ export const policyRoutes = [
     refuses: ["already_exists", "managed_by_file"],
     handle: async ({ operation, parts, body }) => {
       const { organizationId } = operation;
+      checkRule(parts, body);
       const { namespace: namespaceSlug, active, condition, ...rule } = body;
       const namespace =
         namespaceSlug === undefined ? undefined : await namespaceNamed(parts, organizationId, namespaceSlug);
@@ -139,6 +141,7 @@ export const policyRoutes = [
         await parts.store.policies.update(operation.organizationId, id, (before) => {
           about(operation, parts, before);
           checkIfMatch(headers, before);
+          checkRule(parts, { ...before, ...change });
           return change;
         }),
       );

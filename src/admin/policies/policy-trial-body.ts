@@ -5,7 +5,7 @@ import type { Policies } from "../../model/policy.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
 import { slug, time } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
-import { newPolicy, proposed } from "./policy-body.ts";
+import { checkRule, newPolicy, proposed } from "./policy-body.ts";
 import type { Trial, TriedCall } from "./policy-trial.ts";
 
 export const POLICIES_MAX = 1_000;
@@ -58,7 +58,10 @@ export function tried(
 ): Policies {
   const now = inForce(parts, operation);
   if (body.policies === undefined) return now;
-  for (const { namespace } of body.policies) knownNamespace(parts, operation, namespace);
+  for (const [index, one] of body.policies.entries()) {
+    knownNamespace(parts, operation, one.namespace);
+    checkRule(parts, one, `policies.${index}.`);
+  }
   const names = new Set(body.policies.map(({ name }) => name));
   const kept = body.mode === "replace" ? [] : now.all.filter(({ name }) => !names.has(name));
   const added = body.policies.filter(({ active }) => active).map(proposed);

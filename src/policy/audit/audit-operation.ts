@@ -9,8 +9,8 @@ import type { Policy } from "../policy.ts";
  */
 export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> {
   const record = async (operation: Operation, outcome: string): Promise<void> => {
-    const { action, principal, organizationId, namespaceId, target, clientAddress, before, after } =
-      operation;
+    const { action, principal, organizationId, namespaceId, target, clientAddress } = operation;
+    const { refusedBy: policy, before, after } = operation;
     await journal.event({
       kind: outcome === "ok" ? "admin" : "security",
       action,
@@ -20,7 +20,12 @@ export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> 
       target,
       correlationId: operation.id,
       clientAddress,
-      detail: { outcome, ...(before !== undefined && { before }), ...(after !== undefined && { after }) },
+      detail: {
+        outcome,
+        ...(policy !== undefined && { policy }),
+        ...(before !== undefined && { before }),
+        ...(after !== undefined && { after }),
+      },
     });
   };
   return async (operation, next) => {

@@ -11,6 +11,17 @@ export interface ConditionContext {
   readonly client_address: string;
 }
 
+/** What a condition about an act of administration sees. */
+export interface ActContext {
+  readonly principal: ConditionPrincipal;
+  /** The slug of the object's namespace; empty for what belongs to the whole organisation. */
+  readonly namespace: string;
+  readonly time: Date;
+  readonly client_address: string;
+}
+/** What a rule is about decides what its condition may ask. */
+export type ConditionSubject = "call" | "act";
+
 /** A condition that was checked: its types are right and its cost is bounded. */
 export interface Condition {
   readonly source: string;
@@ -19,8 +30,10 @@ export interface Condition {
   readonly readsArguments: boolean;
   readonly readsPrincipal: boolean;
   readonly readsTool: boolean;
+  /** Of the object of an act. */
+  readonly readsNamespace: boolean;
   /** @throws whatever goes wrong, also where the answer is neither true nor false: the caller denies then. */
-  holds(context: ConditionContext): boolean;
+  holds(context: ConditionContext | ActContext): boolean;
 }
 
 /** What is wrong with a condition, and where: both count from 1. */
@@ -76,20 +89,22 @@ const COMPREHENSIONS = new Set(["all", "exists", "exists_one", "map", "filter"])
 /** As long as the name it replaces, so that positions stay true. The library's own `matches` can take exponential time. */
 const LINEAR_MATCHES = "matchRe";
 const OF_A_CALL = new Set(["args", "time", "client_address"]);
+/** What conditions on acts are told that they may not ask. */
+const OF_CALLS_ALONE = new Set(["args", "tool"]);
 
-let loaded: Environment | undefined;
+const loaded: { [subject in ConditionSubject]?: Environment } = {};
 
 /** The language is loaded with the first condition: a gateway without any starts sooner and is smaller. */
-function language(): Environment {
-  loaded ??= createLanguage();
-  return loaded;
+function language(subject: ConditionSubject): Environment {
+  loaded[subject] ??= createLanguage(subject);
+  return loaded[subject];
 }
 
-function createLanguage(): Environment {
+function createLanguage(subject: ConditionSubject): Environment {
   // An import would load it at the start of every gateway.
   // oxlint-disable-next-line typescript/no-require-imports
   const cel = require("@marcbachmann/cel-js") as typeof import("@marcbachmann/cel-js");
-  return new cel.Environment({
+  const common = new cel.Environment({
     homogeneousAggregateLiterals: false,
     limits: { maxAstNodes: 200, maxDepth: 24, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 8 },
   })
@@ -115,23 +130,28 @@ function createLanguage(): Environment {
       },
     })
     .registerVariable("principal", "Principal")
-    .registerVariable("tool", "Tool")
-    .registerVariable("args", "map<string, dyn>")
     .registerVariable("time", "google.protobuf.Timestamp")
     .registerVariable("client_address", "string")
     .registerFunction(`string.${LINEAR_MATCHES}(string): bool`, matchesLinearly);
+  return subject === "act"
+    ? common.registerVariable("namespace", "string")
+    : common.registerVariable("tool", "Tool").registerVariable("args", "map<string, dyn>");
 }
 
 const COMPILED_MAX = 20_000;
 const compiled = new Map<string, Condition | ConditionFault>();
 
 /** Checks and compiles; the same text is compiled once. */
-export function compileCondition(source: string): Condition | ConditionFault {
-  let known = compiled.get(source);
+export function compileCondition(
+  source: string,
+  subject: ConditionSubject = "call",
+): Condition | ConditionFault {
+  const key = `${subject} ${source}`;
+  let known = compiled.get(key);
   if (known === undefined) {
-    known = compile(source);
+    known = compile(source, subject);
     if (compiled.size >= COMPILED_MAX) compiled.clear();
-    compiled.set(source, known);
+    compiled.set(key, known);
   }
   return known;
 }
@@ -140,12 +160,12 @@ export function isFault(result: Condition | ConditionFault): result is Condition
   return "message" in result;
 }
 
-function compile(source: string): Condition | ConditionFault {
+function compile(source: string, subject: ConditionSubject): Condition | ConditionFault {
   if (source.length > CONDITION_LENGTH_MAX)
     return { line: 1, column: 1, message: `longer than ${CONDITION_LENGTH_MAX} characters` };
-  const environment = language();
+  const environment = language(subject);
   try {
-    const survey = new Survey(source);
+    const survey = new Survey(source, subject);
     survey.visit(environment.parse(source).ast, 0);
     const checked = environment.check(survey.linearSource);
     if (!checked.valid) throw checked.error;
@@ -163,8 +183,9 @@ function compile(source: string): Condition | ConditionFault {
       readsArguments: survey.names.has("args"),
       readsPrincipal: survey.names.has("principal"),
       readsTool: survey.names.has("tool"),
+      readsNamespace: survey.names.has("namespace"),
       holds(context) {
-        if (survey.hasComprehension && !isSmall(context.args))
+        if (survey.hasComprehension && "args" in context && !isSmall(context.args))
           throw new Error("more arguments than a condition may visit");
         const answer: unknown = run(context);
         if (typeof answer !== "boolean") throw new Error("neither true nor false");
@@ -181,14 +202,20 @@ class Survey {
   readonly names = new Set<string>();
   hasComprehension = false;
   linearSource: string;
+  readonly #subject: ConditionSubject;
 
-  constructor(source: string) {
+  constructor(source: string, subject: ConditionSubject) {
     this.linearSource = source;
+    this.#subject = subject;
   }
 
   visit(node: ASTNode, comprehensions: number): void {
     let inside = comprehensions;
-    if (node.op === "id") this.names.add(node.args);
+    if (node.op === "id") {
+      if (this.#subject === "act" && OF_CALLS_ALONE.has(node.args))
+        throw new Located(`an act of administration has no ${node.args}`, node.start);
+      this.names.add(node.args);
+    }
     if (node.op === "rcall") {
       const [name, receiver, args] = node.args;
       if (name === "matches") this.#linearise(receiver, args);

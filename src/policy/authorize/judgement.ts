@@ -1,6 +1,9 @@
 import type { Policy, PolicyEffect } from "../../model/policy.ts";
-import type { ConditionContext } from "./condition.ts";
+import type { ActContext, ConditionContext } from "./condition.ts";
 import type { CompiledPolicy } from "./policy-index.ts";
+
+/** What the decision looks at in a policy that was found to name the subject, the action and the target. */
+export type Named = Pick<CompiledPolicy, "policy" | "condition">;
 
 /** What a policy said of one call: `failed` where its condition could not be answered, `pending` where it needs the call. */
 export type Answer = "applies" | "does_not_apply" | "failed" | "pending";
@@ -20,9 +23,9 @@ export interface Judgement {
  * @param onAnswer is told each policy's answer, for explanations; all are asked then
  */
 export function judge(
-  policies: readonly CompiledPolicy[],
+  policies: readonly Named[],
   defaultEffect: PolicyEffect,
-  context: ConditionContext,
+  context: ConditionContext | ActContext,
   isCall: boolean,
   onAnswer?: (policy: Policy, answer: Answer) => void,
 ): Judgement {
@@ -49,7 +52,11 @@ export function judge(
   return { permitted, decidedBy: permitted ? undefined : conditional, pending };
 }
 
-export function answerOf({ condition }: CompiledPolicy, context: ConditionContext, isCall: boolean): Answer {
+export function answerOf(
+  { condition }: Pick<CompiledPolicy, "condition">,
+  context: ConditionContext | ActContext,
+  isCall: boolean,
+): Answer {
   if (condition === undefined) return "applies";
   if (condition.dependsOnCall && !isCall) return "pending";
   try {

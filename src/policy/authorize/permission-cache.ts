@@ -1,4 +1,4 @@
-import type { Policies } from "../../model/policy.ts";
+import { governsCalls, type Policies } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import { compilePermissions, type Permissions } from "./permissions.ts";
 import { NamespacePolicies } from "./policed-permissions.ts";
@@ -10,6 +10,8 @@ const ENTRIES_MAX = 10_000;
 interface CompiledPolicies {
   readonly policies: Policies;
   readonly generation: number;
+  /** Some of them are about calls. */
+  readonly narrows: boolean;
   readonly byNamespace: Map<string, NamespacePolicies>;
   /** A principal lives as long as its credential's verdict, so what it may do is found once for many calls. */
   readonly byPrincipal: WeakMap<Principal, Map<string, Permissions>>;
@@ -38,6 +40,7 @@ export class PermissionCache {
     const policies = this.#policiesOf(principal.organizationId);
     if (policies === undefined || policies.all.length === 0) return this.#granted(principal, namespaceSlug);
     const compiled = this.#compile(principal.organizationId, policies);
+    if (!compiled.narrows) return this.#granted(principal, namespaceSlug);
     let byNamespace = compiled.byPrincipal.get(principal);
     if (byNamespace === undefined) compiled.byPrincipal.set(principal, (byNamespace = new Map()));
     let permissions = byNamespace.get(namespaceSlug);
@@ -68,6 +71,7 @@ export class PermissionCache {
     const compiled: CompiledPolicies = {
       policies,
       generation: ++this.#generation,
+      narrows: policies.all.some(governsCalls),
       byNamespace: new Map(),
       byPrincipal: new WeakMap(),
     };

@@ -1,5 +1,5 @@
-import type { Policies, Policy, PolicyAction } from "../../model/policy.ts";
-import { type Condition, compileCondition, isFault } from "./condition.ts";
+import { governsCalls, type Policies, type Policy, type PolicyAction } from "../../model/policy.ts";
+import { type Condition, type ConditionSubject, compileCondition, isFault } from "./condition.ts";
 import { type Kind, type Pattern, parsePattern, withinNamespace } from "./pattern.ts";
 
 /** A policy of one namespace, ready to be asked. */
@@ -28,8 +28,9 @@ export class PolicyIndex {
 
   constructor({ all }: Policies, namespaceSlug: string) {
     const ordered = all
+      .filter(governsCalls)
       .filter((policy) => policy.namespaceSlug === undefined || policy.namespaceSlug === namespaceSlug)
-      .sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1));
+      .sort(byPriority);
     let readsPrincipal = false;
     for (const [order, policy] of ordered.entries()) {
       const patterns = policy.resources.flatMap((resource) => {
@@ -68,9 +69,13 @@ export class PolicyIndex {
   }
 }
 
+export function byPriority(a: Policy, b: Policy): number {
+  return b.priority - a.priority || (a.name < b.name ? -1 : 1);
+}
+
 /** What was not checked when it was written, and is wrong, fails whenever it is asked. */
-function conditionOf(source: string): Condition {
-  const result = compileCondition(source);
+export function conditionOf(source: string, subject: ConditionSubject = "call"): Condition {
+  const result = compileCondition(source, subject);
   if (!isFault(result)) return result;
   const holds = () => {
     throw new Error(result.message);
@@ -81,6 +86,7 @@ function conditionOf(source: string): Condition {
     readsArguments: false,
     readsPrincipal: false,
     readsTool: false,
+    readsNamespace: false,
     holds,
   };
 }
