@@ -14,7 +14,7 @@ export interface PolicyRule {
   readonly resources: readonly string[];
   /**
    * CEL over `principal`, `tool`, `args`, `time` and `client_address`; about acts of administration over `principal`,
-   * `namespace`, `time` and `client_address`. Absent holds always.
+   * `target`, `time` and `client_address`. Absent holds always.
    */
   readonly condition?: string | undefined;
 }

@@ -119,7 +119,7 @@ function operationOf(
   schemas: Record<string, unknown>,
   refusals: Record<string, unknown>,
 ): Json {
-  const { id, summary, tag, access, roles } = route;
+  const { id, summary, tag, access, roles, action } = route;
   const who =
     access === "open"
       ? "Open."
@@ -128,6 +128,7 @@ function operationOf(
     operationId: id,
     summary,
     description: who,
+    ...(access !== "open" && { "x-action": action }),
     tags: [tag],
     ...(access === "open" && { security: [] }),
     parameters: [

@@ -38,7 +38,7 @@ const condition = z
     });
   })
   .describe(
-    "CEL over principal, tool, args, time and client_address; about acts over principal, namespace, time and client_address.",
+    "CEL over principal, tool, args, time and client_address; about acts over principal, target, time and client_address.",
   );
 
 const rule = {

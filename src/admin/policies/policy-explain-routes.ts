@@ -4,10 +4,11 @@ import type { Principal } from "../../model/principal.ts";
 import { cursorFault, role, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
+import { actBody } from "./policy-act-trial.ts";
 import { principalBody, principalOf } from "./policy-principal.ts";
-import { stepsOf } from "./policy-steps.ts";
-import { PolicyTrial, type Trial } from "./policy-trial.ts";
-import { callBody, callOf, decision, decisionView, set, tried } from "./policy-trial-body.ts";
+import { Questions, question } from "./policy-question.ts";
+import type { Trial } from "./policy-trial.ts";
+import { callBody, decision, decisionView, set, tried } from "./policy-trial-body.ts";
 
 const PAGE = 500;
 /** Keys and users looked at for one page, whatever their answer. */
@@ -16,9 +17,9 @@ const LOOKED_AT_MAX = 1_000;
 const answer = z.enum(["allow", "deny", "hidden", "depends"]);
 type Answer = z.output<typeof answer>;
 
-/** Without arguments a condition on the call leaves open what would come of it. */
-function answerOf({ verdict, isVisible, dependsOnCall }: Trial, hasArguments: boolean): Answer {
-  return !hasArguments && dependsOnCall && isVisible ? "depends" : verdict;
+/** Without arguments a condition on the call leaves open what would come of it. @param isWhole nothing of it is left out */
+function answerOf({ verdict, isVisible, dependsOnCall }: Trial, isWhole: boolean): Answer {
+  return !isWhole && dependsOnCall && isVisible ? "depends" : verdict;
 }
 
 interface Candidate {
@@ -76,9 +77,10 @@ export const policyExplainRoutes = [
     path: "/policies/explain",
     roles: ["admin", "viewer"],
     action: "policy.explain",
-    summary: "Why somebody may or may not make a call: the deciding policy and the whole chain.",
+    summary:
+      "Why somebody may or may not make a call, or an act of administration: the deciding policy and the whole chain.",
     reads: true,
-    body: z.strictObject({ ...set, principal: principalBody, call: callBody }),
+    body: z.strictObject({ ...set, principal: principalBody, ...question }),
     response: z.object({
       ...decision,
       default: z.enum(["allow", "deny"]),
@@ -104,14 +106,13 @@ export const policyExplainRoutes = [
     handle: async ({ operation, parts, body }) => {
       const policies = tried(parts, operation, body);
       const who = await principalOf(parts, operation, body.principal);
-      const asked = callOf(parts, operation, body.call);
-      const { rules } = parts.scopes;
-      const trial = new PolicyTrial(policies, rules).ask(who, asked);
+      const asked = await new Questions(parts, operation, policies).read(body);
+      const trial = asked.ask(who);
       return {
         body: {
           ...decisionView(trial),
-          default: policies.all.length === 0 ? "allow" : policies.defaultEffect,
-          steps: stepsOf(who, asked, trial, rules),
+          default: trial.defaultEffect,
+          steps: asked.steps(who, trial),
           chain: trial.chain.map(({ policy, answer }) => ({
             policy: policy.name,
             effect: policy.effect,
@@ -128,13 +129,18 @@ export const policyExplainRoutes = [
     path: "/policies/who",
     roles: ["admin"],
     action: "policy.who",
-    summary: "Who may make a call: the organisation's keys and users, page by page, each with its answer.",
+    summary:
+      "Who may make a call, or an act of administration: the organisation's keys and users, page by page, each with its answer.",
     reads: true,
     body: z.strictObject({
       ...set,
       call: callBody
         .extend({ arguments: z.record(z.string(), z.unknown()).optional() })
+        .optional()
         .describe("Without `arguments` a condition on the call is left open: `depends`."),
+      act: actBody
+        .optional()
+        .describe("Instead of a call. Without `client_address` a condition on it or on time is left open."),
       answers: z.array(answer).min(1).max(4).default(["allow", "depends"]).describe("Those to be shown."),
       limit: z.int().min(1).max(1_000).default(100),
       cursor: z.string().max(512).optional().describe("`next_cursor` of the page before."),
@@ -159,10 +165,13 @@ export const policyExplainRoutes = [
         ),
     }),
     handle: async ({ operation, parts, body }) => {
-      const { rules } = parts.scopes;
-      const trial = new PolicyTrial(tried(parts, operation, body), rules);
-      const asked = callOf(parts, operation, { ...body.call, arguments: body.call.arguments ?? {} });
-      const hasArguments = body.call.arguments !== undefined;
+      const { call, act } = body;
+      const questions = new Questions(parts, operation, tried(parts, operation, body));
+      const asked = await questions.read({
+        act,
+        call: call && { ...call, arguments: call.arguments ?? {} },
+      });
+      const isWhole = (call?.arguments ?? act?.client_address) !== undefined;
       const items = [];
       let lookedAt = 0;
       let hasMore = false;
@@ -173,8 +182,8 @@ export const policyExplainRoutes = [
         cursor = Buffer.from(`${kind}:${id}`).toString("base64url");
         lookedAt++;
         if (principal === undefined) continue;
-        const tried_ = trial.ask(principal, asked);
-        const shown = answerOf(tried_, hasArguments);
+        const tried_ = asked.ask(principal);
+        const shown = answerOf(tried_, isWhole);
         if (!body.answers.includes(shown)) continue;
         const { granted, decided_by } = decisionView(tried_);
         items.push({
@@ -187,8 +196,7 @@ export const policyExplainRoutes = [
           decided_by,
         });
       }
-      const needed = rules?.missing([], asked.namespaceSlug, asked.kind, asked.server, asked.name) ?? [];
-      return { body: { items, next_cursor: hasMore ? cursor : null, scopes: needed } };
+      return { body: { items, next_cursor: hasMore ? cursor : null, scopes: asked.scopes } };
     },
   }),
 ];

@@ -112,7 +112,8 @@ const NOTHING = compilePermissions(
   "default",
 );
 
-function policyStep({ verdict, decidedBy, chain }: Trial): DecisionStep {
+/** What policies said, where they were asked. */
+export function policyStep({ verdict, decidedBy, chain }: Trial): DecisionStep {
   const step = "policies";
   const outcome = verdict === "allow" ? "passes" : "refuses";
   if (decidedBy !== undefined) return { step, outcome, detail: `decided by ${decidedBy.name}` };

@@ -41,7 +41,8 @@ export function inForce(parts: AdminParts, { organizationId }: Operation): Polic
   return parts.organization(organizationId)?.policies ?? { all: [], defaultEffect: parts.policyDefault() };
 }
 
-function knownNamespace(
+/** @throws GatewayError `invalid_request` for one that is not there */
+export function knownNamespace(
   parts: AdminParts,
   { organizationId }: Operation,
   namespaceSlug: string | undefined,

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { defineRoute } from "../route.ts";
 import { principalBody, principalOf } from "./policy-principal.ts";
-import { PolicyTrial } from "./policy-trial.ts";
-import { callBody, callOf, decision, decisionView, set, tried, verdict } from "./policy-trial-body.ts";
+import { Questions, question } from "./policy-question.ts";
+import { decision, decisionView, set, tried, verdict } from "./policy-trial-body.ts";
 
 const CASES_MAX = 500;
 
@@ -14,7 +14,7 @@ export const policyTrialRoutes = [
     roles: ["admin", "viewer"],
     action: "policy.test",
     summary:
-      "Asks policies in force or proposed about calls nobody makes, and says which came out otherwise than expected.",
+      "Asks policies in force or proposed about calls and acts nobody makes, and says which came out otherwise than expected.",
     reads: true,
     body: z.strictObject({
       ...set,
@@ -23,7 +23,7 @@ export const policyTrialRoutes = [
           z.strictObject({
             name: z.string().max(200).optional(),
             principal: principalBody,
-            call: callBody,
+            ...question,
             expect: verdict.optional(),
           }),
         )
@@ -37,11 +37,11 @@ export const policyTrialRoutes = [
     }),
     refuses: ["not_found", "conflict"],
     handle: async ({ operation, parts, body }) => {
-      const trial = new PolicyTrial(tried(parts, operation, body), parts.scopes.rules);
+      const questions = new Questions(parts, operation, tried(parts, operation, body));
       const cases = [];
-      for (const { name, principal, call, expect } of body.cases) {
+      for (const { name, principal, expect, ...asked } of body.cases) {
         const who = await principalOf(parts, operation, principal);
-        const view = decisionView(trial.ask(who, callOf(parts, operation, call)));
+        const view = decisionView((await questions.read(asked)).ask(who));
         cases.push({ name: name ?? null, ok: expect === undefined || expect === view.verdict, ...view });
       }
       const failed = cases.filter(({ ok }) => !ok).length;

@@ -1,4 +1,4 @@
-import type { Policies, Policy } from "../../model/policy.ts";
+import { governsCalls, type Policies, type Policy, type PolicyEffect } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import {
   type ConditionContext,
@@ -47,16 +47,20 @@ export interface Trial {
   readonly dependsOnCall: boolean;
   /** Of its arguments, even. */
   readonly readsArguments: boolean;
+  /** What decides where no policy does. */
+  readonly defaultEffect: PolicyEffect;
 }
 
 /** Policies of one organisation, asked about calls that nobody makes: the same judgement as for those that are made. */
 export class PolicyTrial {
   readonly #policies: Policies;
+  readonly #isEmpty: boolean;
   readonly #scopes: ScopeRules | undefined;
   readonly #byNamespace = new Map<string, NamespacePolicies>();
 
   constructor(policies: Policies, scopes: ScopeRules | undefined) {
     this.#policies = policies;
+    this.#isEmpty = !policies.all.some(governsCalls);
     this.#scopes = scopes;
   }
 
@@ -64,7 +68,7 @@ export class PolicyTrial {
     const isElsewhere = principal.namespaceBound && principal.namespaceId !== call.namespaceId;
     const permissions = grantedPermissions(principal, call.namespaceSlug, this.#scopes);
     const granted = !isElsewhere && grants(permissions, call);
-    const use = this.#all().length === 0 ? [] : this.#namedBy(principal, call);
+    const use = this.#isEmpty ? [] : this.#namedBy(principal, call);
     const context: ConditionContext = {
       principal: new ConditionPrincipal(principal),
       tool: new ConditionTool(call.namespaceSlug, call.kind, call.server, call.name, call.annotations),
@@ -72,13 +76,14 @@ export class PolicyTrial {
       time: call.time,
       client_address: call.clientAddress,
     };
-    const effect = this.#all().length === 0 ? "allow" : this.#policies.defaultEffect;
+    const defaultEffect = this.#isEmpty ? "allow" : this.#policies.defaultEffect;
     const chain: TriedStep[] = [];
-    const visible = judge(use, effect, context, false);
-    const made = judge(use, effect, context, true, (policy, answer) => chain.push({ policy, answer }));
+    const visible = judge(use, defaultEffect, context, false);
+    const made = judge(use, defaultEffect, context, true, (policy, answer) => chain.push({ policy, answer }));
     const common = {
       granted,
       chain,
+      defaultEffect,
       dependsOnCall: use.some(({ condition }) => condition?.dependsOnCall === true),
       readsArguments: use.some(({ condition }) => condition?.readsArguments === true),
     };
@@ -86,10 +91,6 @@ export class PolicyTrial {
     if (!granted) return { ...common, verdict: "hidden", isVisible, decidedBy: undefined };
     const verdict = made.permitted ? "allow" : isVisible ? "deny" : "hidden";
     return { ...common, verdict, isVisible, decidedBy: made.decidedBy };
-  }
-
-  #all(): readonly Policy[] {
-    return this.#policies.all;
   }
 
   #namedBy(

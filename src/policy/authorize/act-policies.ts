@@ -8,13 +8,15 @@ import {
 } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import { matcherOf, matchesVerb, namesEveryObject } from "./act-pattern.ts";
-import { type ActContext, type Condition, ConditionPrincipal } from "./condition.ts";
+import { type ActContext, type Condition, ConditionPrincipal, ConditionTarget } from "./condition.ts";
 import { type Answer, type Judgement, judge } from "./judgement.ts";
 import { subjectsOf } from "./policed-permissions.ts";
 import { byPriority, conditionOf } from "./policy-index.ts";
 
-/** Whose policies on policies do not bind a platform administrator, so that there is always somebody to undo one. */
-const UNDOING = "policy.";
+/** Acts on policies are no policy's to deny to a platform administrator, so that there is always somebody to undo one. */
+export function isBeyondPolicies(action: string, { platformAdmin }: Principal): boolean {
+  return platformAdmin && nounOf(action) === "policy";
+}
 /** Stands for the policy that denied where it was the default. */
 export const DEFAULT_NAME = "policies.default";
 
@@ -87,7 +89,7 @@ export class ActPolicies {
     );
     const context: ActContext = {
       principal: new ConditionPrincipal(principal),
-      namespace: object.namespaceSlug ?? "",
+      target: new ConditionTarget(object),
       time: new Date(act.now),
       client_address: act.clientAddress,
     };
@@ -100,8 +102,8 @@ export class ActPolicies {
   }
 
   /** Those about the verb, whoever they are about. */
-  #naming(action: string, { platformAdmin }: Principal): readonly CompiledAct[] {
-    if (platformAdmin && action.startsWith(UNDOING)) return [];
+  #naming(action: string, principal: Principal): readonly CompiledAct[] {
+    if (isBeyondPolicies(action, principal)) return [];
     return this.#all.filter(({ policy }) =>
       policy.actions.some((one) => isVerbPattern(one) && matchesVerb(one, action)),
     );
@@ -122,7 +124,7 @@ function compile(policy: Policy): CompiledAct {
       matchers.some((matches) => matches(object)),
     readsObject:
       namespaceSlug !== undefined ||
-      condition?.readsNamespace === true ||
+      condition?.readsTarget === true ||
       !policy.resources.every(namesEveryObject),
   };
 }

@@ -1,5 +1,6 @@
 import type { ASTNode, Environment } from "@marcbachmann/cel-js";
 import { RE2JS } from "re2js";
+import type { OperationObject } from "../../model/operation.ts";
 import type { Principal } from "../../model/principal.ts";
 
 /** What a condition sees. Without `args` only conditions on what never changes between two calls are asked. */
@@ -14,8 +15,7 @@ export interface ConditionContext {
 /** What a condition about an act of administration sees. */
 export interface ActContext {
   readonly principal: ConditionPrincipal;
-  /** The slug of the object's namespace; empty for what belongs to the whole organisation. */
-  readonly namespace: string;
+  readonly target: ConditionTarget;
   readonly time: Date;
   readonly client_address: string;
 }
@@ -30,8 +30,8 @@ export interface Condition {
   readonly readsArguments: boolean;
   readonly readsPrincipal: boolean;
   readonly readsTool: boolean;
-  /** Of the object of an act. */
-  readonly readsNamespace: boolean;
+  /** The object of an act. */
+  readonly readsTarget: boolean;
   /** @throws whatever goes wrong, also where the answer is neither true nor false: the caller denies then. */
   holds(context: ConditionContext | ActContext): boolean;
 }
@@ -78,6 +78,21 @@ export class ConditionTool {
     this.server = server;
     this.name = name;
     this.annotations = annotations;
+  }
+}
+
+/** The object of an act; a member it does not have is empty. */
+export class ConditionTarget {
+  readonly kind: string;
+  readonly id: string;
+  readonly name: string;
+  /** The slug; empty for what belongs to the whole organisation. */
+  readonly namespace: string;
+  constructor({ kind, id = "", name = "", namespaceSlug = "" }: OperationObject) {
+    this.kind = kind;
+    this.id = id;
+    this.name = name;
+    this.namespace = namespaceSlug;
   }
 }
 
@@ -133,8 +148,11 @@ function createLanguage(subject: ConditionSubject): Environment {
     .registerVariable("time", "google.protobuf.Timestamp")
     .registerVariable("client_address", "string")
     .registerFunction(`string.${LINEAR_MATCHES}(string): bool`, matchesLinearly);
+  const text = { kind: "string", id: "string", name: "string", namespace: "string" };
   return subject === "act"
-    ? common.registerVariable("namespace", "string")
+    ? common
+        .registerType("Target", { ctor: ConditionTarget, fields: text })
+        .registerVariable("target", "Target")
     : common.registerVariable("tool", "Tool").registerVariable("args", "map<string, dyn>");
 }
 
@@ -183,7 +201,7 @@ function compile(source: string, subject: ConditionSubject): Condition | Conditi
       readsArguments: survey.names.has("args"),
       readsPrincipal: survey.names.has("principal"),
       readsTool: survey.names.has("tool"),
-      readsNamespace: survey.names.has("namespace"),
+      readsTarget: survey.names.has("target"),
       holds(context) {
         if (survey.hasComprehension && "args" in context && !isSmall(context.args))
           throw new Error("more arguments than a condition may visit");

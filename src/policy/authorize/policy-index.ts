@@ -86,7 +86,7 @@ export function conditionOf(source: string, subject: ConditionSubject = "call"):
     readsArguments: false,
     readsPrincipal: false,
     readsTool: false,
-    readsNamespace: false,
+    readsTarget: false,
     holds,
   };
 }

@@ -1,0 +1,61 @@
+import type { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Operation } from "../../model/operation.ts";
+import type { Policies } from "../../model/policy.ts";
+import type { Principal } from "../../model/principal.ts";
+import type { AdminParts } from "../parts.ts";
+import { ActTrial, actBody, actOf } from "./policy-act-trial.ts";
+import { type DecisionStep, stepsOf } from "./policy-steps.ts";
+import { PolicyTrial, type Trial } from "./policy-trial.ts";
+import { callBody, callOf } from "./policy-trial-body.ts";
+
+/** A question is about a call or about an act of administration. */
+export const question = { call: callBody.optional(), act: actBody.optional() };
+
+export interface Question {
+  ask(principal: Principal): Trial;
+  steps(principal: Principal, trial: Trial): readonly DecisionStep[];
+  /** What a token of an identity provider needs. */
+  readonly scopes: readonly string[];
+}
+
+/** Policies that are asked several questions. */
+export class Questions {
+  readonly #parts: AdminParts;
+  readonly #operation: Operation;
+  readonly #calls: PolicyTrial;
+  readonly #acts: ActTrial;
+
+  constructor(parts: AdminParts, operation: Operation, policies: Policies) {
+    this.#parts = parts;
+    this.#operation = operation;
+    this.#calls = new PolicyTrial(policies, parts.scopes.rules);
+    this.#acts = new ActTrial(policies, parts.verbs);
+  }
+
+  /** @throws GatewayError `invalid_request` */
+  async read(body: {
+    readonly call?: z.output<typeof callBody> | undefined;
+    readonly act?: z.output<typeof actBody> | undefined;
+  }): Promise<Question> {
+    const { call, act } = body;
+    if ((call === undefined) === (act === undefined)) {
+      throw new GatewayError("invalid_request", { detail: "call: one of call and act" });
+    }
+    if (act !== undefined) {
+      const asked = await actOf(this.#parts, this.#operation, act);
+      return {
+        ask: (principal) => this.#acts.ask(principal, asked),
+        steps: (principal, trial) => this.#acts.steps(principal, asked, trial),
+        scopes: [],
+      };
+    }
+    const asked = callOf(this.#parts, this.#operation, call as z.output<typeof callBody>);
+    const { rules } = this.#parts.scopes;
+    return {
+      ask: (principal) => this.#calls.ask(principal, asked),
+      steps: (principal, trial) => stepsOf(principal, asked, trial, rules),
+      scopes: rules?.missing([], asked.namespaceSlug, asked.kind, asked.server, asked.name) ?? [],
+    };
+  }
+}
