@@ -749,7 +749,7 @@ export interface AdminApi {
     body: undefined;
     answer: undefined;
   };
-  /** Asks policies in force or proposed about calls nobody makes, and says which came out otherwise than expected. */
+  /** Asks policies in force or proposed about calls and acts nobody makes, and says which came out otherwise than expected. */
   "policies-test": {
     params: Record<never, never>;
     query: Record<never, never>;
@@ -760,7 +760,7 @@ export interface AdminApi {
         readonly namespace?: string;
         readonly effect: "allow" | "deny";
         readonly subjects?: readonly string[];
-        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+        readonly actions?: readonly string[];
         readonly resources?: readonly string[];
         readonly condition?: string;
         readonly priority?: number;
@@ -777,13 +777,21 @@ export interface AdminApi {
           readonly groups?: readonly string[];
           readonly scopes?: readonly string[];
         };
-        readonly call: {
+        readonly call?: {
           readonly namespace?: string;
           readonly server: string;
           readonly tool?: string;
           readonly prompt?: string;
           readonly resource?: string;
           readonly arguments?: Readonly<Record<string, unknown>>;
+          readonly time?: string;
+          readonly client_address?: string;
+        };
+        readonly act?: {
+          readonly action: string;
+          readonly id?: string;
+          readonly name?: string;
+          readonly namespace?: string;
           readonly time?: string;
           readonly client_address?: string;
         };
@@ -802,7 +810,7 @@ export interface AdminApi {
       })[];
     };
   };
-  /** Why somebody may or may not make a call: the deciding policy and the whole chain. */
+  /** Why somebody may or may not make a call, or an act of administration: the deciding policy and the whole chain. */
   "policies-explain": {
     params: Record<never, never>;
     query: Record<never, never>;
@@ -813,7 +821,7 @@ export interface AdminApi {
         readonly namespace?: string;
         readonly effect: "allow" | "deny";
         readonly subjects?: readonly string[];
-        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+        readonly actions?: readonly string[];
         readonly resources?: readonly string[];
         readonly condition?: string;
         readonly priority?: number;
@@ -828,13 +836,21 @@ export interface AdminApi {
         readonly groups?: readonly string[];
         readonly scopes?: readonly string[];
       };
-      readonly call: {
+      readonly call?: {
         readonly namespace?: string;
         readonly server: string;
         readonly tool?: string;
         readonly prompt?: string;
         readonly resource?: string;
         readonly arguments?: Readonly<Record<string, unknown>>;
+        readonly time?: string;
+        readonly client_address?: string;
+      };
+      readonly act?: {
+        readonly action: string;
+        readonly id?: string;
+        readonly name?: string;
+        readonly namespace?: string;
         readonly time?: string;
         readonly client_address?: string;
       };
@@ -857,7 +873,7 @@ export interface AdminApi {
       })[];
     };
   };
-  /** Who may make a call: the organisation's keys and users, page by page, each with its answer. */
+  /** Who may make a call, or an act of administration: the organisation's keys and users, page by page, each with its answer. */
   "policies-who": {
     params: Record<never, never>;
     query: Record<never, never>;
@@ -868,20 +884,28 @@ export interface AdminApi {
         readonly namespace?: string;
         readonly effect: "allow" | "deny";
         readonly subjects?: readonly string[];
-        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+        readonly actions?: readonly string[];
         readonly resources?: readonly string[];
         readonly condition?: string;
         readonly priority?: number;
         readonly active?: boolean;
       })[];
       readonly mode?: "add" | "replace";
-      readonly call: {
+      readonly call?: {
         readonly namespace?: string;
         readonly server: string;
         readonly tool?: string;
         readonly prompt?: string;
         readonly resource?: string;
         readonly arguments?: Readonly<Record<string, unknown>>;
+        readonly time?: string;
+        readonly client_address?: string;
+      };
+      readonly act?: {
+        readonly action: string;
+        readonly id?: string;
+        readonly name?: string;
+        readonly namespace?: string;
         readonly time?: string;
         readonly client_address?: string;
       };
@@ -914,7 +938,7 @@ export interface AdminApi {
         readonly namespace?: string;
         readonly effect: "allow" | "deny";
         readonly subjects?: readonly string[];
-        readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+        readonly actions?: readonly string[];
         readonly resources?: readonly string[];
         readonly condition?: string;
         readonly priority?: number;
@@ -962,7 +986,7 @@ export interface AdminApi {
       readonly namespace?: string;
       readonly effect: "allow" | "deny";
       readonly subjects?: readonly string[];
-      readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+      readonly actions?: readonly string[];
       readonly resources?: readonly string[];
       readonly condition?: string;
       readonly priority?: number;
@@ -986,7 +1010,7 @@ export interface AdminApi {
       readonly description?: string;
       readonly effect?: "allow" | "deny";
       readonly subjects?: readonly string[];
-      readonly actions?: readonly ("*" | "call" | "read" | "get" | "list")[];
+      readonly actions?: readonly string[];
       readonly resources?: readonly string[];
       readonly condition?: string | null;
       readonly priority?: number;

@@ -21,6 +21,8 @@ let world: World;
 let expired: string;
 /** Its one call is used up. */
 let spent: string;
+/** Of `here`: an administrator and a platform administrator, whom a policy for each act denies that act. */
+let barred: { readonly admin: string; readonly operator: string };
 
 beforeAll(async () => {
   world = await startWorld();
@@ -34,6 +36,18 @@ beforeAll(async () => {
   await world.done("profile-get", full, { key });
   await fetch(`${world.gateway.origin}/live`, { headers: { "x-forwarded-for": LIMITED_ADDRESS } });
   await fetch(`${world.gateway.origin}/`, { headers: { "x-forwarded-for": LIMITED_ADDRESS } });
+  const mint = (name: string, ...flags: string[]) =>
+    world.gateway.mintKey("--organization", "here", "--name", name, "--role", "admin", ...flags);
+  barred = { admin: await mint("barred"), operator: await mint("barred", "--platform-admin") };
+  const { items } = await world.done("keys-list", world.here, { query: { limit: "1000" } });
+  const named = items.filter((one: { name: string }) => one.name === "barred");
+  const subjects = named.map((one: { id: string }) => `key:${one.id}`);
+  expect(subjects).toHaveLength(2);
+  const acts = adminRoutes.filter(({ access }) => access !== "open").map(({ action }) => action);
+  for (const action of new Set(acts)) {
+    const body = { name: `no ${action}`, effect: "deny", actions: [action], subjects };
+    await world.done("policies-create", world.here, { body });
+  }
   await Bun.sleep(Math.max(0, Date.parse(expires) - Date.now()));
 }, TIMEOUT_MS);
 afterAll(() => world?.stop(), TIMEOUT_MS);
@@ -136,6 +150,20 @@ describe.each(adminRoutes.map((route) => [route.id, route] as const))("%s", (_id
       }
       await refused(route, { ...sent, key: OPERATOR_TOKEN }, 403, "forbidden");
       await refused(route, { ...sent, key: world.operator }, 400, "invalid_request");
+    });
+  }
+
+  if (!isOpen) {
+    test("403: a policy denies whom it names the act, says so, and changes nothing for anybody else", async () => {
+      const sent = { ...(await base(route)), query: FLAWED };
+      const isOperator = route.access === "operator";
+      const key = isOperator ? barred.operator : barred.admin;
+      const got = await refused(route, { ...sent, key }, 403, "denied_by_policy");
+      expect(got.json.data).toEqual({ policy: `no ${route.action}` });
+      if (!isOperator) await refused(route, { ...sent, key: world.here.keys.admin }, 400, "invalid_request");
+      if (route.tag !== "policy") return;
+      // Somebody must be able to undo a policy.
+      await refused(route, { ...sent, key: barred.operator }, 400, "invalid_request");
     });
   }
 

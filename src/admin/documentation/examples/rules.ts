@@ -8,6 +8,7 @@ const policy = {
 };
 const principal = { role: "user", permissions: ["github:*"] };
 const call = { server: "github", tool: "push", arguments: { force: true } };
+const act = { action: "server.delete", name: "github" };
 const decision = { verdict: "deny", granted: true, decided_by: "no-force-push" };
 
 const policyExamples: Examples = {
@@ -16,8 +17,19 @@ const policyExamples: Examples = {
   "policies-get": { answer: policy },
   "policies-update": { body: { resources: ["github:push"], active: true }, answer: policy },
   "policies-test": {
-    body: { cases: [{ name: "nobody forces", principal, call, expect: "deny" }] },
-    answer: { passed: 1, failed: 0, cases: [{ name: "nobody forces", ok: true, ...decision }] },
+    body: {
+      cases: [
+        { name: "nobody forces", principal, call, expect: "deny" },
+        { name: "admins delete servers", principal: { role: "admin" }, act, expect: "allow" },
+      ],
+    },
+    answer: {
+      ...{ passed: 2, failed: 0 },
+      cases: [
+        { name: "nobody forces", ok: true, ...decision },
+        { ...{ name: "admins delete servers", ok: true, verdict: "allow", granted: true, decided_by: null } },
+      ],
+    },
   },
   "policies-explain": {
     body: { principal, call },
