@@ -1,6 +1,7 @@
 import type { CatalogPart } from "../gateway/catalog-part.ts";
 import type { LimitRule } from "../model/limit-rule.ts";
 import type { CallContentEntry } from "../model/log-entry.ts";
+import type { Verbs } from "../model/operation.ts";
 import type { PolicyEffect } from "../model/policy.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { LimitStanding } from "../model/ports/limiter.ts";
@@ -14,7 +15,6 @@ import type { ServerRecord } from "../model/server-record.ts";
 import type { OrganizationSnapshot } from "../model/snapshot.ts";
 import type { ScopeRules } from "../policy/authorize/scope-rules.ts";
 import type { OpenedContent } from "../policy/record/sealed-content.ts";
-import type { Verbs } from "./verbs.ts";
 
 /** A server as it runs: what it is defined as, how it is, and what it offers. */
 export interface RunningServer {

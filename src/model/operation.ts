@@ -1,5 +1,8 @@
 import type { Principal, Role } from "./principal.ts";
 
+/** Acts of administration that policies may name, each with the roles of every route that does it. */
+export type Verbs = ReadonlyMap<string, readonly (readonly Role[])[]>;
+
 /** What an act is about, as policies name it. */
 export interface OperationObject {
   /** The noun: `server`. */

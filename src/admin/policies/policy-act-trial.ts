@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { Operation, OperationObject } from "../../model/operation.ts";
+import type { Operation, OperationObject, Verbs } from "../../model/operation.ts";
 import type { Policies } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import { ActPolicies, isBeyondPolicies, nounOf } from "../../policy/authorize/act-policies.ts";
@@ -8,7 +8,6 @@ import { passesRoleTable } from "../../policy/authorize/authorize-operation.ts";
 import { label, slug, time } from "../fields.ts";
 import { objectNamed } from "../operation-objects.ts";
 import type { AdminParts } from "../parts.ts";
-import type { Verbs } from "../verbs.ts";
 import type { DecisionStep } from "./policy-steps.ts";
 import { policyStep } from "./policy-steps.ts";
 import type { Trial, TriedStep } from "./policy-trial.ts";
