@@ -11,7 +11,7 @@ const PAGE_ITEMS_MAX = 1_000;
 const PAGE_CHARS_MAX = 1_048_576;
 const CACHED_LISTS_MAX = 512;
 /** Of all cached pages together; past it the oldest lists go. */
-const CACHED_CHARS_MAX = 64 * 1_048_576;
+const CACHED_BYTES_MAX = 64 * 1_048_576;
 
 const encoder = new TextEncoder();
 
@@ -27,8 +27,8 @@ interface VisibleList {
   readonly pages: Map<number, Page>;
 }
 interface CompiledPage {
-  readonly itemsJson: string;
-  readonly itemsBytes: Uint8Array;
+  /** JSON in UTF-8, joined by commas. */
+  readonly items: Uint8Array;
   /** The last one on it; undefined on an empty page. */
   readonly last: CatalogEntry | undefined;
   /** Index of the next page's first entry; undefined on the last page. */
@@ -48,15 +48,15 @@ export class Listing {
   /** The catalog last listed of each namespace. */
   readonly #current = new Map<string, Catalog>();
   readonly #nameHashes = new WeakMap<readonly CatalogEntry[], string>();
-  #cachedChars = 0;
+  #cachedBytes = 0;
 
   constructor(sealer: Sealer) {
     this.#sealer = sealer;
   }
 
-  /** Of all pages kept, in characters. */
-  get cachedChars(): number {
-    return this.#cachedChars;
+  /** Of all pages kept, in bytes. */
+  get cachedBytes(): number {
+    return this.#cachedBytes;
   }
 
   /** @throws GatewayError `cursor_invalid` */
@@ -75,14 +75,13 @@ export class Listing {
       const compiled = compilePage(list, at, bare);
       page = { ...compiled, nextCursor: this.#seal(list, key, compiled, bare) };
       list.pages.set(at, page);
-      this.#cachedChars += page.itemsJson.length;
+      this.#cachedBytes += page.items.length;
       this.#evict(list);
     }
     return {
       kind: "list",
       key,
-      itemsJson: page.itemsJson,
-      itemsBytes: page.itemsBytes,
+      items: page.items,
       nextCursor: page.nextCursor,
       ttlMs: ttlMs(catalog, endpoint),
       cacheScope: "private",
@@ -117,7 +116,7 @@ export class Listing {
 
   #evict(keep: VisibleList): void {
     for (const [key, list] of this.#lists) {
-      if (this.#lists.size <= CACHED_LISTS_MAX && this.#cachedChars <= CACHED_CHARS_MAX) return;
+      if (this.#lists.size <= CACHED_LISTS_MAX && this.#cachedBytes <= CACHED_BYTES_MAX) return;
       if (list !== keep) this.#drop(key, list);
     }
   }
@@ -132,7 +131,7 @@ export class Listing {
 
   #drop(key: string, list: VisibleList): void {
     this.#lists.delete(key);
-    for (const page of list.pages.values()) this.#cachedChars -= page.itemsJson.length;
+    for (const page of list.pages.values()) this.#cachedBytes -= page.items.length;
   }
 
   /** The name of the last entry delivered and the list's hash: any replica can go on from there. */
@@ -198,8 +197,7 @@ function compilePage({ entries, permissions }: VisibleList, from: number, bare: 
     items.push(json);
     last = entry;
   }
-  const itemsJson = items.join(",");
-  return { itemsJson, itemsBytes: encoder.encode(itemsJson), last, nextAt };
+  return { items: encoder.encode(items.join(",")), last, nextAt };
 }
 
 function shortHash(text: string): string {

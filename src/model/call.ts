@@ -40,10 +40,8 @@ export type Outcome =
 export interface ListOutcome {
   readonly kind: "list";
   readonly key: "tools" | "resources" | "resourceTemplates" | "prompts";
-  /** The items joined by commas, without brackets. */
-  readonly itemsJson: string;
-  /** The same in UTF-8 where it is kept, so that an answer is a copy. */
-  readonly itemsBytes?: Uint8Array | undefined;
+  /** The items as JSON in UTF-8, joined by commas, without brackets. */
+  readonly items: Uint8Array;
   readonly nextCursor: string | undefined;
   readonly ttlMs: number;
   readonly cacheScope: "public" | "private";

@@ -5,13 +5,12 @@ import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import { idText, type JsonRpcErrorBody, type RequestId } from "../../protocol/jsonrpc.ts";
 import { stripModern } from "../../protocol/legacy/codec.ts";
 import { completeError, completeResult, statusOfError } from "../../protocol/modern/codec.ts";
+import { PageText } from "./page-text.ts";
 
-const encoder = new TextEncoder();
-
-/** An answer ready to be sent: HTTP status (where none has been sent yet) and JSON-RPC text, long ones in UTF-8. */
+/** An answer ready to be sent: HTTP status (where none has been sent yet) and JSON-RPC text. */
 export interface Answer {
   readonly status: number;
-  readonly text: string | Uint8Array<ArrayBuffer>;
+  readonly text: string | PageText;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -41,7 +40,7 @@ export function legacyAnswer(id: RequestId, outcome: Outcome): Answer {
     case "result":
       return { status: 200, text: resultText(id, stripModern(outcome.result), outcome.exact) };
     case "list":
-      return { status: 200, text: legacyList(id, outcome) };
+      return { status: 200, text: listText(id, outcome, "") };
     case "error":
       return { status: 200, text: errorText(id, outcome.error, outcome.exact) };
   }
@@ -56,7 +55,7 @@ function errorText(id: RequestId | undefined, error: JsonRpcErrorBody, exact: bo
   return `{"jsonrpc":"2.0",${idMember}"error":${stringify(error as unknown as JsonValue, exact)}}`;
 }
 
-function modernList(id: RequestId, list: ListOutcome, serverInfo: JsonObject): Answer["text"] {
+function modernList(id: RequestId, list: ListOutcome, serverInfo: JsonObject): PageText {
   const meta = JSON.stringify({ "io.modelcontextprotocol/serverInfo": serverInfo });
   return listText(
     id,
@@ -65,17 +64,10 @@ function modernList(id: RequestId, list: ListOutcome, serverInfo: JsonObject): A
   );
 }
 
-function legacyList(id: RequestId, list: ListOutcome): Answer["text"] {
-  return listText(id, list, "");
-}
-
-/** A page is up to a mebibyte that many callers read: its bytes are copied, not made again. */
-function listText(id: RequestId, list: ListOutcome, members: string): Answer["text"] {
+function listText(id: RequestId, list: ListOutcome, members: string): PageText {
   const head = `{"jsonrpc":"2.0","id":${idText(id)},"result":{"${list.key}":[`;
   const tail = `]${cursorMember(list)}${members}}}`;
-  const items = list.itemsBytes;
-  if (items === undefined) return head + list.itemsJson + tail;
-  return new Uint8Array(Bun.concatArrayBuffers([encoder.encode(head), items, encoder.encode(tail)]));
+  return new PageText(head, list.items, tail);
 }
 
 function cursorMember(list: ListOutcome): string {

@@ -20,6 +20,7 @@ import type { EdgeDeps, EdgeRequest } from "./edge.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
 import type { LegacySession } from "./legacy-session.ts";
 import type { LegacySessions } from "./legacy-sessions.ts";
+import { bodyOf } from "./page-text.ts";
 import { jsonHeaders, PostReply } from "./post-reply.ts";
 
 /** Rounds of questions a modern server may put to a legacy client in one call. */
@@ -48,7 +49,9 @@ export async function initialize(
     ...(description.instructions !== undefined && { instructions: description.instructions }),
   };
   const { text } = legacyAnswer(id, { kind: "result", result, exact: true });
-  return new Response(text, { headers: { ...jsonHeaders(request.headers), "mcp-session-id": sealedId } });
+  return new Response(bodyOf(text), {
+    headers: { ...jsonHeaders(request.headers), "mcp-session-id": sealedId },
+  });
 }
 
 /** One message of a session: a request, a notification, or the answer to a question of ours. */

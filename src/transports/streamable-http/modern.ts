@@ -21,6 +21,7 @@ import { EventStream } from "./event-stream.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
 import { listen } from "./listen.ts";
 import { type ModernRequest, readModernRequest } from "./modern-request.ts";
+import { bodyOf } from "./page-text.ts";
 import { jsonHeaders, PostReply } from "./post-reply.ts";
 
 /** The edge of 2026-07-28: one POST, one request, no session; canonical form is its own form. */
@@ -91,7 +92,7 @@ function discover(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest): Re
   };
   const outcome: Outcome = { kind: "result", result, exact: true };
   const { status, text } = modernAnswer(read.id, read.method, outcome, deps.serverInfo);
-  return new Response(text, { status, headers: jsonHeaders(request.headers) });
+  return new Response(bodyOf(text), { status, headers: jsonHeaders(request.headers) });
 }
 
 function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: boolean): Promise<Response> {

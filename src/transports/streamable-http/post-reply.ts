@@ -1,6 +1,7 @@
 import type { Principal } from "../../model/principal.ts";
 import type { ClientSocket } from "../../net/client-socket.ts";
 import { EVENT_STREAM_HEADERS } from "./event-stream.ts";
+import { bodyOf, type PageText } from "./page-text.ts";
 import type { Waiter, WaitingRoom } from "./waiting.ts";
 
 /** A stream an answer may turn into. */
@@ -62,22 +63,18 @@ export class PostReply implements Waiter {
   }
 
   /** The end: `body` is the whole JSON-RPC answer. */
-  finish(
-    status: number,
-    body: string | Uint8Array<ArrayBuffer>,
-    headers?: Readonly<Record<string, string>>,
-  ): void {
+  finish(status: number, body: string | PageText, headers?: Readonly<Record<string, string>>): void {
     if (this.#done) return;
     this.#done = true;
     this.#init.waiting.leave(this);
     if (this.attended || this.#stream !== undefined) this.#init.socket.letIdle(this.#init.request);
     if (this.#stream !== undefined) {
-      this.#stream.write(typeof body === "string" ? body : new TextDecoder().decode(body));
+      this.#stream.write(body.toString());
       this.#stream.close();
       return;
     }
     this.#resolve(
-      new Response(body, { status, headers: { ...jsonHeaders(this.#init.headers), ...headers } }),
+      new Response(bodyOf(body), { status, headers: { ...jsonHeaders(this.#init.headers), ...headers } }),
     );
   }
 
