@@ -85,11 +85,27 @@ export interface ExchangeInit {
 }
 
 export function newExchange(init: ExchangeInit): Exchange {
-  return Object.assign(init, {
+  // Member by member: copying by `Object.assign` or a spread goes through the runtime, on every call.
+  return {
+    id: init.id,
+    method: init.method,
+    params: init.params,
+    exact: init.exact,
+    principal: init.principal,
+    endpoint: init.endpoint,
+    client: init.client,
+    wantsProgress: init.wantsProgress,
+    clientAddress: init.clientAddress,
+    traceparent: init.traceparent,
+    mirroredHeader: init.mirroredHeader,
+    cancellation: init.cancellation,
+    startedAt: init.startedAt,
+    notify: init.notify,
+    ask: init.ask,
     deadline: Number.POSITIVE_INFINITY,
     target: undefined,
     continuation: undefined,
     argumentsText: undefined,
     intent: undefined,
-  });
+  };
 }

@@ -150,7 +150,14 @@ export class Connection implements ExchangeLink, Deadline {
       bytes = this.#partialHead.view();
     }
     for (let start = 0; ; ) {
-      const end = findHeadEnd(bytes, Math.max(start, from));
+      const searchedFrom = Math.max(start, from);
+      const guess = bytes.toString(
+        "latin1",
+        searchedFrom,
+        Math.min(bytes.length, searchedFrom + HEAD_GUESS_BYTES),
+      );
+      const found = guess.indexOf("\r\n\r\n");
+      const end = found === -1 ? longHeadEnd(bytes, searchedFrom) : searchedFrom + found + 4;
       if ((end === -1 ? bytes.length : end) - start + this.#headBytes > HEAD_BYTES_MAX)
         throw new MalformedResponse(`the head exceeds ${HEAD_BYTES_MAX} bytes`);
       if (end === -1) {
@@ -160,7 +167,10 @@ export class Connection implements ExchangeLink, Deadline {
         this.#partialHead.append(rest);
         return;
       }
-      const head = parseHead(bytes.toString("latin1", start, end - 2));
+      const isInGuess = found !== -1 && searchedFrom === start;
+      const head = parseHead(
+        isInGuess ? guess.slice(0, found + 2) : bytes.toString("latin1", start, end - 2),
+      );
       this.#headBytes += end - start;
       if (head.status >= 200) {
         // The buffer of split heads is used again; a body in it must not be.
@@ -211,19 +221,19 @@ export class Connection implements ExchangeLink, Deadline {
       case "length": {
         const end = Math.min(bytes.length, at + this.#remaining);
         this.#remaining -= end - at;
-        if (end > at) exchange.body(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
+        exchange.body(bytes, at, end);
         at = end;
         done = this.#remaining === 0;
         break;
       }
       case "chunked": {
         const decoder = this.#decoder ?? new ChunkedDecoder();
-        at = decoder.push(bytes, at, (piece) => exchange.body(piece));
+        at = decoder.push(bytes, at, (piece) => exchange.body(piece, 0, piece.length));
         done = decoder.done;
         break;
       }
       case "until_close":
-        if (bytes.length > at) exchange.body(bytes.subarray(at));
+        exchange.body(bytes, at, bytes.length);
         break;
     }
     // The consumer may have dropped the connection while it took the bytes.
@@ -278,11 +288,8 @@ export class Connection implements ExchangeLink, Deadline {
   }
 }
 
-/** Index just past the empty line that ends a head, or -1. */
-function findHeadEnd(bytes: Buffer, from: number): number {
-  const guess = bytes.toString("latin1", from, Math.min(bytes.length, from + HEAD_GUESS_BYTES));
-  const found = guess.indexOf("\r\n\r\n");
-  if (found !== -1) return from + found + 4;
+/** Index just past the empty line of a head that does not end within the guess, or -1. */
+function longHeadEnd(bytes: Buffer, from: number): number {
   if (bytes.length - from <= HEAD_GUESS_BYTES) return -1;
   const at = bytes.indexOf("\r\n\r\n", from + HEAD_GUESS_BYTES - 3, "latin1");
   return at === -1 ? -1 : at + 4;

@@ -37,6 +37,10 @@ export class Exchange implements HttpResponse {
   #reject!: (failure: HttpFailure) => void;
   #link: ExchangeLink | undefined;
   #head: ResponseHead | undefined;
+  /** What came first, while nothing else came: mostly the whole body, read from here without a view of it. */
+  #first: Buffer | undefined;
+  #firstStart = 0;
+  /** What came after that, or where it had to be cut out. */
   #chunks: Buffer[] = [];
   #heldBytes = 0;
   #ended = false;
@@ -75,10 +79,17 @@ export class Exchange implements HttpResponse {
   deliverHead(): void {
     this.#resolve(this);
   }
-  body(chunk: Buffer): void {
-    if (this.settled || chunk.length === 0) return;
-    this.#chunks.push(chunk);
-    this.#heldBytes += chunk.length;
+  /** A piece of the body: `bytes` from `start` to `end`, and nobody writes there again. */
+  body(bytes: Buffer, start: number, end: number): void {
+    if (this.settled || start === end) return;
+    if (this.#heldBytes === 0) {
+      this.#first = bytes;
+      this.#firstStart = start;
+    } else {
+      this.#cutFirst();
+      this.#chunks.push(bytes.subarray(start, end));
+    }
+    this.#heldBytes += end - start;
     const consumer = this.#consumer;
     if (consumer === undefined) {
       if (this.#heldBytes > UNCLAIMED_BYTES_MAX) this.#pause();
@@ -153,6 +164,7 @@ export class Exchange implements HttpResponse {
   #deliver(): void {
     const consumer = this.#consumer;
     if (consumer?.kind !== "pipe" || this.#delivering) return;
+    this.#cutFirst();
     while (this.#chunks.length > 0) {
       const chunks = this.#chunks;
       this.#chunks = [];
@@ -219,14 +231,26 @@ export class Exchange implements HttpResponse {
   }
 
   #wholeText(): string {
-    const [first] = this.#chunks;
-    if (first === undefined) return "";
-    let bytes = this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks, this.#heldBytes);
-    this.#chunks = [];
     const coding = contentCoding(this.#head?.contentEncoding);
+    const first = this.#first;
+    if (first !== undefined && coding === undefined) {
+      this.#first = undefined;
+      return textOf(first, this.#firstStart, this.#firstStart + this.#heldBytes);
+    }
+    this.#cutFirst();
+    const [only] = this.#chunks;
+    if (only === undefined) return "";
+    let bytes = this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks, this.#heldBytes);
+    this.#chunks = [];
     if (coding !== undefined) bytes = decodeWhole(coding, bytes, this.request.bodyBytesMax);
-    const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-    return bytes.toString("utf8", start);
+    return textOf(bytes, 0, bytes.length);
+  }
+
+  #cutFirst(): void {
+    const first = this.#first;
+    if (first === undefined) return;
+    this.#first = undefined;
+    this.#chunks.push(first.subarray(this.#firstStart, this.#firstStart + this.#heldBytes));
   }
 
   #claim(): void {
@@ -240,6 +264,7 @@ export class Exchange implements HttpResponse {
       `The answer exceeds ${this.request.bodyBytesMax} bytes.`,
       true,
     );
+    this.#first = undefined;
     this.#chunks = [];
     const link = this.#link;
     this.fail(failure);
@@ -249,6 +274,7 @@ export class Exchange implements HttpResponse {
 
   #discard(kind: HttpFailureKind, message: string): void {
     if (this.settled) return;
+    this.#first = undefined;
     this.#chunks = [];
     const link = this.#link;
     const failure = new HttpFailure(kind, message, this.sent);
@@ -278,4 +304,11 @@ export class Exchange implements HttpResponse {
     this.#paused = false;
     this.#link?.resume();
   }
+}
+
+/** Without a byte order mark. */
+function textOf(bytes: Buffer, start: number, end: number): string {
+  const isMarked =
+    end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf;
+  return bytes.toString("utf8", isMarked ? start + 3 : start, end);
 }

@@ -26,11 +26,13 @@ export interface EndpointDeps extends LegacyEdgeDeps {
  * One MCP endpoint: POST for 2026-07-28 clients; POST, GET and DELETE with sessions for older ones, on the same URL. The era
  * is the request's own: its `_meta` and `MCP-Protocol-Version`, never what the connection did before.
  */
-export async function serveEndpoint(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+export function serveEndpoint(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+  return request.arrival.request.method === "POST" ? post(deps, request) : serveStream(deps, request);
+}
+
+async function serveStream(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
   try {
     switch (request.arrival.request.method) {
-      case "POST":
-        return await post(deps, request);
       case "GET":
         return await openStream(deps, request);
       case "DELETE":
@@ -43,26 +45,31 @@ export async function serveEndpoint(deps: EndpointDeps, request: EdgeRequest): P
   }
 }
 
+/** The path of every call. What it hands on is awaited here: an async function takes two more turns to take over a promise. */
 async function post(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
-  const http = request.arrival.request;
-  const contentType = http.headers.get("content-type");
-  if (contentType === null || !/^application\/json\s*(;|$)/i.test(contentType)) {
-    throw new GatewayError("unsupported_media_type");
-  }
-  const text = await readText(http, deps.body);
-  const { value, exact } = parseGuarded(text, deps.jsonLimits);
-  const connecting = deps.relay.connecting(request.endpoint);
-  if (connecting !== undefined) await connecting;
-  if (Array.isArray(value)) return serveBatch(deps, request, value, exact);
-  const message = asObject(value);
-  if (message === undefined)
-    throw new GatewayError("invalid_request", { detail: "the message must be an object" });
-  if (isModern(message, http.headers)) return serveModern(deps, request, message, exact);
+  let id: JsonValue | undefined;
   try {
+    const http = request.arrival.request;
+    const contentType = http.headers.get("content-type");
+    if (contentType === null || !isJsonType(contentType)) throw new GatewayError("unsupported_media_type");
+    const text = await readText(http, deps.body);
+    const { value, exact } = parseGuarded(text, deps.jsonLimits);
+    const connecting = deps.relay.connecting(request.endpoint);
+    if (connecting !== undefined) await connecting;
+    if (Array.isArray(value)) return await serveBatch(deps, request, value, exact);
+    const message = asObject(value);
+    if (message === undefined)
+      throw new GatewayError("invalid_request", { detail: "the message must be an object" });
+    if (isModern(message, http.headers)) return await serveModern(deps, request, message, exact);
+    id = message.id;
     return await serveSessionMessage(deps, request, message, exact);
   } catch (thrown) {
-    return fail(deps, request, message.id, thrown);
+    return fail(deps, request, id, thrown);
   }
+}
+
+function isJsonType(contentType: string): boolean {
+  return contentType === "application/json" || /^application\/json\s*(;|$)/i.test(contentType);
 }
 
 /** Modern unless it shows itself legacy: a legacy version header, or neither header nor `_meta` naming a version. */

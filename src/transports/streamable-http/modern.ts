@@ -1,7 +1,7 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { InputResponses, Outcome } from "../../model/call.ts";
 import { Cancellation } from "../../model/cancellation.ts";
-import { newExchange } from "../../model/exchange.ts";
+import { type Exchange, newExchange } from "../../model/exchange.ts";
 import { stringify } from "../../protocol/json.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
@@ -25,12 +25,12 @@ import { bodyOf } from "./page-text.ts";
 import { jsonHeaders, PostReply } from "./post-reply.ts";
 
 /** The edge of 2026-07-28: one POST, one request, no session; canonical form is its own form. */
-export async function serveModern(
+export function serveModern(
   deps: EdgeDeps,
   request: EdgeRequest,
   message: JsonObject,
   exact: boolean,
-): Promise<Response> {
+): Response | Promise<Response> {
   const id = requestIdOf(message);
   if (message.method !== undefined && message.id === undefined) {
     return new Response(null, { status: 202, headers: request.headers });
@@ -40,10 +40,15 @@ export async function serveModern(
     read = readModernRequest(message, request.arrival.request.headers);
     if (REMOVED_METHODS.has(read.method)) throw new GatewayError("method_unknown", { method: read.method });
     if (read.method === "server/discover") return discover(deps, request, read);
-    if (read.method === "subscriptions/listen") return await listen(deps, request, read);
+    if (read.method === "subscriptions/listen")
+      return listen(deps, request, read).catch((thrown: unknown) => refuse(request, id, thrown));
     const continued = continuedElsewhere(deps, request, read, message, exact);
-    const elsewhere = continued && (await continued);
-    if (elsewhere !== undefined) return elsewhere;
+    if (continued !== undefined) {
+      return continued.then(
+        (elsewhere) => elsewhere ?? call(deps, request, read, exact),
+        (thrown: unknown) => refuse(request, id, thrown),
+      );
+    }
   } catch (thrown) {
     return refuse(request, id, thrown);
   }
@@ -134,24 +139,24 @@ function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: 
     notify: (notification) => forward(reply, meta, notification),
     ask: cannotAsk,
   });
-  run(deps, read, () => deps.relay.handle(exchange)).then(
-    (answer) => reply.finish(answer.status, answer.text),
-    (thrown: unknown) => {
-      const error = GatewayError.from(thrown);
-      if (error.code === "internal")
-        deps.log.error({ correlationId: exchange.id, err: error.cause }, "call failed");
-      reply.finish(error.httpStatus, failureText(read.id, error, exchange.id), error.headers);
-    },
-  );
+  void run(deps, read, exchange, reply);
   return reply.response;
 }
 
-async function run(
-  deps: EdgeDeps,
-  read: ModernRequest,
-  handle: () => Outcome | Promise<Outcome>,
-): Promise<Answer> {
-  return modernAnswer(read.id, read.method, await handle(), deps.serverInfo);
+async function run(deps: EdgeDeps, read: ModernRequest, exchange: Exchange, reply: PostReply): Promise<void> {
+  let answer: Answer;
+  try {
+    const outcome = deps.relay.handle(exchange);
+    const settled = outcome instanceof Promise ? await outcome : outcome;
+    answer = modernAnswer(read.id, read.method, settled, deps.serverInfo);
+  } catch (thrown) {
+    const error = GatewayError.from(thrown);
+    if (error.code === "internal")
+      deps.log.error({ correlationId: exchange.id, err: error.cause }, "call failed");
+    reply.finish(error.httpStatus, failureText(read.id, error, exchange.id), error.headers);
+    return;
+  }
+  reply.finish(answer.status, answer.text);
 }
 
 /** Progress gets the client's own token back; log messages pass only where asked for, from the level asked for. */

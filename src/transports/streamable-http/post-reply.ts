@@ -37,15 +37,15 @@ export class PostReply implements Waiter {
   attended = false;
   seat = -1;
   readonly #init: PostReplyInit;
-  readonly #resolve: (response: Response) => void;
+  #resolve!: (response: Response) => void;
   #stream: ReplyStream | undefined;
   #done = false;
 
   constructor(init: PostReplyInit) {
     this.#init = init;
-    const { promise, resolve } = Promise.withResolvers<Response>();
-    this.response = promise;
-    this.#resolve = resolve;
+    this.response = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
     init.waiting.enter(this);
   }
 
@@ -73,8 +73,12 @@ export class PostReply implements Waiter {
       this.#stream.close();
       return;
     }
+    const known = jsonHeaders(this.#init.headers);
     this.#resolve(
-      new Response(bodyOf(body), { status, headers: { ...jsonHeaders(this.#init.headers), ...headers } }),
+      new Response(bodyOf(body), {
+        status,
+        headers: headers === undefined ? known : { ...known, ...headers },
+      }),
     );
   }
 
@@ -110,8 +114,6 @@ export class PostReply implements Waiter {
   }
 }
 
-const JSON_HEADERS = { "content-type": "application/json" };
-
 export function jsonHeaders(extra: Readonly<Record<string, string>>): Record<string, string> {
-  return { ...JSON_HEADERS, ...extra };
+  return { "content-type": "application/json", ...extra };
 }
