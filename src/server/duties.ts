@@ -11,6 +11,8 @@ const EXPIRE_MS = 3_600_000;
 /** Uses of sessions reach the store up to a minute late. */
 const IDLE_MARGIN_MS = 120_000;
 const DAY_MS = 86_400_000;
+/** Longer than anybody waits, whatever the clocks of other processes say. */
+const FAILURES_MS = 300_000;
 const EXPIRED_MAX = 1_000;
 
 /**
@@ -87,6 +89,7 @@ export class Duties {
       await this.#store.maintain(now);
       this.#maintainedAt = now;
     }
+    await this.#store.signInFailures.forget(now - FAILURES_MS);
     const idleSince = now - this.#sessionIdleMs - IDLE_MARGIN_MS;
     for (;;) {
       const ids = await this.#store.acrossTenants.expireSessions(idleSince, now, EXPIRED_MAX);

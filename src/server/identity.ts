@@ -22,12 +22,7 @@ import type { Sealer } from "../model/ports/sealer.ts";
 import type { ClientTokens, ProviderSignIn, SignIns } from "../model/ports/sign-ins.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { HttpClient } from "../net/http-exchange.ts";
-import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
 import { type HeldOpen, Revocation } from "./revocation.ts";
-
-/** Wrong passwords a minute for one account from one address, and from anywhere. */
-const FAILURES_HERE_MAX = 10;
-const FAILURES_ANYWHERE_MAX = 100;
 
 export interface IdentityDeps {
   readonly settings: Settings;
@@ -91,8 +86,6 @@ export function composeIdentity(deps: IdentityDeps): Identity {
     tokens,
     sealer,
     clock,
-    failuresHere: new FailureMeter(clock, FAILURES_HERE_MAX),
-    failuresAnywhere: new FailureMeter(clock, FAILURES_ANYWHERE_MAX),
     onRevoked: (id) => {
       changed(id);
       void deps.peers.tell({ kind: "store_changed" });

@@ -16,7 +16,7 @@ interface Table {
 
 const stamps = ["created_at", "updated_at"];
 /**
- * In the order of their references. Leases, peers, processes that count limits and resets of what they counted are not
+ * In the order of their references. Leases, peers, processes that count limits, resets of what they counted and failed sign-ins are not
  * copied: nobody holds anything in the new store; nor are idempotency keys, which concern requests to this one. `test/contract` compares this list with the
  * tables the migrations make.
  */

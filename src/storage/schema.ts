@@ -31,6 +31,7 @@ export interface Schema {
   rateLimitUsage: RateLimitUsageTable;
   limitProcesses: LimitProcessTable;
   limitResets: LimitResetTable;
+  signInFailures: SignInFailureTable;
   requestLogs: RequestLogTable;
   requestContents: RequestContentTable;
   auditLogs: AuditLogTable;
@@ -235,6 +236,11 @@ interface LimitResetTable {
   ruleId: Fixed<string>;
   subject: Fixed<string | null>;
   at: Time;
+}
+interface SignInFailureTable {
+  subject: Fixed<string>;
+  startedAt: Time;
+  failures: number;
 }
 interface PolicyTable extends Stamped {
   id: Fixed<string>;

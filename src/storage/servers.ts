@@ -26,10 +26,10 @@ export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers
     return row && serverRecord(row, sealer);
   };
   return {
-    create: async (server, max) => {
+    create: async (server) => {
       const row = rowOf(server, sealer);
       await configWrite(db, server.organizationId, async (transaction) => {
-        if (max !== undefined) await checkRoom(transaction, server.organizationId, max);
+        await checkRoom(transaction, server.organizationId);
         await transaction.insertInto("mcpServers").values(row).execute();
         return true;
       });
@@ -83,12 +83,15 @@ export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers
   };
 }
 
-/** Writes of an organisation queue (`configWrite`): the last free place is taken once. */
-async function checkRoom(
-  transaction: Transaction<Schema>,
-  organizationId: string,
-  max: number,
-): Promise<void> {
+/** Writes of an organisation queue (`configWrite`): the last free place is taken once, and the maximum is that of now. */
+async function checkRoom(transaction: Transaction<Schema>, organizationId: string): Promise<void> {
+  const organization = await transaction
+    .selectFrom("organizations")
+    .select("maxServers")
+    .where("id", "=", organizationId)
+    .executeTakeFirst();
+  if (organization === undefined) throw new GatewayError("not_found");
+  const { maxServers: max } = organization;
   const { rowCount } = await transaction
     .selectFrom("mcpServers")
     .select(({ fn }) => fn.countAll<number>().as("rowCount"))

@@ -18,6 +18,7 @@ import { recordStore } from "./records.ts";
 import { serverStore } from "./servers.ts";
 import { sessionStore } from "./sessions.ts";
 import { settingStore } from "./settings.ts";
+import { signInFailureStore } from "./sign-in-failures.ts";
 import { signingKeyStore } from "./signing-keys.ts";
 import { tokenFamilyStore } from "./token-families.ts";
 import { userStore } from "./users.ts";
@@ -33,6 +34,7 @@ export function createStore(engine: Engine, sealer: RotatingSealer): Store {
     apiKeys: apiKeyStore(db),
     users: userStore(db),
     tokenFamilies: tokenFamilyStore(db),
+    signInFailures: signInFailureStore(db),
     externalIdentities: externalIdentityStore(db),
     signingKeys: signingKeyStore(db, sealer),
     clients: clientStore(db, across),

@@ -23,6 +23,26 @@ export function identitiesContract(storeOf: () => OperatedStore): void {
       (error: { code?: string }) => error.code,
     );
 
+  describe("failed sign-ins", () => {
+    test("are counted, many at once too, in a window from the first one on, and are forgotten", async () => {
+      const { signInFailures: rows } = storeOf();
+      const [a, b] = [id(), id()];
+      await Promise.all(Array.from({ length: 20 }, () => rows.count(a, 100_000, 40_000)));
+      await rows.count(b, 110_000, 50_000);
+      const counted = async (since: number) =>
+        Object.fromEntries((await rows.of([a, b, id()], since)).map((one) => [one.subject, one]));
+      expect(await counted(40_000)).toEqual({
+        [a]: { subject: a, startedAt: 100_000, failures: 20 },
+        [b]: { subject: b, startedAt: 110_000, failures: 1 },
+      });
+      expect(Object.keys(await counted(100_000))).toEqual([b]);
+      await rows.count(a, 160_000, 100_000);
+      expect((await counted(100_000))[a]).toEqual({ subject: a, startedAt: 160_000, failures: 1 });
+      await rows.forget(110_000);
+      expect(Object.keys(await counted(0))).toEqual([a]);
+    });
+  });
+
   describe("users", () => {
     test("names and addresses are unique whatever their case; another tenant's user is as one that does not exist", async () => {
       const store = storeOf();

@@ -60,6 +60,7 @@ function upAndDown(locate: () => string): void {
       "limit_resets",
       "peers",
       "schema_migrations",
+      "sign_in_failures",
     ].sort();
     expect(full).toEqual(known);
     for (const { name } of migrations.toReversed()) expect(await store.migrateDown()).toBe(name);

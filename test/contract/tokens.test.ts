@@ -10,7 +10,6 @@ import { ownTokenLook } from "../../src/auth/jwt/look.ts";
 import { newPassword, Passwords } from "../../src/auth/user/password.ts";
 import { TokenSignIns } from "../../src/auth/user/sign-ins.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
-import { FailureMeter } from "../../src/policy/authenticate/failure-meter.ts";
 import { openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
 import { type Tenant, tenant } from "./store-fixture.ts";
@@ -42,8 +41,6 @@ beforeAll(async () => {
     tokens,
     sealer,
     clock,
-    failuresHere: new FailureMeter(clock, 10),
-    failuresAnywhere: new FailureMeter(clock, 100),
     onRevoked: (id) => revoked.push(id),
   });
 });
@@ -212,6 +209,14 @@ describe("signing in", () => {
     expect(await codeOf(login(user.username, password, "10.0.0.2"))).toBeUndefined();
     state.now += 60_000;
     expect(await codeOf(login(user.username.toUpperCase()))).toBeUndefined();
+  });
+
+  test("of many guesses at once the right one is not told, where the others were too many", async () => {
+    const user = await person();
+    const guesses = Array.from({ length: 40 }, (_, n) => login(user.username, n === 39 ? password : "wrong"));
+    const codes = await Promise.all(guesses.map(codeOf));
+    expect(codes[39]).toBe("too_many_failures");
+    expect(codes).not.toContain(undefined);
   });
 
   test("a bcrypt hash is taken once and replaced", async () => {

@@ -142,13 +142,32 @@ export function updateContract(store: () => OperatedStore): void {
     });
   });
 
+  test("a maximum of servers holds from its change on, for creates under way too", async () => {
+    const t = await tenant(store());
+    const { organizations, servers } = store();
+    const create = (name: string) => codeOf(servers.create(newServer(t, name)));
+    await organizations.update(t.organizationId, { maxServers: 3 });
+    const first = Promise.all(Array.from({ length: 8 }, (_, n) => create(`a-${n}`)));
+    expect((await first).filter((code) => code === undefined)).toHaveLength(3);
+    for (const max of [100, 0, 20, 0]) {
+      const creates = Array.from({ length: 10 }, (_, n) => create(`${max}-${id()}-${n}`.slice(0, 32)));
+      await organizations.update(t.organizationId, { maxServers: max });
+      const after = await servers.count(t.organizationId);
+      const codes = new Set(await Promise.all(creates));
+      for (const code of codes) expect([undefined, "quota_exceeded"]).toContain(code);
+      if (max === 0) expect(await servers.count(t.organizationId)).toBe(after);
+    }
+    expect(await create("late")).toBe("quota_exceeded");
+    expect(await codeOf(servers.create({ ...newServer(t, "x"), organizationId: id() }))).toBe("not_found");
+  });
+
   test("changes of all kinds side by side wait for each other, and none in a circle", async () => {
     const t = await tenant(store());
     const nouns = await Promise.all(Object.values(NOUNS).map((make) => make(store(), t)));
     const acts: Promise<unknown>[] = [];
     for (let round = 0; round < 5; round++) {
       for (const noun of nouns) acts.push(noun.put((_row, text) => `${text}${round}`));
-      acts.push(store().servers.create(newServer(t, `s-${round}`), 100));
+      acts.push(store().servers.create(newServer(t, `s-${round}`)));
       acts.push(store().users.create(newUser(t.organizationId)));
     }
     expect((await Promise.all(acts.map(codeOf))).filter((code) => code !== undefined)).toEqual([]);

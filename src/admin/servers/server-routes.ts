@@ -4,7 +4,7 @@ import type { Operation } from "../../model/operation.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
 import { checkIfMatch, found, idOf, pageOf, pageQuery, removed } from "../fields.ts";
 import { pageWithManaged } from "../managed-page.ts";
-import { namespaceNamed } from "../namespaces/namespace-slug.ts";
+import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, entityTag } from "../route.ts";
 import { checkRecord, columnsOf, newServer, recordWith, serverChange } from "./server-body.ts";
@@ -43,15 +43,9 @@ async function stored(parts: AdminParts, operation: Operation, id: string): Prom
   return record;
 }
 
-async function slugOf(
-  parts: AdminParts,
-  { organizationId }: Pick<Operation, "organizationId">,
-  namespaceId: string,
-): Promise<string> {
-  return (await parts.store.namespaces.find(organizationId, namespaceId))?.slug ?? "";
-}
-async function viewOf(parts: AdminParts, row: ServerRecord): Promise<ServerView> {
-  return storedView(row, await slugOf(parts, row, row.namespaceId), parts.running(row.id));
+function viewOf(parts: AdminParts, row: ServerRecord): ServerView {
+  const namespaceSlug = slugOf(parts, row.organizationId, row.namespaceId) ?? "";
+  return storedView(row, namespaceSlug, parts.running(row.id));
 }
 function answerOf(view: ServerView) {
   return view.updated_at === null
@@ -137,14 +131,12 @@ export const serverRoutes = [
     response: server,
     refuses: ["already_exists", "quota_exceeded"],
     handle: async ({ operation, parts, body }) => {
-      const { organizationId } = operation;
       const { draft } = await draftOf(parts, operation, body);
       operation.target = `server:${draft.id}`;
       operation.namespaceId = draft.namespaceId;
-      const organization = found(await parts.store.organizations.find(organizationId));
-      const row = await parts.store.servers.create(draft, organization.maxServers);
+      const row = await parts.store.servers.create(draft);
       await parts.refresh();
-      const view = await viewOf(parts, row);
+      const view = viewOf(parts, row);
       operation.after = view;
       return answerOf(view);
     },
@@ -177,9 +169,7 @@ export const serverRoutes = [
       if (file !== undefined) {
         return { body: managedView(file.definition, file.namespaceSlug, parts.running(id)) };
       }
-      return answerOf(
-        await viewOf(parts, found(await parts.store.servers.find(operation.organizationId, id))),
-      );
+      return answerOf(viewOf(parts, found(await parts.store.servers.find(operation.organizationId, id))));
     },
   }),
   defineRoute({
@@ -194,12 +184,11 @@ export const serverRoutes = [
     response: server,
     refuses: ["already_exists", "managed_by_file"],
     handle: async ({ operation, parts, params, body, headers }) => {
-      const { id, namespaceId } = await stored(parts, operation, idOf(params));
-      const slug = await slugOf(parts, operation, namespaceId);
+      const { id } = await stored(parts, operation, idOf(params));
       const row = found(
         await parts.store.servers.update(operation.organizationId, id, (before) => {
           checkIfMatch(headers, before);
-          operation.before = storedView(before, slug, parts.running(id));
+          operation.before = viewOf(parts, before);
           const change = columnsOf(body, before);
           const record = recordWith(before, change);
           checkRecord(record);
@@ -208,7 +197,7 @@ export const serverRoutes = [
         }),
       );
       await parts.refresh();
-      const view = await viewOf(parts, row);
+      const view = viewOf(parts, row);
       operation.after = view;
       return answerOf(view);
     },
@@ -224,12 +213,11 @@ export const serverRoutes = [
     versioned: true,
     refuses: ["managed_by_file"],
     handle: async ({ operation, parts, params, headers }) => {
-      const { id, namespaceId } = await stored(parts, operation, idOf(params));
-      const slug = await slugOf(parts, operation, namespaceId);
+      const { id } = await stored(parts, operation, idOf(params));
       removed(
         await parts.store.servers.remove(operation.organizationId, id, (before) => {
           checkIfMatch(headers, before);
-          operation.before = storedView(before, slug, parts.running(id));
+          operation.before = viewOf(parts, before);
         }),
       );
       await parts.refresh();

@@ -1,62 +1,61 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
+import { networkOf } from "../../model/network.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Sealer } from "../../model/ports/sealer.ts";
-import type {
-  AttemptMeter,
-  IssuedTokens,
-  LoginAttempt,
-  SignedIn,
-  SignIns,
-} from "../../model/ports/sign-ins.ts";
+import type { IssuedTokens, LoginAttempt, SignedIn, SignIns } from "../../model/ports/sign-ins.ts";
 import type { AcrossTenants, Store } from "../../model/ports/store.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { User } from "../../model/user.ts";
 import { ACCESS_TOKEN_SECONDS, type AccessTokens } from "../jwt/access-token.ts";
+import { FailedSignIns, type FailureBound } from "./failed-sign-ins.ts";
 import { PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, type Passwords } from "./password.ts";
 import { openRefreshToken, sealRefreshToken } from "./refresh-token.ts";
 
 /** A sign-in ends after this, however often it was refreshed. */
 const SIGN_IN_MS = 30 * 86_400_000;
+/** Wrong passwords a minute for one account from one address, and from anywhere. */
+const FAILURES_HERE_MAX = 10;
+const FAILURES_ANYWHERE_MAX = 100;
 
 export interface SignInParts {
-  readonly store: Pick<Store, "users" | "tokenFamilies"> & {
+  readonly store: Pick<Store, "users" | "tokenFamilies" | "signInFailures"> & {
     readonly acrossTenants: Pick<AcrossTenants, "organizationBySlug">;
   };
   readonly passwords: Passwords;
   readonly tokens: AccessTokens;
   readonly sealer: Sealer;
   readonly clock: Clock;
-  /** Wrong passwords for one account from one address, and from anywhere: nobody stays locked out beyond the minute. */
-  readonly failuresHere: AttemptMeter;
-  readonly failuresAnywhere: AttemptMeter;
   /** A user's credentials changed: cached ones are void, here and elsewhere. */
   readonly onRevoked: (userId: string) => void;
 }
 /** Signing in, staying in and signing out, for people of our own (F15-F20). */
 export class TokenSignIns implements SignIns {
   readonly #parts: SignInParts;
+  readonly #failures: FailedSignIns;
 
   constructor(parts: SignInParts) {
     this.#parts = parts;
+    this.#failures = new FailedSignIns(parts.store.signInFailures, parts.clock);
   }
 
   async login(attempt: LoginAttempt): Promise<SignedIn> {
     const { store, passwords, clock } = this.#parts;
     const account = Bun.SHA256.hash(`${attempt.organization}/${attempt.username.toLowerCase()}`, "hex");
-    const here = `${account}@${Bun.SHA256.hash(attempt.clientAddress, "hex")}`;
-    const seconds = Math.max(
-      this.#parts.failuresHere.waitSeconds(here),
-      this.#parts.failuresAnywhere.waitSeconds(account),
-    );
-    if (seconds > 0) throw tooManyFailures(seconds);
+    const here = Bun.SHA256.hash(`${account}@${networkOf(attempt.clientAddress)}`, "hex");
+    const bounds: readonly FailureBound[] = [
+      { subject: here, max: FAILURES_HERE_MAX },
+      { subject: account, max: FAILURES_ANYWHERE_MAX },
+    ];
+    await this.#checkFailures(bounds);
     const organization = await store.acrossTenants.organizationBySlug(attempt.organization);
     const user = organization && (await store.users.findByName(organization.id, attempt.username));
     const { isRight, renewedHash } = await passwords.verify(attempt.password, user?.passwordHash ?? null);
     if (!isRight || user === undefined || !user.isActive || organization?.isActive !== true) {
-      this.#parts.failuresHere.count(here);
-      this.#parts.failuresAnywhere.count(account);
+      await this.#failures.count(bounds);
       throw new GatewayError("invalid_credentials");
     }
+    // Of many guesses at once, those beyond the bound learn nothing, the right one among them.
+    await this.#checkFailures(bounds);
     await store.users.signedIn(user.organizationId, user.id, clock.now(), renewedHash);
     return { user, tokens: await this.begin(user) };
   }
@@ -109,12 +108,13 @@ export class TokenSignIns implements SignIns {
     const user = userId === undefined ? undefined : await store.users.find(organizationId, userId);
     // A key in a script must not be able to take its owner's account over.
     if (user === undefined || signInId === undefined) throw new GatewayError("forbidden");
-    const seconds = this.#parts.failuresHere.waitSeconds(user.id);
-    if (seconds > 0) throw tooManyFailures(seconds);
+    const bounds = [{ subject: user.id, max: FAILURES_HERE_MAX }];
+    await this.#checkFailures(bounds);
     if (!(await passwords.verify(current, user.passwordHash)).isRight) {
-      this.#parts.failuresHere.count(user.id);
+      await this.#failures.count(bounds);
       throw new GatewayError("invalid_credentials");
     }
+    await this.#checkFailures(bounds);
     checkPassword(next, user.username);
     if (next === current) throw new GatewayError("password_refused", { detail: "it is the old one" });
     const passwordHash = await passwords.hash(next);
@@ -135,6 +135,14 @@ export class TokenSignIns implements SignIns {
     this.#parts.onRevoked(userId);
   }
 
+  /** @throws GatewayError `too_many_failures` */
+  async #checkFailures(bounds: readonly FailureBound[]): Promise<void> {
+    const seconds = await this.#failures.waitSeconds(bounds);
+    if (seconds === 0) return;
+    const headers = { "retry-after": String(seconds) };
+    throw new GatewayError("too_many_failures", { seconds }, { headers });
+  }
+
   async #issue(user: User, signInId: string, generation: number): Promise<IssuedTokens> {
     const { organizationId, id, mustChangePassword } = user;
     const { token, expiresIn } = await this.#parts.tokens.issue(
@@ -150,10 +158,6 @@ export class TokenSignIns implements SignIns {
       must_change_password: mustChangePassword,
     };
   }
-}
-
-function tooManyFailures(seconds: number): GatewayError {
-  return new GatewayError("too_many_failures", { seconds }, { headers: { "retry-after": String(seconds) } });
 }
 
 /** NIST SP 800-63B: length is what counts. @throws GatewayError `password_refused` */

@@ -61,3 +61,16 @@ export interface Clients {
   /** False where that assertion was used before. */
   firstUse(assertionId: string, expiresAt: number, now: number): Promise<boolean>;
 }
+
+/** Failed sign-ins by the hash of what was tried; of no organisation, because who was tried may be nobody. */
+export interface SignInFailures {
+  /** @param since a window that began before has ended: this failure begins another */
+  count(subject: string, now: number, since: number): Promise<void>;
+  /** Of those whose window began after `since`. */
+  of(
+    subjects: readonly string[],
+    since: number,
+  ): Promise<readonly { readonly subject: string; readonly startedAt: number; readonly failures: number }[]>;
+  /** Windows that began no later. */
+  forget(until: number): Promise<void>;
+}

@@ -75,10 +75,3 @@ export interface ClientTokens {
     request: ClientRequest,
   ): Promise<{ readonly organizationId: string; readonly keyId: string; readonly token: ClientToken }>;
 }
-
-/** Counts failed attempts by a name, a minute at a time. */
-export interface AttemptMeter {
-  count(name: string): void;
-  /** Seconds until another attempt is taken; 0 where it is taken now. */
-  waitSeconds(name: string): number;
-}

@@ -7,7 +7,14 @@ import type { ServerRecord } from "../server-record.ts";
 import type { SessionRecord } from "../session-record.ts";
 import type { Namespace, Organization } from "../tenancy.ts";
 import type { TenantRows } from "../tenant-rows.ts";
-import type { Clients, ExternalIdentities, SigningKeys, TokenFamilies, Users } from "./identities.ts";
+import type {
+  Clients,
+  ExternalIdentities,
+  SignInFailures,
+  SigningKeys,
+  TokenFamilies,
+  Users,
+} from "./identities.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import type { StoredRecord } from "./record-sink.ts";
 import type { ChangeOf, PageRequest, RemovalCheck } from "./row.ts";
@@ -25,6 +32,7 @@ export interface Store {
   readonly apiKeys: ApiKeys;
   readonly users: Users;
   readonly tokenFamilies: TokenFamilies;
+  readonly signInFailures: SignInFailures;
   readonly externalIdentities: ExternalIdentities;
   readonly signingKeys: SigningKeys;
   readonly clients: Clients;
@@ -135,8 +143,11 @@ export interface ApiKeys {
   revoke(organizationId: string, id: string, at: number, check?: RemovalCheck<ApiKey>): Promise<boolean>;
 }
 export interface Servers {
-  /** @throws GatewayError `quota_exceeded` where the organisation has `max` servers already, however many are created at once. */
-  create(server: NewServer, max?: number): Promise<ServerRecord>;
+  /**
+   * @throws GatewayError `quota_exceeded` where the organisation has its `maxServers`, as it is in this write, however many
+   * are created at once; `not_found` without the organisation
+   */
+  create(server: NewServer): Promise<ServerRecord>;
   find(organizationId: string, id: string): Promise<ServerRecord | undefined>;
   list(organizationId: string, page?: PageRequest): Promise<ServerRecord[]>;
   count(organizationId: string): Promise<number>;

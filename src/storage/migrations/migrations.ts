@@ -9,6 +9,7 @@ import { limits } from "./0009-limits.ts";
 import { peers } from "./0010-peers.ts";
 import { contents } from "./0012-contents.ts";
 import { limitResets } from "./0015-limit-resets.ts";
+import { signInFailures } from "./0017-sign-in-failures.ts";
 import type { Migration } from "./migration.ts";
 
 /** In order of application. */
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   peers,
   contents,
   limitResets,
+  signInFailures,
 ];
