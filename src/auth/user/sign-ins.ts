@@ -50,12 +50,12 @@ export class TokenSignIns implements SignIns {
     const organization = await store.acrossTenants.organizationBySlug(attempt.organization);
     const user = organization && (await store.users.findByName(organization.id, attempt.username));
     const { isRight, renewedHash } = await passwords.verify(attempt.password, user?.passwordHash ?? null);
+    // Of many guesses at once, those beyond the bound are all answered alike, the right one among them.
+    await this.#checkFailures(bounds);
     if (!isRight || user === undefined || !user.isActive || organization?.isActive !== true) {
       await this.#failures.count(bounds);
       throw new GatewayError("invalid_credentials");
     }
-    // Of many guesses at once, those beyond the bound learn nothing, the right one among them.
-    await this.#checkFailures(bounds);
     await store.users.signedIn(user.organizationId, user.id, clock.now(), renewedHash);
     return { user, tokens: await this.begin(user) };
   }
@@ -110,11 +110,12 @@ export class TokenSignIns implements SignIns {
     if (user === undefined || signInId === undefined) throw new GatewayError("forbidden");
     const bounds = [{ subject: user.id, max: FAILURES_HERE_MAX }];
     await this.#checkFailures(bounds);
-    if (!(await passwords.verify(current, user.passwordHash)).isRight) {
+    const { isRight } = await passwords.verify(current, user.passwordHash);
+    await this.#checkFailures(bounds);
+    if (!isRight) {
       await this.#failures.count(bounds);
       throw new GatewayError("invalid_credentials");
     }
-    await this.#checkFailures(bounds);
     checkPassword(next, user.username);
     if (next === current) throw new GatewayError("password_refused", { detail: "it is the old one" });
     const passwordHash = await passwords.hash(next);
