@@ -64,9 +64,9 @@ export interface AdminParts {
   readonly callers: StoredCallers;
   /** What scopes open, for callers whom they govern. */
   readonly scopes: {
-    /** The patterns they permit. */
-    granted(scopes: readonly string[]): readonly string[];
-    readonly rules: ScopeRules | undefined;
+    /** The patterns they permit in an organisation. */
+    granted(organizationId: string, scopes: readonly string[]): readonly string[];
+    rules(organizationId: string): ScopeRules;
   };
   /** Who issues tokens for the gateway, and the scopes that open something. */
   protectedResource(): {

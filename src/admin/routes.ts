@@ -3,6 +3,7 @@ import { oidcRoutes } from "./auth/oidc-routes.ts";
 import { resourceMetadataRoutes } from "./auth/resource-metadata-routes.ts";
 import { signInRoutes } from "./auth/sign-in-routes.ts";
 import { tokenRoutes } from "./auth/token-routes.ts";
+import { claimMappingRoutes } from "./claim-mapping/claim-mapping-routes.ts";
 import { documentationRoutes } from "./documentation/documentation-routes.ts";
 import { logRoutes } from "./logs/log-routes.ts";
 import { namespaceRoutes } from "./namespaces/namespace-routes.ts";
@@ -30,6 +31,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...policyExplainRoutes,
   ...policyReplayRoutes,
   ...policyRoutes,
+  ...claimMappingRoutes,
   ...namespaceRoutes,
   ...organizationRoutes,
   ...sessionRoutes,

@@ -21,13 +21,13 @@ export type Renewal = (principal: Principal) => Principal;
 
 /**
  * Whether a caller that was let in may still be in: whoever holds a stream open presents nothing any more.
- * @param patternsOf what scopes grant besides a user's own permissions
+ * @param mapped a caller with the rights its token's claims are mapped to
  * @returns `undefined` where its key or sign-in was revoked, it was deactivated, or its organisation was.
  */
 export async function standingOf(
   store: StandingStore,
   clock: Clock,
-  patternsOf: (scopes: readonly string[]) => readonly string[],
+  mapped: Renewal,
   principal: Principal,
 ): Promise<Renewal | undefined> {
   const { keyId, userId, signInId, organizationId } = principal;
@@ -38,25 +38,19 @@ export async function standingOf(
   const user = isUser ? await store.users.identity(organizationId, userId, signInId, now) : undefined;
   if (isUser && (user === undefined || !user.user.isActive || !user.organizationActive)) return undefined;
   const standing = { ...(key !== undefined && { key }), ...(user !== undefined && { user }) };
-  return (held) => renewed(held, standing, patternsOf, now);
+  return (held) => renewed(held, standing, mapped, now);
 }
 
-function renewed(
-  held: Principal,
-  { key, user }: Standing,
-  patternsOf: (scopes: readonly string[]) => readonly string[],
-  now: number,
-): Principal {
-  const current =
-    key !== undefined
-      ? ofKey(held, key, now)
-      : user &&
-        userPrincipal(user, {
-          expiresAt: held.expiresAt ?? Number.POSITIVE_INFINITY,
-          ...{ signInId: held.signInId, groups: held.groups, scopes: held.scopes },
-          granted: held.scopes === undefined ? [] : patternsOf(held.scopes),
-        });
-  return current === undefined || current.permissionKey === held.permissionKey ? held : current;
+function renewed(held: Principal, { key, user }: Standing, mapped: Renewal, now: number): Principal {
+  const current = key !== undefined ? ofKey(held, key, now) : user && ofUser(held, user);
+  if (current === undefined) return held;
+  const mappedNow = mapped(current);
+  return mappedNow.permissionKey === held.permissionKey ? held : mappedNow;
+}
+
+function ofUser(held: Principal, user: UserIdentity): Principal | undefined {
+  const { signInId, token, expiresAt = Number.POSITIVE_INFINITY } = held;
+  return userPrincipal(user, { expiresAt, signInId, token });
 }
 
 /** A token exchanged from a key keeps what it was issued for, as far as the key still has it. */

@@ -59,6 +59,20 @@ export type CallLogEntry = {
   };
 };
 
+export type ClaimMapping = {
+  readonly claims: readonly string[] | null;
+  readonly mappings: Readonly<Record<string, readonly string[]>>;
+  readonly permissions: Readonly<Record<string, readonly string[]>>;
+  readonly options: {
+    readonly scope_mode: "any" | "all";
+    readonly default_scope: string | null;
+  };
+  readonly source: "organization" | "file" | "none";
+  readonly managed: boolean;
+  readonly created_at: string | null;
+  readonly updated_at: string | null;
+};
+
 export type ClientToken = {
   readonly access_token: string;
   readonly token_type: "Bearer";
@@ -1025,6 +1039,35 @@ export interface AdminApi {
     body: undefined;
     answer: undefined;
   };
+  /** What claims of identity providers' tokens are worth in the organisation. */
+  "claim-mapping-get": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: ClaimMapping;
+  };
+  /** Puts another in its place, as a whole. In force at once, open streams included. */
+  "claim-mapping-replace": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: {
+      readonly claims?: readonly string[] | null;
+      readonly mappings?: Readonly<Record<string, readonly string[]>>;
+      readonly permissions?: Readonly<Record<string, readonly string[]>>;
+      readonly options?: {
+        readonly scope_mode?: "any" | "all";
+        readonly default_scope?: string | null;
+      };
+    };
+    answer: ClaimMapping;
+  };
+  /** Removes the organisation's own: the file's holds again, or nothing is permitted by claims. */
+  "claim-mapping-delete": {
+    params: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
   /** The organisation's namespaces. */
   "namespaces-list": {
     params: Record<never, never>;
@@ -1337,6 +1380,9 @@ export const adminOperations = {
   "policies-get": { method: "GET", path: "/policies/{id}" },
   "policies-update": { method: "PUT", path: "/policies/{id}" },
   "policies-delete": { method: "DELETE", path: "/policies/{id}" },
+  "claim-mapping-get": { method: "GET", path: "/api/admin/claim-mapping" },
+  "claim-mapping-replace": { method: "PUT", path: "/api/admin/claim-mapping" },
+  "claim-mapping-delete": { method: "DELETE", path: "/api/admin/claim-mapping" },
   "namespaces-list": { method: "GET", path: "/api/admin/namespaces" },
   "namespaces-create": { method: "POST", path: "/api/admin/namespaces" },
   "namespaces-get": { method: "GET", path: "/api/admin/namespaces/{id}" },

@@ -224,6 +224,7 @@ test("each organisation gets its own rows", () => {
     servers: of(rows.servers),
     rateLimits: [],
     policies: [],
+    claimMappings: [],
   } as unknown as TenantRows);
   const { snapshot } = compiled(settings({}), tenants);
   const names = [...snapshot.organizations.values()].map(({ id, namespacesBySlug }) => [

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import type { ClaimMappingRecord } from "../model/claim-mapping.ts";
 import type { PolicyRecord } from "../model/policy.ts";
 import { type ContentLevel, contentLevels } from "../model/ports/journal.ts";
 import type { RateLimitRecord } from "../model/rate-limit-record.ts";
@@ -9,6 +10,7 @@ import type { NamespaceSnapshot, OrganizationSnapshot, Snapshot } from "../model
 import type { Namespace, Organization } from "../model/tenancy.ts";
 import type { TenantRows } from "../model/tenant-rows.ts";
 import { stageOf } from "../policy/limit/compiled-rule.ts";
+import { claimMappingOf } from "./claim-mapping.ts";
 import { fileLimit, limitsOf } from "./compile-limits.ts";
 import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf, serverIdOf } from "./identity.ts";
 import { problemsOf } from "./issues.ts";
@@ -25,6 +27,7 @@ export interface StoredTenant {
   readonly servers: readonly ServerRecord[];
   readonly rateLimits: readonly RateLimitRecord[];
   readonly policies: readonly PolicyRecord[];
+  readonly claimMapping?: ClaimMappingRecord | undefined;
 }
 
 /** The rows of several organisations, apart. */
@@ -33,12 +36,14 @@ export function tenantsOf(rows: TenantRows): StoredTenant[] {
   const servers = Map.groupBy(rows.servers, owner);
   const rateLimits = Map.groupBy(rows.rateLimits, owner);
   const policies = Map.groupBy(rows.policies, owner);
+  const claimMappings = new Map(rows.claimMappings.map((row) => [row.organizationId, row]));
   return rows.organizations.map((organization) => ({
     organization,
     namespaces: namespaces.get(organization.id) ?? [],
     servers: servers.get(organization.id) ?? [],
     rateLimits: rateLimits.get(organization.id) ?? [],
     policies: policies.get(organization.id) ?? [],
+    claimMapping: claimMappings.get(organization.id),
   }));
 }
 const owner = ({ organizationId }: { readonly organizationId: string }): string => organizationId;
@@ -154,6 +159,7 @@ function compileTenant(
       namespacesBySlug: new Map(namespaces.map((namespace) => [namespace.slug, namespace])),
       limits: limitsOf(id, settings, stored.rateLimits),
       policies: compilePolicies(slug, settings, stored),
+      claimMapping: claimMappingOf(slug, settings.auth.claimMapping, stored.claimMapping),
     },
     excluded,
   };

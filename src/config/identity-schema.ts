@@ -1,7 +1,7 @@
 import type { IdentityProvider } from "../model/identity-provider.ts";
 import type { Role } from "../model/principal.ts";
-import { field, list, optionalField, Refusal, requiredField, section } from "./field.ts";
-import { boolean, filledText, listOf, oneOf, slug, textList, url } from "./kinds.ts";
+import { field, type Kind, list, optionalField, Refusal, requiredField, section } from "./field.ts";
+import { boolean, filledText, listOf, oneOf, slug, text, textList, url } from "./kinds.ts";
 
 const restart = { restart: true } as const;
 const preset = oneOf<IdentityProvider["preset"]>("okta", "entra", "auth0", "keycloak", "google", "oidc");
@@ -17,6 +17,26 @@ const algorithm = {
           "a provider's tokens are never signed with a shared secret",
         ),
 };
+
+function mapOfLists(item: Kind<string>, what: string): Kind<Readonly<Record<string, readonly string[]>>> {
+  const list = listOf(item, `list of ${what}`);
+  return {
+    name: `map of ${what}`,
+    read(value) {
+      if (typeof value !== "object" || value === null || Array.isArray(value))
+        return new Refusal(`a map of names to lists of ${what}`);
+      const read: Record<string, readonly string[]> = {};
+      for (const [key, member] of Object.entries(value)) {
+        const values = list.read(member);
+        if (values instanceof Refusal) return new Refusal(`a list of ${what}`, 'write it as ["…"]', key);
+        read[key] = values;
+      }
+      return read;
+    },
+  };
+}
+const scopeMap = mapOfLists(text, "scopes");
+const claimMap = mapOfLists(filledText, "values");
 
 /** What a provider needs in either spelling. */
 const members = {
@@ -41,6 +61,12 @@ const members = {
   }),
   organization_claim: optionalField(filledText, "The claim that names a user's organisation.", restart),
   organizations: field(listOf(slug), [], "Organisations such a claim may name; another is refused.", restart),
+  required_claims: field(
+    claimMap,
+    {},
+    "Claims a token has to have, each with one of its values: `hd: [example.com]`.",
+    restart,
+  ),
   jit: field(boolean, false, "Create a user at the first use of a token.", restart),
   role: field(
     oneOf<Role>("admin", "user", "viewer", "api_user"),
@@ -87,38 +113,24 @@ export const oauthSchema = section("Identity providers whose access tokens are t
   ),
 });
 
-const scopes = listOf(filledText, "list of scopes");
-const scopeMap = {
-  name: "map of scopes",
-  read(value: unknown): Readonly<Record<string, readonly string[]>> | Refusal {
-    if (typeof value !== "object" || value === null || Array.isArray(value))
-      return new Refusal("a map of names to lists of scopes");
-    const read: Record<string, readonly string[]> = {};
-    for (const [key, member] of Object.entries(value)) {
-      const list = scopes.read(member);
-      if (list instanceof Refusal) return new Refusal("a list of scopes", 'write it as ["scope:…"]', key);
-      read[key] = list;
-    }
-    return read;
-  },
-};
-
-/** Members of `auth` that say what a provider's claims are worth. */
+/** Members of `auth` that say what a provider's claims are worth. Where none of them is there, the API may. */
 export const claimMembers = {
-  claims: field(listOf(filledText), ["groups"], "Claims whose values are groups of a user.", restart),
-  mappings: field(scopeMap, {}, "`claim:value` to the scopes it stands for.", restart),
-  permissions: field(scopeMap, {}, "Patterns `server:tool` to the scopes that permit them.", restart),
+  claims: optionalField(listOf(filledText), "Claims whose values are groups of a user.", {
+    defaultText: "those its provider's product is known for; `groups`",
+  }),
+  mappings: optionalField(scopeMap, "`claim:value` to the scopes it stands for.", { defaultText: "`{}`" }),
+  permissions: optionalField(scopeMap, "Patterns `server:tool` to the scopes that permit them.", {
+    defaultText: "`{}`",
+  }),
   options: section("How scopes are read.", {
-    scope_mode: field(
+    scope_mode: optionalField(
       oneOf<"any" | "all">("any", "all"),
-      "any",
       "Whether one of a pattern's scopes is enough.",
-      restart,
+      { defaultText: "`any`" },
     ),
     default_scope: optionalField(
       filledText,
       "The scope that permits what no pattern names; without one that is denied.",
-      restart,
     ),
   }),
 };

@@ -1,4 +1,5 @@
 import type { IdentityProvider } from "../model/identity-provider.ts";
+import { presetOf, providerPresets } from "./provider-presets.ts";
 import type { FileSettings } from "./schema.ts";
 
 type OauthFile = FileSettings["oauth"];
@@ -8,8 +9,11 @@ type Common = Omit<OauthFile["providers"][number], "name" | "preset" | "issuer">
 export function providersOf(oauth: OauthFile, gatewayUrl: string): readonly IdentityProvider[] {
   if (!oauth.enabled) return [];
   const preset = oauth.provider ?? "oidc";
+  const { issuer: known } = providerPresets[preset];
+  const isKnown = known !== undefined && oauth.provider !== undefined;
+  const issuers = isKnown && oauth.authorization_servers.length === 0 ? [known] : oauth.authorization_servers;
   return [
-    ...oauth.authorization_servers.map((issuer, index) =>
+    ...issuers.map((issuer, index) =>
       provider(index === 0 ? preset : `${preset}-${index + 1}`, preset, issuer, oauth, gatewayUrl),
     ),
     ...oauth.providers.map((entry) => provider(entry.name, entry.preset, entry.issuer, entry, gatewayUrl)),
@@ -27,7 +31,7 @@ function provider(
   return {
     name,
     preset,
-    issuer,
+    ...presetOf(preset, issuer, entry.client_id),
     jwksUri: entry.jwks_uri,
     audiences: audiences.length === 0 ? [gatewayUrl] : audiences,
     ownAudience: audiences.length === 0,
@@ -36,6 +40,7 @@ function provider(
       entry.organization_claim === undefined
         ? { organization: entry.organization ?? "default" }
         : { claim: entry.organization_claim, allowed: entry.organizations },
+    requiredClaims: entry.required_claims,
     jit: entry.jit,
     role: entry.role,
     permissions: entry.permissions,

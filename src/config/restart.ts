@@ -16,7 +16,7 @@ const fixed: readonly (readonly [key: string, read: (settings: Settings) => unkn
   ["server.shutdown.delay", (settings) => settings.server.shutdownDelayMs],
   ["server.shutdown.drain", (settings) => settings.server.shutdownDrainMs],
   ["server.tls", (settings) => settings.server.tls],
-  ["auth", (settings) => settings.auth],
+  ["auth.anonymous", (settings) => settings.auth.anonymous],
   ["oauth", (settings) => settings.providers],
   ["store", (settings) => settings.store],
   ["redis", (settings) => settings.redis],
@@ -60,7 +60,7 @@ export function applicable(
     store: current.store,
     redis: current.redis,
     server: current.server,
-    auth: current.auth,
+    auth: { ...next.auth, anonymous: current.auth.anonymous },
     providers: current.providers,
     audit: {
       ...next.audit,

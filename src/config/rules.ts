@@ -1,11 +1,13 @@
 import { statSync } from "node:fs";
 import { isWellFormed } from "../model/api-key-form.ts";
+import { claimMappingProblems } from "./claim-mapping.ts";
 import { passwordFault } from "./connection-password.ts";
 import { errorCode } from "./environment.ts";
 import { isLoopbackHost } from "./kinds.ts";
 import { masterKeyFault } from "./master-key.ts";
 import { type Origins, sourceOf } from "./origins.ts";
 import type { ConfigProblem } from "./problem.ts";
+import { providerPresets } from "./provider-presets.ts";
 import type { FileSettings } from "./schema.ts";
 import type { Settings } from "./settings.ts";
 
@@ -34,6 +36,7 @@ export function checkRules(
     refuse("audit.confirm", "store", "audit.durability strict beside it", "set audit.durability: strict");
   checkAnonymous(settings, refuse);
   checkProviders(settings, file, refuse);
+  problems.push(...claimMappingProblems(settings, origins));
   checkProcesses(settings, refuse);
   const { bootstrapKey } = settings.secrets;
   if (bootstrapKey !== undefined && !isWellFormed(bootstrapKey))
@@ -134,8 +137,25 @@ function checkProviders(settings: Settings, { oauth }: FileSettings, refuse: Ref
   if (oauth.enabled && settings.providers.length === 0)
     refuse("oauth.authorization_servers", "no provider", "an issuer, or oauth.providers");
   const seen = new Set<string>();
-  for (const { name, issuer, tenancy, client } of settings.providers) {
-    const key = oauth.providers.some((entry) => entry.name === name) ? "oauth.providers" : "oauth";
+  for (const { name, preset, issuer, tenancy, client, jit, requiredClaims } of settings.providers) {
+    const at = oauth.providers.findIndex((entry) => entry.name === name);
+    const key = at < 0 ? "oauth" : `oauth.providers[${at}]`;
+    const fault = providerPresets[preset].fault?.(new URL(issuer), client !== undefined);
+    if (fault !== undefined)
+      refuse(
+        at < 0 ? "oauth.authorization_servers" : `${key}.issuer`,
+        `issuer ${issuer}`,
+        fault.expected,
+        fault.fix,
+      );
+    // Everybody in the world has an account there, or makes one with any audience.
+    if (preset === "google" && jit && Object.keys(requiredClaims).length === 0)
+      refuse(
+        `${key}.jit`,
+        "users for everybody who has a Google account",
+        "required_claims beside it",
+        'set required_claims: { hd: ["<your domain>"] }',
+      );
     for (const part of [name, issuer]) {
       if (seen.has(part)) refuse(key, `"${part}" a second time`, "each name and each issuer once");
       seen.add(part);

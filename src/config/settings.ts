@@ -1,4 +1,5 @@
-import type { ClaimMapping, IdentityProvider } from "../model/identity-provider.ts";
+import type { ClaimMapping } from "../model/claim-mapping.ts";
+import type { IdentityProvider } from "../model/identity-provider.ts";
 import type { PolicyEffect, PolicyRule } from "../model/policy.ts";
 import type { ContentLevel, Durability } from "../model/ports/journal.ts";
 import type { Role } from "../model/principal.ts";
@@ -57,13 +58,10 @@ export interface Settings {
   };
 }
 
-export interface AuthSettings extends ClaimMapping {
+export interface AuthSettings {
   readonly anonymous: { readonly role: Role; readonly namespace: string } | undefined;
-  /** Patterns to the scopes that permit them. */
-  readonly permissions: Readonly<Record<string, readonly string[]>>;
-  readonly scopeMode: "any" | "all";
-  /** `undefined` denies what no pattern names. */
-  readonly defaultScope: string | undefined;
+  /** What claims are worth; `undefined` where the file says nothing of it. */
+  readonly claimMapping: ClaimMapping | undefined;
 }
 
 export interface SecretSettings {

@@ -40,14 +40,7 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
       defaultEffect: file.policies.default ?? (context.mode === "production" ? "deny" : "allow"),
       rules: file.policies.rules.filter((rule) => rule.enabled),
     },
-    auth: {
-      anonymous: file.auth.anonymous,
-      claims: file.auth.claims,
-      mappings: file.auth.mappings,
-      permissions: file.auth.permissions,
-      scopeMode: file.auth.options.scope_mode,
-      defaultScope: file.auth.options.default_scope,
-    },
+    auth: { anonymous: file.auth.anonymous, claimMapping: claimMapping(file.auth) },
     providers: providersOf(file.oauth, listenerSettings(file.server, path).url),
     store: storeSettings(file.store, dataDir, path),
     redis: file.redis,
@@ -85,6 +78,20 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
       ...file.features,
       demo: file.features.demo ?? (context.mode === "development" && context.configPath === undefined),
     },
+  };
+}
+
+/** `undefined` where none of its keys is in the file: then it may be set over the API. */
+function claimMapping({ claims, mappings, permissions, options }: FileSettings["auth"]) {
+  const { scope_mode: scopeMode, default_scope: defaultScope } = options;
+  if ([claims, mappings, permissions, scopeMode, defaultScope].every((one) => one === undefined))
+    return undefined;
+  return {
+    claims,
+    mappings: mappings ?? {},
+    permissions: permissions ?? {},
+    scopeMode: scopeMode ?? "any",
+    defaultScope,
   };
 }
 

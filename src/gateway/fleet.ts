@@ -25,6 +25,8 @@ export interface Applied {
   readonly organizations: ReadonlySet<string>;
   /** Organisations whose policies are others now. */
   readonly policiesOf: ReadonlySet<string>;
+  /** Organisations where claims of providers' tokens are worth something else now. */
+  readonly claimMappingOf: ReadonlySet<string>;
 }
 
 /** A catalog nobody asks for in the meantime is rebuilt this late after a change. */
@@ -114,7 +116,11 @@ export class Fleet {
       const reconnected = member !== undefined && member.upstream !== upstream;
       this.#announce(server, part, member?.part, { reconnected });
     }
-    const applied = { organizations: changed, policiesOf: changedPolicies(before, snapshot, changed) };
+    const applied = {
+      organizations: changed,
+      policiesOf: changedMembers("policies", before, snapshot, changed),
+      claimMappingOf: changedMembers("claimMapping", before, snapshot, changed),
+    };
     for (const listener of this.#appliedListeners) listener(applied);
   }
 
@@ -300,7 +306,8 @@ function* namespacesOf(snapshot: Snapshot, ids: ReadonlySet<string>): Iterable<N
   }
 }
 
-function changedPolicies(
+function changedMembers(
+  member: "policies" | "claimMapping",
   before: Snapshot,
   after: Snapshot,
   organizations: ReadonlySet<string>,
@@ -309,7 +316,7 @@ function changedPolicies(
   for (const id of organizations) {
     const [former, current] = [before.organizations.get(id), after.organizations.get(id)];
     if (former === undefined || current === undefined) continue;
-    if (!Bun.deepEquals(former.policies, current.policies)) changed.add(id);
+    if (!Bun.deepEquals(former[member], current[member])) changed.add(id);
   }
   return changed;
 }

@@ -5,8 +5,10 @@ export interface IdentityProvider {
   /** Part of its sign-in URL, `/auth/oidc/{name}/start`. */
   readonly name: string;
   readonly preset: "okta" | "entra" | "auth0" | "keycloak" | "google" | "oidc";
-  /** As its tokens say it, to the character. */
+  /** As its tokens say it, to the character. Users are known by it, whichever spelling their token has. */
   readonly issuer: string;
+  /** Further spellings of the same issuer, whose tokens are signed with the same keys. */
+  readonly otherIssuers: readonly string[];
   /** Where its keys are, if not where its discovery document says. */
   readonly jwksUri: string | undefined;
   /** One of them has to be in a token; never empty. */
@@ -15,6 +17,16 @@ export interface IdentityProvider {
   readonly ownAudience: boolean;
   /** Signature algorithms taken: asymmetric ones alone. */
   readonly algorithms: readonly string[];
+  /** Claims whose values are groups, where a claim mapping names none. */
+  readonly groupClaims: readonly string[];
+  /** Claims that list scopes. */
+  readonly scopeClaims: readonly string[];
+  /** Claims a token has to have, each with one of these values. */
+  readonly requiredClaims: Readonly<Record<string, readonly string[]>>;
+  /** An access token has one of these, an ID token none; empty where its product tells them apart otherwise. */
+  readonly accessTokenClaims: readonly string[];
+  /** It issues no access tokens for others: its ID tokens are taken in their stead. */
+  readonly takesIdTokens: boolean;
   readonly tenancy: ProviderTenancy;
   /** Users are created at their first use. */
   readonly jit: boolean;
@@ -36,12 +48,4 @@ export interface ProviderClient {
   /** PEM or JWK, for `private_key_jwt`. */
   readonly privateKey: string | undefined;
   readonly privateKeyId: string | undefined;
-}
-
-/** How a provider's claims become scopes. */
-export interface ClaimMapping {
-  /** Claims read; a dot goes into an object. */
-  readonly claims: readonly string[];
-  /** `claim:value` to the scopes it stands for. */
-  readonly mappings: Readonly<Record<string, readonly string[]>>;
 }

@@ -26,8 +26,23 @@ export interface Principal {
   readonly groups?: readonly string[] | undefined;
   /** Scopes of a token; `undefined` where scopes do not govern the caller (keys, users of our own). */
   readonly scopes?: readonly string[] | undefined;
+  /** Where the credential is one of an identity provider: groups, scopes and what they permit are made of it. */
+  readonly token?: ProviderToken | undefined;
   /** Equal for principals that may see and do the same; keys the caches of filtered lists. */
   readonly permissionKey: string;
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number;
+}
+
+/** A token of an identity provider, verified. Its bearer has the rights that its claims are mapped to now. */
+export interface ProviderToken {
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Claims whose values are groups, where the mapping names none. */
+  readonly groupClaims: readonly string[];
+  /** Claims that list scopes. */
+  readonly scopeClaims: readonly string[];
+  /** The patterns its user has without it. */
+  readonly permissions: readonly string[];
+  /** Paths of the MCP endpoints it was issued for (RFC 8707); absent where it opens all. */
+  readonly endpoints?: readonly string[] | undefined;
 }

@@ -1,3 +1,4 @@
+import type { ClaimMappingInForce } from "./claim-mapping.ts";
 import type { LimitRule } from "./limit-rule.ts";
 import type { Policies } from "./policy.ts";
 import type { ServerDefinition } from "./server.ts";
@@ -18,6 +19,8 @@ export interface OrganizationSnapshot {
   readonly limits?: readonly LimitRule[];
   /** Absent where it has none: roles and permissions alone decide. */
   readonly policies?: Policies | undefined;
+  /** Absent where nothing is said of claims: tokens of providers are worth what their users are permitted. */
+  readonly claimMapping?: ClaimMappingInForce | undefined;
 }
 export interface NamespaceSnapshot {
   readonly id: string;

@@ -1,3 +1,4 @@
+import type { ClaimMappingRecord } from "./claim-mapping.ts";
 import type { PolicyRecord } from "./policy.ts";
 import type { RateLimitRecord } from "./rate-limit-record.ts";
 import type { ServerRecord } from "./server-record.ts";
@@ -10,4 +11,5 @@ export interface TenantRows {
   readonly servers: readonly ServerRecord[];
   readonly rateLimits: readonly RateLimitRecord[];
   readonly policies: readonly PolicyRecord[];
+  readonly claimMappings: readonly ClaimMappingRecord[];
 }

@@ -4,11 +4,12 @@ import { openApiDocument } from "../admin/documentation/openapi.ts";
 import type { AdminParts, ConnectionStep } from "../admin/parts.ts";
 import { adminRoutes } from "../admin/routes.ts";
 import { verbsOf } from "../admin/verbs.ts";
-import { patternsGranted } from "../auth/scopes.ts";
 import { storedCallers } from "../auth/stored-callers.ts";
 import { serverDefinitionOf } from "../config/compile.ts";
+import { DEFAULT_ORGANIZATION_ID } from "../config/identity.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Fleet } from "../gateway/fleet.ts";
+import { type ClaimMapping, NO_CLAIM_MAPPING, patternsPermitted } from "../model/claim-mapping.ts";
 import { systemClock } from "../model/ports/clock.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Log } from "../model/ports/log.ts";
@@ -43,7 +44,7 @@ export interface AdministrationDeps {
   readonly body: BodyLimits;
   readonly limiting: LimitParts;
   readonly identity: Identity;
-  readonly scopes: ScopeRules | undefined;
+  readonly scopesOf: (organizationId: string) => ScopeRules;
   readonly createUpstream: UpstreamFactory;
   readonly mint: () => { readonly key: string; readonly prefix: string; readonly hash: string };
   readonly look: () => Promise<void>;
@@ -86,13 +87,14 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
     },
     callers: storedCallers(store, systemClock),
     scopes: {
-      granted: (scopes) => patternsGranted(settings.auth, scopes),
-      rules: deps.scopes,
+      granted: (organizationId, scopes) =>
+        patternsPermitted(fleet.organization(organizationId)?.claimMapping ?? NO_CLAIM_MAPPING, scopes),
+      rules: deps.scopesOf,
     },
     protectedResource: () => ({
       url: settings.server.url,
       issuers: settings.providers.map(({ issuer }) => issuer),
-      scopes: [...new Set(Object.values(settings.auth.permissions).flat())].sort(),
+      scopes: scopesOffered(fleet.organization(DEFAULT_ORGANIZATION_ID)?.claimMapping),
     }),
     identity: {
       signIns: deps.identity.signIns,
@@ -140,6 +142,14 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
       clientAddress: arrival.clientAddress,
       headers,
     });
+}
+
+/** Before anybody says who they are: those of the organisation the file belongs to. */
+function scopesOffered(mapping: ClaimMapping | undefined): readonly string[] {
+  const { permissions, defaultScope } = mapping ?? NO_CLAIM_MAPPING;
+  const scopes = new Set(Object.values(permissions).flat());
+  if (defaultScope !== undefined) scopes.add(defaultScope);
+  return [...scopes].sort();
 }
 
 /** Connects beside whatever runs, reads the lists, and lets go; says how far it came and why not further. */

@@ -8,6 +8,7 @@ import { corsHeaders, type OriginRule, preflightHeaders } from "../policy/origin
 import type { Next } from "../policy/policy.ts";
 import type { EdgeRequest } from "../transports/streamable-http/edge.ts";
 import { refuse } from "../transports/streamable-http/modern.ts";
+import { opensPath } from "./audience.ts";
 import { nextCorrelationId } from "./correlation-id.ts";
 import { problemResponse } from "./problem.ts";
 import { type Match, matchRoute } from "./routes.ts";
@@ -127,6 +128,7 @@ export class Front {
     if (match === undefined) throw new GatewayError("not_found");
     if (request.method === "OPTIONS") return this.#preflight(visit);
     if (!match.route.methods.includes(request.method)) throw new GatewayError("method_not_allowed");
+    this.#checkAudience(visit, match);
     if (match.route.serves === "admin") return this.#deps.serveAdmin({ arrival: visit, match, headers });
     if (match.route.serves !== "mcp") return this.#deps.serveControl({ arrival: visit, match, headers });
     const principal = visit.principal as Principal;
@@ -141,6 +143,15 @@ export class Front {
       streams: takesStreams(request),
       forwarded: false,
     });
+  }
+
+  /** @throws GatewayError `unauthenticated`, whether or not what was asked for is there */
+  #checkAudience({ principal, path }: Visit, match: Match): void {
+    const { endpoints, challenge } = this.#deps;
+    if (principal === undefined || opensPath(endpoints, principal, path, match)) return;
+    const error = { error: "invalid_token", error_description: "The token is for another resource." };
+    const headers = { "www-authenticate": bearerChallenge(challenge, path, error) };
+    throw new GatewayError("unauthenticated", {}, { headers });
   }
 
   #refuse(visit: Visit, thrown: unknown): Response {

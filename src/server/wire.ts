@@ -23,7 +23,7 @@ import { OutboundGuard } from "../net/outbound-guard.ts";
 import type { BodyLimits } from "../net/request-body.ts";
 import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
 import { PermissionCache } from "../policy/authorize/permission-cache.ts";
-import { ScopeRules } from "../policy/authorize/scope-rules.ts";
+import { scopeRulesBy } from "../policy/authorize/scope-rules.ts";
 import { compose } from "../policy/compose.ts";
 import { OriginRule } from "../policy/origin/origin.ts";
 import { createSealer } from "../storage/sealing.ts";
@@ -102,10 +102,9 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const createUpstream = createMcpUpstreams({ http, childHost, log, gatewayInfo: serverInfo, limits });
   const fleet = new Fleet(createUpstream, log);
   const challenge = { url: settings.server.url, issuers: settings.providers.map(({ issuer }) => issuer) };
-  const permissions = new PermissionCache(
-    (id) => fleet.organization(id)?.policies,
-    new ScopeRules(settings.auth, challenge),
-  );
+  const claimMappingOf = (id: string) => fleet.organization(id)?.claimMapping;
+  const scopesOf = scopeRulesBy(claimMappingOf, challenge);
+  const permissions = new PermissionCache((id) => fleet.organization(id)?.policies, scopesOf);
   const calls = new CallCounters(settings.telemetry.seriesMax);
   const access = peerAccess({ settings, worker: options.worker, store, sealer, masterKeys, log });
   const { peers, cluster } = access;
@@ -137,10 +136,11 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     peers,
     clock: systemClock,
     log,
+    claimMappingOf,
     held: () => [waiting, sessions.held],
   });
   const { credentials } = identity;
-  const authenticator = withOperatorToken(credentials, settings.telemetry.operatorToken);
+  const authenticator = withOperatorToken(identity.authenticator, settings.telemetry.operatorToken);
   const configuration = new Configuration({
     store,
     fleet,
@@ -253,10 +253,10 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       settings,
       body,
       limiting,
-      scopes: permissions.scopes,
+      scopesOf,
       createUpstream,
       mint: () => mint(),
-      look: () => configuration.look(),
+      look: () => look(),
       forgetSession: (id) => sessions.forget(id),
       identity,
       invalidate: (id) => void identity.changed(id),
@@ -284,7 +284,8 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     retentionMs: () => configuration.settings.audit.retentionMs,
     log,
   });
-  followPeers({ peers, fleet, look: () => configuration.look(), open: [waiting, sessions], limiting });
+  const look = () => configuration.look();
+  followPeers({ peers, fleet, identity, look, open: [waiting, sessions], limiting });
   const open = async () => {
     const { port } = listener.start(listening, front);
     await access.join({

@@ -3,6 +3,7 @@ import type { ApiKeyIdentity } from "../model/api-key.ts";
 import type { RotatingSealer } from "../model/ports/sealer.ts";
 import type { AcrossTenants, Use } from "../model/ports/store.ts";
 import type { TenantRows } from "../model/tenant-rows.ts";
+import { claimMappingRecord } from "./claim-mappings.ts";
 import type { Engine } from "./engine.ts";
 import { instant } from "./instant.ts";
 import { limitUsageAcrossTenants } from "./limit-usage.ts";
@@ -129,13 +130,17 @@ async function configurationOf(
   ids: readonly string[],
 ): Promise<TenantRows> {
   if (ids.length === 0)
-    return { organizations: [], namespaces: [], servers: [], rateLimits: [], policies: [] };
-  const [organizations, namespaces, servers, rateLimits, policies] = await Promise.all([
+    return {
+      ...{ organizations: [], namespaces: [], servers: [] },
+      ...{ rateLimits: [], policies: [], claimMappings: [] },
+    };
+  const [organizations, namespaces, servers, rateLimits, policies, claimMappings] = await Promise.all([
     db.selectFrom("organizations").selectAll().where("id", "in", ids).execute(),
     db.selectFrom("namespaces").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
     db.selectFrom("mcpServers").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
     db.selectFrom("rateLimits").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
     db.selectFrom("policies").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
+    db.selectFrom("claimMappings").selectAll().where("organizationId", "in", ids).execute(),
   ]);
   return {
     organizations,
@@ -143,6 +148,7 @@ async function configurationOf(
     servers: servers.map((row) => serverRecord(row, sealer)),
     rateLimits: rateLimits.map(rateLimitRecord),
     policies: policies.map(policyRecord),
+    claimMappings: claimMappings.map(claimMappingRecord),
   };
 }
 

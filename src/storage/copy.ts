@@ -58,6 +58,7 @@ export const copiedTables: readonly Table[] = [
   { name: "virtual_servers", key: ["id"], times: stamps, json: ["settings", "tools"], flags: ["is_active"] },
   { name: "health_checks", key: ["id"], times: ["checked_at"] },
   { name: "policies", key: ["id"], times: stamps, json: ["rules"], flags: ["is_active"] },
+  { name: "claim_mappings", key: ["organization_id"], times: stamps, json: ["rules"] },
   {
     name: "rate_limits",
     key: ["id"],

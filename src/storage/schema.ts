@@ -1,5 +1,6 @@
 import type { ColumnType } from "kysely";
 import type { ApiKeyType } from "../model/api-key.ts";
+import type { ClaimMapping } from "../model/claim-mapping.ts";
 import type { LimitAlgorithm, LimitMatch, QuotaPeriod } from "../model/limit-rule.ts";
 import type { PolicyRule } from "../model/policy.ts";
 import type { Role } from "../model/principal.ts";
@@ -26,6 +27,7 @@ export interface Schema {
   usedAssertions: UsedAssertionTable;
   mcpServers: ServerTable;
   policies: PolicyTable;
+  claimMappings: ClaimMappingTable;
   mcpSessions: SessionTable;
   rateLimits: RateLimitTable;
   rateLimitUsage: RateLimitUsageTable;
@@ -252,6 +254,10 @@ interface PolicyTable extends Stamped {
   priority: number;
   isActive: boolean;
   createdBy: Fixed<string | null>;
+}
+interface ClaimMappingTable extends Stamped {
+  organizationId: Fixed<string>;
+  rules: ClaimMapping;
 }
 interface SessionTable {
   id: Fixed<string>;

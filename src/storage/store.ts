@@ -3,6 +3,7 @@ import type { RotatingSealer } from "../model/ports/sealer.ts";
 import type { Store } from "../model/ports/store.ts";
 import { acrossTenants } from "./across-tenants.ts";
 import { apiKeyRow, apiKeyStore } from "./api-keys.ts";
+import { claimMappingStore } from "./claim-mappings.ts";
 import { clientStore } from "./clients.ts";
 import { configWrite, countCredentialWrite } from "./config-version.ts";
 import type { Engine } from "./engine.ts";
@@ -40,6 +41,7 @@ export function createStore(engine: Engine, sealer: RotatingSealer): Store {
     clients: clientStore(db, across),
     servers: serverStore(db, sealer),
     policies: policyStore(db),
+    claimMappings: claimMappingStore(db),
     sessions: sessionStore(db, engine.kind),
     records: recordStore(db),
     idempotencyKeys: idempotencyKeyStore(db, sealer),

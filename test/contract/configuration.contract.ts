@@ -27,6 +27,7 @@ export function configurationContract(open: () => OperatedStore): void {
       servers: [],
       rateLimits: [],
       policies: [],
+      claimMappings: [],
     });
     const count = await acrossTenants.organizationCount();
     await store.organizations.remove(other.organizationId);

@@ -6,6 +6,7 @@ import { expireRecords } from "../../src/server/retention.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
 import { openRecordSink, openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
+import { claimMappingContract } from "./claim-mapping.contract.ts";
 import { configurationContract } from "./configuration.contract.ts";
 import { contentContract } from "./content.contract.ts";
 import { idempotencyContract } from "./idempotency.contract.ts";
@@ -185,6 +186,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
   });
 
   policyContract(() => store);
+  claimMappingContract(() => store);
 
   describe("servers", () => {
     const secrets = {

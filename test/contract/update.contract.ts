@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { GatewayError } from "../../src/errors/gateway-error.ts";
+import { NO_CLAIM_MAPPING } from "../../src/model/claim-mapping.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
 import { newUser } from "./identities.contract.ts";
 import { newRateLimit } from "./limit-store.contract.ts";
@@ -70,6 +71,22 @@ const NOUNS: Readonly<Record<string, (store: OperatedStore, t: Tenant) => Promis
       text: async () => (await policies.find(t.organizationId, row.id))?.name,
       put: (next) => policies.update(t.organizationId, row.id, (now) => ({ name: next(now, now.name) })),
       remove: (check) => policies.remove(t.organizationId, row.id, check),
+    };
+  },
+  "claim mappings": async ({ claimMappings }, t) => {
+    const made = (text: string) => ({ ...NO_CLAIM_MAPPING, defaultScope: text });
+    const row = await claimMappings.put(t.organizationId, () => made("s"));
+    const named = { ...row, id: t.organizationId };
+    return {
+      row: named,
+      text: async () => (await claimMappings.find(t.organizationId))?.defaultScope,
+      put: async (next) => {
+        const put = await claimMappings.put(t.organizationId, (now) =>
+          made(next({ ...named, ...now }, now?.defaultScope ?? "")),
+        );
+        return { ...put, id: t.organizationId };
+      },
+      remove: (check) => claimMappings.remove(t.organizationId, (now) => check({ ...named, ...now })),
     };
   },
   "rate limits": async ({ rateLimits }, t) => {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { request } from "./administration.ts";
-import { eventually } from "./child.ts";
+import { OAuth2Server } from "oauth2-mock-server";
+import { request, toolCall } from "./administration.ts";
+import { eventually, freePort } from "./child.ts";
 import { startGateway } from "./gateway.ts";
 import { headersOf, legacySession, listen, post } from "./heard.ts";
 import { startReplicas } from "./processes.ts";
@@ -13,6 +14,14 @@ const LISTS = ["tools", "prompts", "resources"].map((list) => `notifications/${l
 const bootstrapKey = Bun.spawnSync([join(import.meta.dir, "../../bin/mcp-gateway"), "keys", "generate"])
   .stdout.toString()
   .trim();
+
+const URL_OF_ALL = "http://localhost:8080";
+const provider = new OAuth2Server();
+beforeAll(async () => {
+  await provider.issuer.keys.generate("RS256");
+  await provider.start(await freePort(), "127.0.0.1");
+});
+afterAll(() => provider.stop());
 
 interface Place {
   /** Where rights are changed, and where the streams are. */
@@ -46,7 +55,13 @@ describe.each([
         fixtureEntry(index === 0 ? "x" : "y", upstream, "streamable-http"),
       ),
       anonymous: false,
-      settings: { server: { url: "http://localhost:8080" } },
+      settings: {
+        server: { url: URL_OF_ALL },
+        oauth: {
+          ...{ enabled: true, provider: "oidc", jit: true },
+          authorization_servers: [provider.issuer.url],
+        },
+      },
       environment: { MCP_GATEWAY_BOOTSTRAP_KEY: bootstrapKey },
     };
     if (count === "one") {
@@ -150,6 +165,45 @@ describe.each([
         () => permit(["y:*"]),
         () => permit(["x:*"]),
       );
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "what the claims of a provider's token are worth",
+    async () => {
+      if (place === undefined) return;
+      const access = await provider.issuer.buildToken({
+        scopesOrTransform: (_header, payload) =>
+          Object.assign(payload, { sub: `kay-${count}`, aud: URL_OF_ALL, groups: ["Team"], roles: ["Ops"] }),
+      });
+      const put = (claims: string[], pattern: string) =>
+        admin("PUT", "/api/admin/claim-mapping", {
+          claims,
+          mappings: Object.fromEntries(claims.map((claim) => [`${claim}:Team`, ["scope:team"]])),
+          permissions: { [pattern]: ["scope:team"] },
+        });
+      const there = place.there;
+      const isPermitted = () =>
+        eventually("it is permitted there", async () => {
+          const answer = await toolCall(there, "/servers/x/mcp", access, "test_simple_text", {});
+          return answer.status === 200 ? true : undefined;
+        });
+      await put(["groups"], "x:*");
+      await isPermitted();
+      await forbiddenAndPermitted(
+        { access },
+        () => put(["groups"], "y:*"),
+        () => put(["groups"], "x:*"),
+      );
+      await isPermitted();
+      // Another claim is read, which says something else of the same token.
+      await forbiddenAndPermitted(
+        { access },
+        () => put(["roles"], "x:*"),
+        () => put(["groups"], "x:*"),
+      );
+      await admin("DELETE", "/api/admin/claim-mapping");
     },
     TIMEOUT_MS,
   );

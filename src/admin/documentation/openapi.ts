@@ -72,6 +72,7 @@ const TAGS: Readonly<Record<string, string>> = {
   api_key: "API keys: the caller's own, and all of the organisation.",
   user: "People of the organisation.",
   policy: "Who may call what, and why not.",
+  claim_mapping: "What claims of identity providers' tokens are worth.",
   namespace: "Parts of an organisation with servers and names of their own.",
   organization: "Tenants.",
   session: "Sessions of clients of the older revisions.",

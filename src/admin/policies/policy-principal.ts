@@ -43,7 +43,7 @@ export async function principalOf(
     throw new GatewayError("conflict", { detail: "the user or the organisation is not active" });
   }
   const { scopes } = body;
-  const opened = scopes === undefined ? [] : parts.scopes.granted(scopes);
+  const opened = scopes === undefined ? [] : parts.scopes.granted(organizationId, scopes);
   return {
     ...somebody(operation),
     role: body.role ?? "user",

@@ -29,7 +29,7 @@ export class Questions {
   constructor(parts: AdminParts, operation: Operation, policies: Policies) {
     this.#parts = parts;
     this.#operation = operation;
-    this.#calls = new PolicyTrial(policies, parts.scopes.rules);
+    this.#calls = new PolicyTrial(policies, parts.scopes.rules(operation.organizationId));
     this.#acts = new ActTrial(policies, parts.verbs);
   }
 
@@ -51,11 +51,11 @@ export class Questions {
       };
     }
     const asked = callOf(this.#parts, this.#operation, call as z.output<typeof callBody>);
-    const { rules } = this.#parts.scopes;
+    const rules = this.#parts.scopes.rules(this.#operation.organizationId);
     return {
       ask: (principal) => this.#calls.ask(principal, asked),
       steps: (principal, trial) => stepsOf(principal, asked, trial, rules),
-      scopes: rules?.missing([], asked.namespaceSlug, asked.kind, asked.server, asked.name) ?? [],
+      scopes: rules.missing([], asked.namespaceSlug, asked.kind, asked.server, asked.name),
     };
   }
 }

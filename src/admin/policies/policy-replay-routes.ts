@@ -193,7 +193,7 @@ export const policyReplayRoutes = [
       flips: z.array(flip),
     }),
     handle: async ({ operation, parts, body }) => {
-      const { rules } = parts.scopes;
+      const rules = parts.scopes.rules(operation.organizationId);
       const replay = new Replay(
         parts,
         operation,

@@ -1,4 +1,5 @@
-import type { ClaimMapping } from "../../model/identity-provider.ts";
+import { type ClaimMapping, patternsPermitted } from "../../model/claim-mapping.ts";
+import type { ProviderToken } from "../../model/principal.ts";
 
 const VALUES_MAX = 1_000;
 export type Claims = Readonly<Record<string, unknown>>;
@@ -6,31 +7,40 @@ export type Claims = Readonly<Record<string, unknown>>;
 export interface ClaimedRights {
   readonly groups: readonly string[];
   readonly scopes: readonly string[];
+  /** Patterns the scopes permit. */
+  readonly granted: readonly string[];
 }
 
-/** Groups and scopes of a token: values of the configured claims, what they are mapped to, and the token's own scopes. */
-export function claimedRights(claims: Claims, { claims: names, mappings }: ClaimMapping): ClaimedRights {
+/** What a token's claims are worth: values of the mapping's claims, what they stand for, and the token's own scopes. */
+export function claimedRights(token: ProviderToken, mapping: ClaimMapping): ClaimedRights {
+  const { claims } = token;
+  const { mappings } = mapping;
   const groups = new Set<string>();
-  const scopes = new Set([...scopeList(claims.scope), ...scopeList(claims.scp)]);
-  for (const name of names) {
+  const scopes = new Set(token.scopeClaims.flatMap((name) => scopeList(valueAt(claims, name))));
+  for (const name of mapping.claims ?? token.groupClaims) {
     for (const value of textsOf(valueAt(claims, name))) {
       groups.add(value);
       const key = `${name}:${value}`;
       for (const scope of Object.hasOwn(mappings, key) ? (mappings[key] ?? []) : []) scopes.add(scope);
     }
   }
-  return { groups: [...groups], scopes: [...scopes] };
+  const held = [...scopes];
+  return { groups: [...groups], scopes: held, granted: patternsPermitted(mapping, held) };
 }
 
-/** A claim by its name, or by a path of names: Keycloak's `realm_access.roles`, Auth0's `https://example.com/roles`. */
+/**
+ * A claim by its name, or by a path of names: Auth0's `https://example.com/roles`, Keycloak's `realm_access.roles`. Names on
+ * the way may have dots themselves (`resource_access.my.client.roles`): the longest that is there is taken.
+ */
 export function valueAt(claims: Claims, name: string): unknown {
   if (Object.hasOwn(claims, name)) return claims[name];
-  let value: unknown = claims;
-  for (const part of name.split(".")) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as Claims)[part];
+  for (let dot = name.lastIndexOf("."); dot > 0; dot = name.lastIndexOf(".", dot - 1)) {
+    const head = name.slice(0, dot);
+    if (!Object.hasOwn(claims, head)) continue;
+    const below = claims[head];
+    if (typeof below === "object" && below !== null) return valueAt(below as Claims, name.slice(dot + 1));
   }
-  return value;
+  return undefined;
 }
 
 function scopeList(value: unknown): readonly string[] {

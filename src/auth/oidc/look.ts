@@ -1,28 +1,25 @@
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
-import type { ClaimMapping, IdentityProvider } from "../../model/identity-provider.ts";
+import type { IdentityProvider } from "../../model/identity-provider.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Finding } from "../credential-cache.ts";
 import { userPrincipal } from "../user/principal.ts";
-import { claimedRights } from "./claims.ts";
 import { People, type PeopleStore } from "./people.ts";
 import type { ProviderKeys } from "./provider-keys.ts";
 
 /** Between a provider's clock and ours. */
 const LEEWAY_SECONDS = 30;
+const AUDIENCES_MAX = 100;
 
 export interface ProviderLookOptions {
   readonly provider: IdentityProvider;
   readonly keys: ProviderKeys;
-  readonly mapping: ClaimMapping;
-  /** Patterns that scopes grant. */
-  readonly patternsOf: (scopes: readonly string[]) => readonly string[];
   readonly store: PeopleStore;
   readonly clock: Clock;
 }
 
 /** Looks up who bears an access token of a provider. */
 export function providerLook(options: ProviderLookOptions): (token: string) => Promise<Finding> {
-  const { provider, mapping, store, clock } = options;
+  const { provider, store, clock } = options;
   const people = new People(store);
   return async (token) => {
     const claims = await verifyProviderToken(options, token);
@@ -32,10 +29,15 @@ export function providerLook(options: ProviderLookOptions): (token: string) => P
     const now = clock.now();
     const identity = await store.users.identity(person.organizationId, person.userId, undefined, now);
     if (identity === undefined) return { principal: undefined };
-    const { groups, scopes } = claimedRights(claims, mapping);
     const expiresAt = (claims.exp ?? 0) * 1000 + LEEWAY_SECONDS * 1000;
-    const granted = options.patternsOf(scopes);
-    return { principal: userPrincipal(identity, { expiresAt, groups, scopes, granted }) };
+    const { groupClaims, scopeClaims } = provider;
+    const endpoints = endpointsOf(provider, claims);
+    return {
+      principal: userPrincipal(identity, {
+        expiresAt,
+        token: { claims, groupClaims, scopeClaims, endpoints },
+      }),
+    };
   };
 }
 
@@ -51,7 +53,7 @@ export async function verifyProviderToken(
     if (key === undefined) return undefined;
     const { payload } = await jwtVerify(token, key, {
       algorithms: [...provider.algorithms],
-      issuer: provider.issuer,
+      issuer: [provider.issuer, ...provider.otherIssuers],
       clockTolerance: LEEWAY_SECONDS,
       requiredClaims: ["exp", "sub", "aud"],
       currentDate: new Date(clock.now()),
@@ -63,11 +65,35 @@ export async function verifyProviderToken(
   }
 }
 
-function isMeantForUs({ audiences, ownAudience }: IdentityProvider, { aud, nonce }: JWTPayload): boolean {
-  // An ID token says who signed in somewhere, not that its bearer may call.
-  if (nonce !== undefined) return false;
-  const named = typeof aud === "string" ? [aud] : (aud ?? []);
-  return named.some(
-    (audience) => audiences.includes(audience) || (ownAudience && audience.startsWith(`${audiences[0]}/`)),
+function isMeantForUs(provider: IdentityProvider, payload: JWTPayload): boolean {
+  if (isIdToken(provider, payload)) return false;
+  return endpointsOf(provider, payload)?.length !== 0;
+}
+
+/** One says who signed in somewhere, not that its bearer may call. */
+function isIdToken({ takesIdTokens, accessTokenClaims }: IdentityProvider, payload: JWTPayload): boolean {
+  const { nonce, at_hash: accessTokenHash, c_hash: codeHash, typ, token_use: use } = payload;
+  if (nonce !== undefined || codeHash !== undefined) return true;
+  if (takesIdTokens) return false;
+  const isMarked = accessTokenClaims.some((name) => payload[name] !== undefined);
+  if (accessTokenClaims.length > 0 && !isMarked) return true;
+  return accessTokenHash !== undefined || typ === "ID" || use === "id";
+}
+
+/**
+ * Paths of the gateway's own endpoints that a token names as its audience (RFC 8707), none where it is not meant for this
+ * gateway; `undefined` where it names the gateway itself, or an audience that was configured: then it opens all of them.
+ */
+function endpointsOf(
+  { audiences, ownAudience }: IdentityProvider,
+  { aud }: JWTPayload,
+): readonly string[] | undefined {
+  const named = (typeof aud === "string" ? [aud] : (aud ?? [])).slice(0, AUDIENCES_MAX);
+  if (!ownAudience) return named.some((audience) => audiences.includes(audience)) ? undefined : [];
+  const [gateway = ""] = audiences;
+  const own = named.map((audience) => audience.replace(/\/+$/, ""));
+  if (own.includes(gateway)) return undefined;
+  return own.flatMap((audience) =>
+    audience.startsWith(`${gateway}/`) ? [audience.slice(gateway.length)] : [],
   );
 }

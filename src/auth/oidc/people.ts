@@ -28,6 +28,7 @@ export class People {
   ): Promise<{ readonly organizationId: string; readonly userId: string } | undefined> {
     const subject = claims.sub;
     const slug = organizationOf(provider, claims);
+    if (!hasRequired(provider, claims)) return undefined;
     if (typeof subject !== "string" || subject === "" || slug === undefined) return undefined;
     const organization = await this.#store.acrossTenants.organizationBySlug(slug);
     if (organization === undefined || !organization.isActive) return undefined;
@@ -79,6 +80,14 @@ export class People {
       }
     }
   }
+}
+
+function hasRequired({ requiredClaims }: IdentityProvider, claims: Claims): boolean {
+  return Object.entries(requiredClaims).every(([name, values]) => {
+    const value = valueAt(claims, name);
+    const said: unknown[] = Array.isArray(value) ? value : [value];
+    return said.some((one) => values.includes(String(one)));
+  });
 }
 
 function organizationOf({ tenancy }: IdentityProvider, claims: Claims): string | undefined {

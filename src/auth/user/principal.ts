@@ -1,4 +1,4 @@
-import type { Principal } from "../../model/principal.ts";
+import type { Principal, ProviderToken } from "../../model/principal.ts";
 import type { UserIdentity } from "../../model/user.ts";
 import { permissionKeyOf } from "../permission-key.ts";
 
@@ -6,16 +6,14 @@ import { permissionKeyOf } from "../permission-key.ts";
 export interface TokenFacts {
   readonly expiresAt: number;
   readonly signInId?: string | undefined;
-  readonly groups?: readonly string[] | undefined;
-  readonly scopes?: readonly string[] | undefined;
-  /** Patterns its scopes grant besides the user's own. */
-  readonly granted?: readonly string[] | undefined;
+  /** An identity provider's: until its claims are mapped (`oidc/mapped-callers.ts`) it has neither groups nor scopes. */
+  readonly token?: Omit<ProviderToken, "permissions"> | undefined;
 }
 
 /** The principal of a user, or `undefined` where the user may not call now. */
 export function userPrincipal(
   { user, defaultNamespaceId, organizationActive }: UserIdentity,
-  { expiresAt, signInId, groups, scopes, granted = [] }: TokenFacts,
+  { expiresAt, signInId, token }: TokenFacts,
 ): Principal | undefined {
   if (!organizationActive || !user.isActive || defaultNamespaceId === null) return undefined;
   // Whoever still has the password somebody else has seen may do nothing but change it.
@@ -24,8 +22,9 @@ export function userPrincipal(
     : {
         role: user.role,
         platformAdmin: user.platformAdmin,
-        permissions: [...user.permissions, ...granted],
+        permissions: user.permissions,
       };
+  const scoped = token === undefined ? {} : { groups: [], scopes: [] };
   return {
     id: `user:${user.id}`,
     kind: "user",
@@ -34,11 +33,12 @@ export function userPrincipal(
     namespaceId: defaultNamespaceId,
     namespaceBound: false,
     ...rights,
-    permissionKey: permissionKeyOf({ ...rights, scopes, groups }),
+    ...scoped,
+    permissionKey: permissionKeyOf({ ...rights, ...scoped }),
     userId: user.id,
     signInId,
-    groups,
-    scopes,
+    ...(token !== undefined &&
+      !user.mustChangePassword && { token: { ...token, permissions: user.permissions } }),
     expiresAt,
   };
 }

@@ -1,4 +1,5 @@
 import type { ApiKey, ApiKeyIdentity } from "../api-key.ts";
+import type { ClaimMapping, ClaimMappingRecord } from "../claim-mapping.ts";
 import type { QuotaPeriod } from "../limit-rule.ts";
 import type { AuditLogEntry, CallContentEntry, ChainHead, RequestLogEntry } from "../log-entry.ts";
 import type { PolicyRecord } from "../policy.ts";
@@ -38,6 +39,7 @@ export interface Store {
   readonly clients: Clients;
   readonly servers: Servers;
   readonly policies: PolicyRows;
+  readonly claimMappings: ClaimMappings;
   readonly sessions: Sessions;
   readonly records: Records;
   readonly idempotencyKeys: IdempotencyKeys;
@@ -66,7 +68,7 @@ export interface BootstrapSeed {
   readonly apiKey: NewApiKey;
 }
 export interface Versions {
-  /** Organisations, namespaces, servers, policies, rate limits. */
+  /** Organisations, namespaces, servers, policies, claim mappings, rate limits. */
   readonly config: number;
   /** Keys, users, sign-ins: on a change, drop cached principals. */
   readonly credentials: number;
@@ -168,6 +170,17 @@ export interface PolicyRows {
     change: ChangeOf<PolicyRecord, PolicyChange>,
   ): Promise<PolicyRecord | undefined>;
   remove(organizationId: string, id: string, check?: RemovalCheck<PolicyRecord>): Promise<boolean>;
+}
+/** One of each organisation, or none. */
+export interface ClaimMappings {
+  find(organizationId: string): Promise<ClaimMappingRecord | undefined>;
+  /** @param make the new one, worked out within the write from the one there is; what it throws leaves that alone */
+  put(
+    organizationId: string,
+    make: (before: ClaimMappingRecord | undefined) => ClaimMapping,
+  ): Promise<ClaimMappingRecord>;
+  /** False where there was none. */
+  remove(organizationId: string, check?: RemovalCheck<ClaimMappingRecord>): Promise<boolean>;
 }
 export interface Sessions {
   /**

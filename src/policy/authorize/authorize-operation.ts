@@ -5,7 +5,16 @@ import type { Policy } from "../policy.ts";
 import { ActPolicies, nounOf } from "./act-policies.ts";
 
 /** Nouns whose lists show what is in every namespace of the organisation. */
-const SHARED_NOUNS = new Set(["namespace", "server", "session", "log", "policy", "rate_limit", "user"]);
+const SHARED_NOUNS = new Set([
+  "namespace",
+  "server",
+  "session",
+  "log",
+  "policy",
+  "rate_limit",
+  "user",
+  "claim_mapping",
+]);
 
 /**
  * First the role table, then the organisation's policies, which only narrow it.

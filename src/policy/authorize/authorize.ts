@@ -31,11 +31,8 @@ export function authorizePolicy(cache: PermissionCache): Policy<Exchange, Outcom
  * By the text of the request alone, never by what it resolved to: what is there is answered as what is not.
  * @throws GatewayError `insufficient_scope` where more scopes would help
  */
-function checkScopes(
-  { scopes: rules }: PermissionCache,
-  exchange: Exchange,
-  scopes: readonly string[],
-): void {
+function checkScopes(cache: PermissionCache, exchange: Exchange, scopes: readonly string[]): void {
+  const rules = cache.scopesOf(exchange.principal.organizationId);
   const asked = askedFor(exchange);
   if (rules === undefined || asked === undefined) return;
   const kind = KIND_OF[exchange.method] ?? "tool";

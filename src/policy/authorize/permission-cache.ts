@@ -24,16 +24,16 @@ export class PermissionCache {
   readonly #compiled = new Map<string, CompiledPolicies>();
   #generation = 0;
 
-  /** What scopes open, for callers whom scopes govern. */
-  readonly scopes: ScopeRules | undefined;
+  /** What scopes open in an organisation now, for callers whom scopes govern. */
+  readonly scopesOf: (organizationId: string) => ScopeRules | undefined;
 
   /** @param policiesOf those in force now; another object where they changed */
   constructor(
     policiesOf: (organizationId: string) => Policies | undefined = () => undefined,
-    scopes?: ScopeRules,
+    scopesOf: (organizationId: string) => ScopeRules | undefined = () => undefined,
   ) {
     this.#policiesOf = policiesOf;
-    this.scopes = scopes;
+    this.scopesOf = scopesOf;
   }
 
   of(principal: Principal, namespaceSlug: string): Permissions {
@@ -89,7 +89,7 @@ export class PermissionCache {
     }
     let permissions = byNamespace.get(namespaceSlug);
     if (permissions === undefined) {
-      permissions = grantedPermissions(principal, namespaceSlug, this.scopes);
+      permissions = grantedPermissions(principal, namespaceSlug, this.scopesOf(principal.organizationId));
       byNamespace.set(namespaceSlug, permissions);
     }
     return permissions;

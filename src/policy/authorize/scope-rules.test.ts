@@ -55,7 +55,7 @@ async function answer({
   const exchange: Exchange = own ? { ...plain, endpoint: { ...plain.endpoint, server } } : plain;
   exchange.target = target;
   try {
-    await authorizePolicy(new PermissionCache(undefined, rules))(exchange, () => ok);
+    await authorizePolicy(new PermissionCache(undefined, () => rules))(exchange, () => ok);
     return "passed";
   } catch (thrown) {
     const { code, message, data, rpcCode, httpStatus, headers } = thrown as GatewayError;

@@ -1,19 +1,28 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
+import { type ClaimMapping, NO_CLAIM_MAPPING, scopesSuffice } from "../../model/claim-mapping.ts";
 import { bearerChallenge, type ChallengeSettings } from "../authenticate/challenge.ts";
 import { type Kind, matchesKind, type Pattern, parsePattern, withinNamespace } from "./pattern.ts";
 import type { Permissions } from "./permissions.ts";
 
-export interface ScopeRuleSettings {
-  /** Patterns to the scopes that permit them. */
-  readonly permissions: Readonly<Record<string, readonly string[]>>;
-  readonly scopeMode: "any" | "all";
-  /** Permits what no pattern names; without it that is denied. */
-  readonly defaultScope: string | undefined;
-}
+export type ScopeRuleSettings = Pick<ClaimMapping, "permissions" | "scopeMode" | "defaultScope">;
 
 interface Rule {
   readonly needed: readonly string[];
   readonly patterns: readonly Pattern[];
+}
+
+/** The rules of each organisation, made when they are first asked for and again when its claim mapping is another. */
+export function scopeRulesBy(
+  mappingOf: (organizationId: string) => ScopeRuleSettings | undefined,
+  challenge: ChallengeSettings,
+): (organizationId: string) => ScopeRules {
+  const known = new WeakMap<ScopeRuleSettings, ScopeRules>();
+  return (organizationId) => {
+    const mapping = mappingOf(organizationId) ?? NO_CLAIM_MAPPING;
+    let rules = known.get(mapping);
+    if (rules === undefined) known.set(mapping, (rules = new ScopeRules(mapping, challenge)));
+    return rules;
+  };
 }
 
 /** Which scopes of a token open what (`auth.permissions`), for callers whom scopes govern. */
@@ -50,16 +59,12 @@ export class ScopeRules {
     server: string | undefined,
     name: string,
   ): string[] {
-    const { scopeMode, defaultScope } = this.#settings;
+    const { defaultScope } = this.#settings;
     const named = this.#matching(namespaceSlug, kind, server, name);
     if (named.length === 0) {
       return defaultScope === undefined || scopes.includes(defaultScope) ? [] : [defaultScope];
     }
-    const opens = ({ needed }: Rule) =>
-      scopeMode === "any"
-        ? needed.some((scope) => scopes.includes(scope))
-        : needed.length > 0 && needed.every((scope) => scopes.includes(scope));
-    if (named.some(opens)) return [];
+    if (named.some(({ needed }) => scopesSuffice(this.#settings, needed, scopes))) return [];
     return [...new Set(named.flatMap(({ needed }) => needed))];
   }
 

@@ -10,6 +10,7 @@ import { peers } from "./0010-peers.ts";
 import { contents } from "./0012-contents.ts";
 import { limitResets } from "./0015-limit-resets.ts";
 import { signInFailures } from "./0017-sign-in-failures.ts";
+import { claimMappings } from "./0018-claim-mappings.ts";
 import type { Migration } from "./migration.ts";
 
 /** In order of application. */
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   contents,
   limitResets,
   signInFailures,
+  claimMappings,
 ];

@@ -180,6 +180,7 @@ export async function startWorld(): Promise<World> {
           default: "allow",
           rules: [{ name: "of-the-file", effect: "deny", subjects: ["user:nobody"] }],
         },
+        auth: { permissions: { "none:*": ["scope:none"] } },
         oauth: {
           enabled: true,
           providers: [

@@ -74,8 +74,22 @@ const rule = {
   ...{ algorithm: "sliding_window", burst: null, period: null, active: true, managed: false, ...times },
 };
 
+const mappingBody = {
+  claims: ["groups", "roles"],
+  mappings: { "groups:Admin": ["scope:admin"], "groups:User": ["scope:user"] },
+  permissions: { "github:*": ["scope:admin"], "github:read_*": ["scope:user"] },
+  options: { scope_mode: "any", default_scope: null },
+};
+const claimMapping = { ...mappingBody, source: "organization", managed: false, ...times };
+
+const claimMappingExamples: Examples = {
+  "claim-mapping-get": { answer: claimMapping },
+  "claim-mapping-replace": { body: mappingBody, answer: claimMapping },
+};
+
 export const ruleExamples: Examples = {
   ...policyExamples,
+  ...claimMappingExamples,
   "rate-limits-list": page(rule),
   "rate-limits-create": { body: ruleBody, answer: rule },
   "rate-limits-get": { answer: rule },

@@ -115,4 +115,22 @@ const rateLimitRecipes: Recipes = {
   },
 };
 
-export const ruleRecipes: Recipes = { ...policyRecipes, ...rateLimitRecipes };
+const mappingBody = { permissions: { "none:*": ["scope:none"] } };
+/** The tenant's own, made before it is asked about. */
+const ownMapping = async (world: World, tenant: Tenant) => {
+  await world.done("claim-mapping-replace", tenant, { body: mappingBody });
+  return {};
+};
+/** The first organisation's. */
+const ofTheFirst = (world: World) => ({ key: world.operator });
+
+const claimMappingRecipes: Recipes = {
+  "claim-mapping-get": { succeed: ownMapping },
+  "claim-mapping-replace": {
+    succeed: async (world, tenant) => ({ ...(await ownMapping(world, tenant)), body: mappingBody }),
+    refuse: { managed_by_file: (world) => ({ ...ofTheFirst(world), body: mappingBody }) },
+  },
+  "claim-mapping-delete": { succeed: ownMapping, refuse: { managed_by_file: ofTheFirst } },
+};
+
+export const ruleRecipes: Recipes = { ...policyRecipes, ...rateLimitRecipes, ...claimMappingRecipes };
