@@ -1,3 +1,4 @@
+import { GatewayError } from "../errors/gateway-error.ts";
 import type { Endpoint } from "../model/exchange.ts";
 import type { Principal } from "../model/principal.ts";
 import type { ServerDefinition } from "../model/server.ts";
@@ -56,6 +57,22 @@ export class EndpointTable {
       known.byPath.set(request.path, endpoint);
     }
     return endpoint;
+  }
+
+  /**
+   * What a caller is told who finds no endpoint: `not_found`, or which scopes a server of that name takes, by the text of
+   * the request alone, whether or not there is one.
+   */
+  refusal({ namespace, server, path }: EndpointRequest, principal: Principal): GatewayError {
+    const { scopes, role, platformAdmin, organizationId, namespaceId } = principal;
+    const own = this.#snapshot().organizations.get(organizationId)?.namespacesById.get(namespaceId)?.slug;
+    const slug = namespace ?? own;
+    const rules = this.#permissions.scopesOf(organizationId);
+    const isGoverned = scopes !== undefined && role !== "admin" && !platformAdmin;
+    if (!isGoverned || rules === undefined || server === undefined || slug === undefined)
+      return new GatewayError("not_found");
+    const needed = rules.missingOfServer(scopes, slug, server);
+    return needed.length > 0 ? rules.refusal(path, needed) : new GatewayError("not_found");
   }
 
   #resolve(request: EndpointRequest, principal: Principal, snapshot: Snapshot): Endpoint | undefined {

@@ -133,8 +133,10 @@ export class Front {
     if (match.route.serves !== "mcp") return this.#deps.serveControl({ arrival: visit, match, headers });
     const principal = visit.principal as Principal;
     const { namespace, server } = match.params;
-    const endpoint = this.#deps.endpoints.find({ namespace, server, path: visit.path }, principal);
-    if (endpoint === undefined) throw new GatewayError("not_found");
+    const { endpoints } = this.#deps;
+    const asked = { namespace, server, path: visit.path };
+    const endpoint = endpoints.find(asked, principal);
+    if (endpoint === undefined) throw endpoints.refusal(asked, principal);
     return this.#deps.serveMcp({
       arrival: visit,
       principal,

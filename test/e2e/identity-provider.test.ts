@@ -82,6 +82,14 @@ describe("tokens of an identity provider", () => {
         `resource_metadata="${gateway.origin}/.well-known/oauth-protected-resource${path}"`,
       );
     }
+    // At the endpoint of a server of which nothing is open it is the same, whether or not there is such a server.
+    const without = await token({ groups: [] });
+    for (const path of ["/servers/filed/mcp", "/filed", "/namespaces/default/servers/filed/mcp"]) {
+      const { status, json, headers } = await tool(without, "test_echo", path);
+      expect([status, json.error.data.scopes]).toEqual([403, ["scope:user", "scope:admin"]]);
+      expect(headers.get("www-authenticate")).toContain('scope="scope:user scope:admin"');
+    }
+    expect((await tool(without, "test_echo", "/servers/nowhere/mcp")).status).toBe(404);
     // No pattern names it, and no scope would help.
     expect((await tool(user, "test_image_content")).json.error.message).toContain("Unknown tool");
     expect((await tool(await token({ groups: ["Admin"] }), "test_simple_text")).status).toBe(200);

@@ -59,8 +59,19 @@ export class ScopeRules {
     server: string | undefined,
     name: string,
   ): string[] {
+    return this.#lacking(scopes, this.#matching(namespaceSlug, kind, server, name));
+  }
+
+  /** The same for a server's endpoint, which anything that is permitted of the server opens. */
+  missingOfServer(scopes: readonly string[], namespaceSlug: string, server: string): string[] {
+    const named = this.#rules(namespaceSlug).filter(({ patterns }) =>
+      patterns.some((pattern) => pattern.matchesServer(server)),
+    );
+    return this.#lacking(scopes, named);
+  }
+
+  #lacking(scopes: readonly string[], named: readonly Rule[]): string[] {
     const { defaultScope } = this.#settings;
-    const named = this.#matching(namespaceSlug, kind, server, name);
     if (named.length === 0) {
       return defaultScope === undefined || scopes.includes(defaultScope) ? [] : [defaultScope];
     }
