@@ -1,4 +1,5 @@
 import type { CatalogPart } from "../gateway/catalog-part.ts";
+import type { IdentityProvider } from "../model/identity-provider.ts";
 import type { LimitRule } from "../model/limit-rule.ts";
 import type { CallContentEntry } from "../model/log-entry.ts";
 import type { Verbs } from "../model/operation.ts";
@@ -68,6 +69,8 @@ export interface AdminParts {
     granted(organizationId: string, scopes: readonly string[]): readonly string[];
     rules(organizationId: string): ScopeRules;
   };
+  /** Identity providers whose tokens are taken. Their clients' secrets never leave. */
+  providers(): readonly IdentityProvider[];
   /** Who issues tokens for the gateway, and the scopes that open something. */
   protectedResource(): {
     readonly url: string;

@@ -69,6 +69,15 @@ export type ClaimMapping = {
   };
   readonly source: "organization" | "file" | "none";
   readonly managed: boolean;
+  readonly providers: readonly {
+    readonly name: string;
+    readonly preset: string;
+    readonly issuers: readonly string[];
+    readonly claims: readonly string[];
+    readonly scope_claims: readonly string[];
+    readonly signs_in: boolean;
+    readonly creates_users: boolean;
+  }[];
   readonly created_at: string | null;
   readonly updated_at: string | null;
 };

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { sampleLoader } from "./load.testing.ts";
 import { applicable } from "./restart.ts";
 
-const { problemsOf, settingsOf } = sampleLoader();
+const { load, problemsOf, settingsOf } = sampleLoader();
 
 const issue = `oauth: { enabled: true, provider: okta, authorization_servers: ["https://acme.okta.com/oauth2/default"] }
 auth:
@@ -22,6 +22,13 @@ test("the shape people know is taken as it is", async () => {
     defaultScope: undefined,
   });
   expect(providers).toMatchObject([{ name: "okta", groupClaims: ["groups"], accessTokenClaims: ["cid"] }]);
+});
+
+test("a pattern that no server can have a name for is taken, and said to permit nothing", async () => {
+  const loaded = await load(issue);
+  expect("notes" in loaded && loaded.notes).toEqual([
+    expect.stringContaining("auth.permissions admin:user_management permits nothing"),
+  ]);
 });
 
 test("a file that says nothing of claims leaves them to the API", async () => {

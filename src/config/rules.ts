@@ -8,6 +8,7 @@ import { masterKeyFault } from "./master-key.ts";
 import { type Origins, sourceOf } from "./origins.ts";
 import type { ConfigProblem } from "./problem.ts";
 import { providerPresets } from "./provider-presets.ts";
+import { reservedNames } from "./reserved-names.ts";
 import type { FileSettings } from "./schema.ts";
 import type { Settings } from "./settings.ts";
 
@@ -38,6 +39,13 @@ export function checkRules(
   checkProviders(settings, file, refuse);
   problems.push(...claimMappingProblems(settings, origins));
   checkProcesses(settings, refuse);
+  for (const pattern of Object.keys(settings.auth.claimMapping?.permissions ?? {})) {
+    const name = /^(?:[^/:]+\/)?([^:*]+):/.exec(pattern)?.[1] ?? "";
+    if (reservedNames.has(name))
+      notes.push(
+        `auth.permissions ${pattern} permits nothing: no server is called ${name}, and administration is by role.`,
+      );
+  }
   const { bootstrapKey } = settings.secrets;
   if (bootstrapKey !== undefined && !isWellFormed(bootstrapKey))
     refuse(

@@ -91,6 +91,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
         patternsPermitted(fleet.organization(organizationId)?.claimMapping ?? NO_CLAIM_MAPPING, scopes),
       rules: deps.scopesOf,
     },
+    providers: () => settings.providers,
     protectedResource: () => ({
       url: settings.server.url,
       issuers: settings.providers.map(({ issuer }) => issuer),

@@ -91,6 +91,12 @@ describe("claim mappings over the API", () => {
     const none = await call("GET", PATH, operator);
     expect(none.json).toMatchObject({ source: "none", managed: false, claims: null, updated_at: null });
     expect(none.headers.get("etag")).toBeNull();
+    expect(none.json.providers).toEqual([
+      {
+        ...{ name: "company", preset: "oidc", issuers: [provider.issuer.url], claims: ["groups"] },
+        ...{ scope_claims: ["scope", "scp"], signs_in: false, creates_users: true },
+      },
+    ]);
     expect((await call("PUT", PATH, operator, mapping, { "if-match": '"x"' })).status).toBe(412);
 
     const put = await call("PUT", PATH, operator, mapping);
@@ -129,6 +135,7 @@ describe("claim mappings over the API", () => {
     [{ permissions: { filed: ["s"] } }, 'permissions.filed: "filed" is not a pattern', 'write "filed:*"'],
     [{ permissions: { filed__echo: ["s"] } }, "is not a pattern", 'write "filed:echo"'],
     [{ claims: ["groups"], mappings: { Admin: ["s"] } }, "mappings.Admin", 'write "groups:Admin"'],
+    [{ mappings: { "roles:Admin": ["s"] } }, "claims that are read (groups)", 'add "roles" to the claims'],
     [{ claims: ["groups"], mappings: { "roles:Admin": ["s"] } }, "mappings", 'add "roles" to the claims'],
     [{ permissions: { "filed:*": ["a b"] } }, "permissions.filed:*.0", 'write "a", "b"'],
     [{ options: { default_scope: "a b" } }, "options.default_scope", 'write "a", "b"'],

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ClaimMapping, ClaimMappingInForce, ClaimMappingRecord } from "../../model/claim-mapping.ts";
+import type { IdentityProvider } from "../../model/identity-provider.ts";
 import type { Operation } from "../../model/operation.ts";
 import { claimMappingFaults } from "../../policy/authorize/claim-mapping-faults.ts";
 import { checkIfMatch, time, timeOf } from "../fields.ts";
@@ -41,6 +42,15 @@ const replacement = z.strictObject({
   permissions: members.permissions.default({}),
   options: members.options.default({ scope_mode: "any", default_scope: null }),
 });
+const provider = z.object({
+  name: z.string(),
+  preset: z.string().describe("The kind of product."),
+  issuers: z.array(z.string()).describe("As its tokens spell it."),
+  claims: z.array(z.string()).describe("Read where the mapping names none."),
+  scope_claims: z.array(z.string()),
+  signs_in: z.boolean().describe("People sign in at `/auth/oidc/{name}/start`."),
+  creates_users: z.boolean().describe("At the first use of a token."),
+});
 const claimMapping = z
   .object({
     ...members,
@@ -48,11 +58,14 @@ const claimMapping = z
       .enum(["organization", "file", "none"])
       .describe("Whose it is; the file's holds where an organisation has none of its own."),
     managed: z.boolean().describe("It comes from the configuration file, and is changed there."),
+    providers: z
+      .array(provider)
+      .describe("Whose tokens may be of the organisation's users; set in the configuration file."),
     created_at: time.nullable(),
     updated_at: time.nullable(),
   })
   .meta({ id: "ClaimMapping" });
-type View = z.output<typeof claimMapping>;
+type View = Omit<z.output<typeof claimMapping>, "providers">;
 
 function viewOf(
   mapping: ClaimMapping | undefined,
@@ -88,8 +101,28 @@ function own(parts: AdminParts, { organizationId }: Operation): string {
   return organizationId;
 }
 
+function providersOf(parts: AdminParts, { organizationId }: Operation): readonly IdentityProvider[] {
+  const slug = parts.organization(organizationId)?.slug ?? "";
+  return parts
+    .providers()
+    .filter(({ tenancy }) =>
+      "organization" in tenancy ? tenancy.organization === slug : tenancy.allowed.includes(slug),
+    );
+}
+/** With what the organisation's administrators need to know to write one. */
+function shown(view: View, providers: readonly IdentityProvider[]): z.output<typeof claimMapping> {
+  return {
+    ...view,
+    providers: providers.map((one) => ({
+      ...{ name: one.name, preset: one.preset, issuers: [one.issuer, ...one.otherIssuers] },
+      ...{ claims: [...one.groupClaims], scope_claims: [...one.scopeClaims] },
+      ...{ signs_in: one.client !== undefined, creates_users: one.jit },
+    })),
+  };
+}
+
 /** @throws GatewayError `invalid_request` where something of it could never match */
-function mappingOf(body: z.output<typeof replacement>): ClaimMapping {
+function mappingOf(body: z.output<typeof replacement>, providers: readonly IdentityProvider[]): ClaimMapping {
   const { claims, mappings, permissions, options } = body;
   const mapping: ClaimMapping = {
     claims: claims ?? undefined,
@@ -98,7 +131,9 @@ function mappingOf(body: z.output<typeof replacement>): ClaimMapping {
     scopeMode: options.scope_mode,
     defaultScope: options.default_scope ?? undefined,
   };
-  const [fault] = claimMappingFaults(mapping, mapping.claims);
+  const ofProducts = [...new Set(providers.flatMap(({ groupClaims }) => groupClaims))];
+  const read = mapping.claims ?? (ofProducts.length === 0 ? undefined : ofProducts);
+  const [fault] = claimMappingFaults(mapping, read);
   if (fault === undefined) return mapping;
   const { path, found, expected, fix } = fault;
   const detail = `${path.join(".")}: ${found} is not ${expected}${fix === "" ? "" : `; ${fix}`}`;
@@ -129,8 +164,10 @@ export const claimMappingRoutes = [
       const inForce = parts.organization(organizationId)?.claimMapping;
       const row =
         inForce?.isManaged === true ? undefined : await parts.store.claimMappings.find(organizationId);
-      if (row === undefined) return { body: foreignView(inForce?.source === "file" ? inForce : undefined) };
-      return { ...tagged({ updated_at: timeOf(row.updatedAt) }), body: storedView(row) };
+      const providers = providersOf(parts, operation);
+      const foreign = inForce?.source === "file" ? inForce : undefined;
+      if (row === undefined) return { body: shown(foreignView(foreign), providers) };
+      return { ...tagged({ updated_at: timeOf(row.updatedAt) }), body: shown(storedView(row), providers) };
     },
   }),
   defineRoute({
@@ -145,7 +182,8 @@ export const claimMappingRoutes = [
     response: claimMapping,
     refuses: ["managed_by_file"],
     handle: async ({ operation, parts, body, headers }) => {
-      const mapping = mappingOf(body);
+      const providers = providersOf(parts, operation);
+      const mapping = mappingOf(body, providers);
       const row = await parts.store.claimMappings.put(own(parts, operation), (before) => {
         checked(operation, headers, before);
         return mapping;
@@ -153,7 +191,7 @@ export const claimMappingRoutes = [
       await parts.refresh();
       const view = storedView(row);
       operation.after = view;
-      return { ...tagged({ updated_at: timeOf(row.updatedAt) }), body: view };
+      return { ...tagged({ updated_at: timeOf(row.updatedAt) }), body: shown(view, providers) };
     },
   }),
   defineRoute({

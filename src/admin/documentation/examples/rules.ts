@@ -80,7 +80,13 @@ const mappingBody = {
   permissions: { "github:*": ["scope:admin"], "github:read_*": ["scope:user"] },
   options: { scope_mode: "any", default_scope: null },
 };
-const claimMapping = { ...mappingBody, source: "organization", managed: false, ...times };
+const okta = {
+  ...{ name: "okta", preset: "okta", issuers: ["https://acme.okta.com/oauth2/default"], claims: ["groups"] },
+  ...{ scope_claims: ["scope", "scp"], signs_in: true, creates_users: true },
+};
+const claimMapping = {
+  ...{ ...mappingBody, source: "organization", managed: false, providers: [okta], ...times },
+};
 
 const claimMappingExamples: Examples = {
   "claim-mapping-get": { answer: claimMapping },
