@@ -1,6 +1,7 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { ListOutcome } from "../model/call.ts";
 import type { Endpoint } from "../model/exchange.ts";
+import { PageItems } from "../model/page-items.ts";
 import type { Sealer } from "../model/ports/sealer.ts";
 import type { Permissions } from "../policy/authorize/permissions.ts";
 import type { Catalog } from "./catalog.ts";
@@ -12,8 +13,6 @@ const PAGE_CHARS_MAX = 1_048_576;
 const CACHED_LISTS_MAX = 512;
 /** Of all cached pages together; past it the oldest lists go. */
 const CACHED_BYTES_MAX = 64 * 1_048_576;
-
-const encoder = new TextEncoder();
 
 /** One list as all who may do the same see it. */
 interface VisibleList {
@@ -27,8 +26,7 @@ interface VisibleList {
   readonly pages: Map<number, Page>;
 }
 interface CompiledPage {
-  /** JSON in UTF-8, joined by commas. */
-  readonly items: Uint8Array;
+  readonly items: PageItems;
   /** The last one on it; undefined on an empty page. */
   readonly last: CatalogEntry | undefined;
   /** Index of the next page's first entry; undefined on the last page. */
@@ -75,7 +73,7 @@ export class Listing {
       const compiled = compilePage(list, at, bare);
       page = { ...compiled, nextCursor: this.#seal(list, key, compiled, bare) };
       list.pages.set(at, page);
-      this.#cachedBytes += page.items.length;
+      this.#cachedBytes += page.items.byteLength;
       this.#evict(list);
     }
     return {
@@ -131,7 +129,7 @@ export class Listing {
 
   #drop(key: string, list: VisibleList): void {
     this.#lists.delete(key);
-    for (const page of list.pages.values()) this.#cachedBytes -= page.items.length;
+    for (const page of list.pages.values()) this.#cachedBytes -= page.items.byteLength;
   }
 
   /** The name of the last entry delivered and the list's hash: any replica can go on from there. */
@@ -197,7 +195,7 @@ function compilePage({ entries, permissions }: VisibleList, from: number, bare: 
     items.push(json);
     last = entry;
   }
-  return { items: encoder.encode(items.join(",")), last, nextAt };
+  return { items: new PageItems(items.join(",")), last, nextAt };
 }
 
 function shortHash(text: string): string {

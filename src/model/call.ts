@@ -3,6 +3,7 @@ import type { JsonRpcErrorBody, JsonRpcNotification } from "../protocol/jsonrpc.
 import type { LogLevel } from "../protocol/meta.ts";
 import type { Era } from "../protocol/revision.ts";
 import type { Cancellation } from "./cancellation.ts";
+import type { PageItems } from "./page-items.ts";
 
 /** What a client said of itself on this request (modern) or at `initialize` (legacy). */
 export interface ClientContext {
@@ -40,8 +41,7 @@ export type Outcome =
 export interface ListOutcome {
   readonly kind: "list";
   readonly key: "tools" | "resources" | "resourceTemplates" | "prompts";
-  /** The items as JSON in UTF-8, joined by commas, without brackets. */
-  readonly items: Uint8Array;
+  readonly items: PageItems;
   readonly nextCursor: string | undefined;
   readonly ttlMs: number;
   readonly cacheScope: "public" | "private";
