@@ -53,7 +53,11 @@ async function verify(flags: VerifyFlags): Promise<number> {
       ? error
       : new CommandError(error.message);
   });
-  if (flags.json) printJson(report);
+  if (report.ok && report.chains.length === 0)
+    throw new CommandError(
+      "nothing is recorded there: a gateway that ever ran has a chain, so see whether the place is right",
+    );
+  if (flags.json) printJson(shown(report));
   else {
     for (const problem of report.problems)
       print(`${problem.kind}: chain ${problem.chainId}, record ${problem.sequence}: ${problem.detail}`);
@@ -100,4 +104,20 @@ function readKey(path: string): KeyObject {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(`no public key in ${path} (${reason})`, EXIT.usage);
   }
+}
+
+/** The report as everything for machines is written: in snake_case. */
+function shown({ chains, problems, problemCount, ...counts }: VerifyReport) {
+  return {
+    ...counts,
+    problem_count: problemCount,
+    chains: chains.map(({ chainId, firstSequence, lastSequence, closedInOrder, ...chain }) => ({
+      chain_id: chainId,
+      first_sequence: firstSequence,
+      last_sequence: lastSequence,
+      closed_in_order: closedInOrder,
+      ...chain,
+    })),
+    problems: problems.map(({ chainId, ...problem }) => ({ chain_id: chainId, ...problem })),
+  };
 }

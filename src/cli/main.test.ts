@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -270,6 +271,22 @@ test("audit verify says that there is nothing to verify with", async () => {
   const { code, err } = await run(["audit", "verify", "--dir", join(folder, "nothing")]);
   expect(code).toBe(1);
   expect(err).toContain("no public key");
+});
+
+test("audit verify of nothing is no success", async () => {
+  const { publicKey } = generateKeyPairSync("ed25519");
+  const key = join(folder, "public-key.pem");
+  writeFileSync(key, publicKey.export({ type: "spki", format: "pem" }));
+  const { code, err } = await run([
+    "audit",
+    "verify",
+    "--dir",
+    join(folder, "unwritten"),
+    "--public-key",
+    key,
+  ]);
+  expect(code).toBe(1);
+  expect(err).toContain("nothing is recorded there");
 });
 
 test("store copy fills an empty store", async () => {

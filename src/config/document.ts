@@ -8,6 +8,7 @@ import {
   type Pair,
   parseDocument,
   type Scalar,
+  type YAMLError,
   type YAMLMap,
 } from "yaml";
 import { type ConfigDocument, childPath, type Place } from "./place.ts";
@@ -25,7 +26,7 @@ export function readDocument(text: string, path: string, environment: Environmen
   const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false });
   const reader = new Reader(path, lines, environment, document);
   const faults = [...document.errors, ...document.warnings];
-  for (const fault of faults) reader.refuseSyntax(fault.pos[0], fault.message, text);
+  for (const fault of faults) reader.refuseSyntax(fault, text);
   const tree = faults.length > 0 || document.contents === null ? {} : reader.value(document.contents, "");
   const { places, problems, unsetPaths } = reader;
   return { path, tree, places, problems, unsetPaths, variables: variablesIn(text) };
@@ -134,8 +135,8 @@ class Reader {
     return text;
   }
 
-  refuseSyntax(offset: number, message: string, text: string): void {
-    const { line, col: column } = this.#lines.linePos(offset);
+  refuseSyntax({ pos, code, message }: YAMLError, text: string): void {
+    const { line, col: column } = this.#lines.linePos(pos[0]);
     // What follows on the same line mostly follows from the first.
     if (this.#faultyLines.has(line)) return;
     this.#faultyLines.add(line);
@@ -145,8 +146,15 @@ class Reader {
       : source.includes("\t")
         ? "indent with spaces, not tabs"
         : "";
+    const place = { kind: "file", path: this.#path, line, column } as const;
+    if (code === "DUPLICATE_KEY") {
+      const [, key = ""] = /^["']?([^"':]*)/.exec(source.slice(column - 1)) ?? [];
+      const found = `the key "${key.trim()}" a second time`;
+      this.problems.push({ source: place, key: "", found, expected: "each key once", fix: "remove one" });
+      return;
+    }
     this.problems.push({
-      source: { kind: "file", path: this.#path, line, column },
+      source: place,
       key: "",
       found: `a YAML mistake (${message.replace(/\s+/g, " ").replace(/[.:]+$/, "")})`,
       expected: "valid YAML",

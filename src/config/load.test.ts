@@ -53,6 +53,16 @@ describe("mistakes are named with file, line, column and fix", () => {
       "gateway.yaml:2:3: server: found a list, expected a map of settings (key: value).",
     ],
     [
+      "a text where the whole map belongs",
+      "hello\n",
+      'gateway.yaml:1:1: found "hello", expected a map of settings (key: value).',
+    ],
+    [
+      "a type that is none, which says nothing of what else is missing",
+      server("name: a\ntype: websocket"),
+      'gateway.yaml:4:13: proxy.servers[0].type: found "websocket", expected one of streamable-http, sse, stdio.',
+    ],
+    [
       "a map where a list belongs",
       "proxy:\n  servers:\n    files: {type: stdio}\n",
       'gateway.yaml:3:5: proxy.servers: found a map, expected a list ("- …" entries).',
@@ -115,7 +125,7 @@ describe("mistakes are named with file, line, column and fix", () => {
     [
       "a key given twice",
       "server:\n  port: 1\n  port: 2\n",
-      /^gateway\.yaml:3:3: found a YAML mistake \(.*unique/,
+      'gateway.yaml:3:3: found the key "port" a second time, expected each key once. Fix: remove one.',
     ],
     ["an indentation of tabs", "server:\n\tport: 1\n", /Fix: indent with spaces, not tabs\.$/],
     [

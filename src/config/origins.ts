@@ -24,7 +24,9 @@ export function sourceOf(key: string, origins: Origins): ConfigSource {
     const place = origins.document?.places.get(path);
     if (place) return fileSource(origins, place);
   }
-  return { kind: "unset" };
+  // The file as a whole: a list or a text where a map belongs. An empty key stands for nothing else.
+  const whole = key === "" ? origins.document?.places.get("") : undefined;
+  return whole ? fileSource(origins, whole) : { kind: "unset" };
 }
 
 export function fileSource(origins: Origins, place: Place): ConfigSource {

@@ -113,7 +113,12 @@ const audit = section("The record of calls and administrative acts.", {
     }),
     segment: field(size(64 * KiB), 64 * MiB, "Size at which a new file is begun.", restart),
     cap: field(size(MiB), 1024 * MiB, "Size of undelivered files at which calls are refused.", restart),
-    retain: field(duration(), 0, "How long delivered files are kept besides the store.", restart),
+    retain: field(
+      duration(),
+      day,
+      "How long delivered files are kept besides the store, 1 GiB at most.",
+      restart,
+    ),
   }),
 });
 

@@ -104,7 +104,7 @@ export const serverSchema = section(
       refuse(["name"], new Refusal("a name that is not a path of the gateway itself", fix));
     }
     if (entry.type === "stdio") checkStdio(entry, refuse);
-    else if (entry.type !== undefined) checkHttp(entry, refuse);
+    else if (typeof entry.type === "string") checkHttp(entry, refuse);
     const whole = entry.timeout;
     const here = entry.connection?.timeout;
     if (whole !== undefined && here !== undefined && whole !== here) {

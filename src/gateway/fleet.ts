@@ -233,6 +233,11 @@ export class Fleet {
     }
   }
 
+  /** The slug of the server's namespace; its id where the namespace is just going. */
+  namespaceSlug(server: ServerDefinition): string {
+    return this.#namespaceOf(server)?.slug ?? server.namespaceId;
+  }
+
   #namespaceOf(server: ServerDefinition): NamespaceSnapshot | undefined {
     return this.#snapshot.organizations.get(server.organizationId)?.namespacesById.get(server.namespaceId);
   }

@@ -11,6 +11,19 @@ test("a server gets its own names and the rest as the client sent it", async () 
   expect(params.name).toBe("s:a.b");
 });
 
+test("a trace that came in a header goes on in _meta, beside what is there; one in _meta stays", async () => {
+  await using gateway = new InProcessGateway([{ name: "s", offer: { tools: [tool("a")] } }]);
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  await gateway.handle({ params: { name: "s__a" }, traceparent });
+  await gateway.handle({ params: { name: "s__a", _meta: { x: 1 } }, traceparent });
+  await gateway.handle({ params: { name: "s__a", _meta: { traceparent: "own" } }, traceparent });
+  expect(gateway.upstream("s").calls.map(({ params }) => params._meta)).toEqual([
+    { traceparent },
+    { x: 1, traceparent },
+    { traceparent: "own" },
+  ]);
+});
+
 test("the clock stands still from the first question under way to the answer of the last", async () => {
   const waiting: (() => void)[] = [];
   const deadlines: number[] = [];

@@ -11,7 +11,7 @@ import type { Cancellation } from "../model/cancellation.ts";
 import type { Exchange, Target } from "../model/exchange.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import type { Next } from "../policy/policy.ts";
-import type { JsonObject } from "../protocol/json-value.ts";
+import { asObject, type JsonObject } from "../protocol/json-value.ts";
 import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
 import type { ListKey } from "./catalog-part.ts";
 import type { Fleet } from "./fleet.ts";
@@ -58,7 +58,7 @@ class RoutedCall implements UpstreamCall {
 
   constructor(exchange: Exchange, target: Target) {
     this.#exchange = exchange;
-    this.params = ownParams(exchange, target);
+    this.params = traced(ownParams(exchange, target), exchange.traceparent);
     this.inputSchema =
       target.kind === "tool" ? (target.definition?.inputSchema as JsonObject | undefined) : undefined;
     this.repeatable = target.repeatable;
@@ -121,4 +121,11 @@ function ownParams(exchange: Exchange, target: Target): JsonObject {
     default:
       return params;
   }
+}
+
+/** A trace that came in an HTTP header goes on in `_meta`, where MCP carries it; one in `_meta` stays as it is. */
+function traced(params: JsonObject, traceparent: string | undefined): JsonObject {
+  if (traceparent === undefined) return params;
+  const meta = asObject(params._meta);
+  return meta?.traceparent === undefined ? { ...params, _meta: { ...meta, traceparent } } : params;
 }

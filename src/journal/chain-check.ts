@@ -164,7 +164,7 @@ export class ChainCheck {
     }
   }
 
-  /** `isFinished`: its writer is gone and its recovery done, so that its end must be marked or named. */
+  /** `isFinished`: its writer marked its end, or is gone and its recovery done: the end must be marked or named. */
   end(isFinished = false): ChainReport {
     const isMarked = this.closedInOrder && this.#proven === this.#sequence;
     if (isFinished && this.#records > 0 && !isMarked && !this.#endIsNamed) {

@@ -198,14 +198,16 @@ export class FileJournal implements Journal {
     this.#confirmation?.close();
     await this.#takeover.settled;
     while (this.#syncIsRunning) await new Promise((resolve) => setTimeout(resolve, 1));
+    let isClosed = true;
     try {
       await this.#writer.close();
     } catch (failure) {
+      isClosed = false;
       this.#logFailure(failure, 0);
     }
     await this.#drain?.stop(lastDrainMs);
     this.#takeover.finishDrained();
-    release(this.#chainDir);
+    release(this.#chainDir, isClosed);
   }
 
   /** Heads of the other chains, so that one that vanishes or is cut short is missed. */

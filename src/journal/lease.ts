@@ -22,8 +22,10 @@ interface Holder {
   readonly bootId: string;
   readonly namespace: string;
   readonly host: string;
-  /** The holder closed its chain in order. */
+  /** The holder ended in order. */
   readonly released?: boolean;
+  /** It wrote the mark of the chain's end, too: a full disk may keep it from that. */
+  readonly closed?: boolean;
 }
 
 const staleMs = 30_000;
@@ -80,10 +82,13 @@ export function heartbeat(chainDir: string): void {
   utimesSync(join(chainDir, leaseName), now, now);
 }
 
-/** An orderly end: the chain may be taken over at once. */
-export function release(chainDir: string): void {
+/** An orderly end: the chain may be taken over at once. `isClosed`: the mark of its end stands on the disk. */
+export function release(chainDir: string, isClosed: boolean): void {
   const path = join(chainDir, leaseName);
-  writeFileSync(`${path}.draft`, JSON.stringify({ ...thisHolder(), released: true }));
+  writeFileSync(
+    `${path}.draft`,
+    JSON.stringify({ ...thisHolder(), released: true, ...(isClosed && { closed: true }) }),
+  );
   renameSync(`${path}.draft`, path);
 }
 
@@ -97,6 +102,8 @@ export type LeaseState =
       readonly file: string;
       readonly takenOverBy: string | undefined;
       readonly bootId: string;
+      /** Its writer wrote the mark of its end. */
+      readonly isClosed: boolean;
     };
 
 export function leaseOf(journalDir: string, chainId: string): LeaseState {
@@ -105,20 +112,20 @@ export function leaseOf(journalDir: string, chainId: string): LeaseState {
     if (name === leaseName) {
       const holder = holderIn(join(dir, name));
       if (holder !== undefined && isAlive(holder, join(dir, name))) return { state: "held" };
-      return { state: "abandoned", file: name, takenOverBy: undefined, bootId: holder?.bootId ?? "" };
+      return abandoned(name, undefined, holder);
     }
     if (name.startsWith(`${leaseName}.`) && name !== `${leaseName}.draft`) {
       const claimant = name.slice(leaseName.length + 1);
       if (isAliveChain(journalDir, claimant)) return { state: "held" };
-      return {
-        state: "abandoned",
-        file: name,
-        takenOverBy: claimant,
-        bootId: holderIn(join(dir, name))?.bootId ?? "",
-      };
+      return abandoned(name, claimant, holderIn(join(dir, name)));
     }
   }
   return { state: "finished" };
+}
+
+function abandoned(file: string, takenOverBy: string | undefined, holder: Holder | undefined): LeaseState {
+  const isClosed = holder?.closed === true;
+  return { state: "abandoned", file, takenOverBy, bootId: holder?.bootId ?? "", isClosed };
 }
 
 function isAliveChain(journalDir: string, chainId: string): boolean {

@@ -116,6 +116,21 @@ describe("audit verify", () => {
     }
   });
 
+  test("the newest chain cut at its end is found too, where it was closed in order", async () => {
+    using dir = temporaryDir();
+    cpSync(template.path, dir.path, { recursive: true });
+    const path = segmentsOf(join(dir.path, chainsIn(dir.path).at(-1) ?? "")).at(-1)?.path ?? "";
+    const lines = readFileSync(path, "utf8").split("\n").slice(0, -1);
+    writeFileSync(
+      path,
+      lines
+        .slice(0, -2)
+        .map((line) => `${line}\n`)
+        .join(""),
+    );
+    expect((await verifyJournal({ dir: dir.path })).problems.map(({ kind }) => kind)).toEqual(["truncated"]);
+  });
+
   test("a removed segment and a removed chain are found", async () => {
     using dir = temporaryDir();
     cpSync(template.path, dir.path, { recursive: true });

@@ -39,8 +39,10 @@ export async function verifyJournal(options: VerifyOptions): Promise<VerifyRepor
   for (const chainId of chainIds) {
     const own = claims.get(chainId) ?? [];
     const check = new ChainCheck(chainId, publicKey, problems, own);
+    // Looked at before its records are: a chain that ends meanwhile was read while it went on.
+    const lease = leaseOf(options.dir, chainId);
     await verifyChain(options.dir, chainId, check, retirements.get(chainId) ?? [], problems);
-    chains.push(check.end(leaseOf(options.dir, chainId).state === "finished"));
+    chains.push(check.end(lease.state === "finished" || (lease.state === "abandoned" && lease.isClosed)));
     claims.delete(chainId);
   }
   for (const [chainId, missing] of claims) {

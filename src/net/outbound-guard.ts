@@ -99,9 +99,8 @@ export class OutboundGuard {
     const bytes = parseAddress(address);
     if (bytes !== undefined && this.#ranges.some((range) => inRange(bytes, range))) return;
     if (!NEVER_BY_NAME.has(kind) && this.#named(host)) return;
-    throw refusal(
-      host === address ? `${host} is ${kind}` : `${host} resolves to ${address}, which is ${kind}`,
-    );
+    const what = host === address ? `${host} is ${kind}` : `${host} resolves to ${address}, which is ${kind}`;
+    throw refusal(`${what}; if it is meant, allow it in outbound.allow`);
   }
 
   #allowsLoopbackName(host: string): boolean {

@@ -23,6 +23,6 @@ export function problemResponse(
   };
   return new Response(JSON.stringify(body), {
     status: error.httpStatus,
-    headers: { ...headers, "content-type": "application/problem+json" },
+    headers: { "cache-control": "no-store", ...headers, "content-type": "application/problem+json" },
   });
 }

@@ -207,6 +207,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     renderMetrics({
       calls,
       upstreams: () => fleet.upstreams,
+      namespaceSlug: (server) => fleet.namespaceSlug(server),
       readings: readings({ gateway, journal, sessions, front, waiting, cluster, limiting }),
       version,
     });

@@ -72,6 +72,21 @@ test("tools called, succeeded, failed and listed, with their labels", async () =
   ]);
 });
 
+test("servers of one name in two organisations are one series: up when both are, their calls added", async () => {
+  const away = new InProcessUpstream({ ...server, organizationId: "other" }, {});
+  away.lists = undefined;
+  const { text } = await renderMetrics({
+    calls: new CallCounters(100),
+    upstreams: () => [away, upstream],
+    readings: [],
+    version: "1.2.3",
+    namespaceSlug: () => "default",
+  });
+  expect(samples(text, "mcp_gateway_upstream_up")).toEqual([
+    'mcp_gateway_upstream_up{namespace="default",server="github"} 0',
+  ]);
+});
+
 test("durations are a histogram whose buckets add up", async () => {
   const counters = new CallCounters(100);
   for (const durationMs of [0.5, 1, 3, 3, 400_000])

@@ -1,4 +1,5 @@
 import type { Upstream } from "../model/ports/upstream.ts";
+import type { ServerDefinition } from "../model/server.ts";
 import { type CallCounters, DURATION_BUCKETS } from "./call-counters.ts";
 
 /** A number the process knows, read when somebody scrapes. */
@@ -15,8 +16,7 @@ export interface Reading {
 export interface MetricsDeps {
   readonly calls: CallCounters;
   readonly upstreams: () => readonly Upstream[];
-  /** The slug of a namespace, by its id; without it the id is the label. */
-  readonly namespaceSlug?: (namespaceId: string) => string | undefined;
+  readonly namespaceSlug: (server: ServerDefinition) => string;
   readonly readings: readonly Reading[];
   readonly version: string;
 }
@@ -45,7 +45,7 @@ export async function renderMetrics(
   const { Registry } = await import("prom-client");
   const registry = new Registry();
   await registerCalls(registry, deps.calls);
-  await registerUpstreams(registry, deps.upstreams(), deps.namespaceSlug ?? (() => undefined));
+  await registerUpstreams(registry, deps.upstreams(), deps.namespaceSlug);
   const { Counter, Gauge } = await import("prom-client");
   new Gauge({ ...named("mcp_gateway_info"), labelNames: ["version"], registers: [registry] }).set(
     { version: deps.version },
@@ -145,20 +145,39 @@ function registerDurations(registry: Registry, calls: CallCounters): void {
 async function registerUpstreams(
   registry: Registry,
   upstreams: readonly Upstream[],
-  slugOf: (namespaceId: string) => string | undefined,
+  slugOf: MetricsDeps["namespaceSlug"],
 ): Promise<void> {
   const { Gauge } = await import("prom-client");
   const gauge = (name: keyof typeof METRICS) =>
     new Gauge({ ...named(name), labelNames: ["namespace", "server"], registers: [registry] });
+  // Organisations may have namespaces and servers of the same name; the operator sees them as one, up when all are.
+  const series = new Map<string, UpstreamSeries>();
+  for (const { server, state } of upstreams) {
+    const labels = { namespace: slugOf(server), server: server.name };
+    const key = `${labels.namespace} ${labels.server}`;
+    const one = series.get(key) ?? { labels, up: 1, inFlight: 0, sessions: 0, open: 0 };
+    series.set(key, one);
+    if (state.status !== "ready") one.up = 0;
+    if (state.breaker === "open") one.open = 1;
+    one.inFlight += state.inFlight;
+    one.sessions += state.sessions;
+  }
   const up = gauge("mcp_gateway_upstream_up");
   const inFlight = gauge("mcp_gateway_upstream_in_flight");
   const sessions = gauge("mcp_gateway_upstream_sessions");
   const open = gauge("mcp_gateway_upstream_breaker_open");
-  for (const { server, state } of upstreams) {
-    const labels = { namespace: slugOf(server.namespaceId) ?? server.namespaceId, server: server.name };
-    up.set(labels, state.status === "ready" ? 1 : 0);
-    inFlight.set(labels, state.inFlight);
-    sessions.set(labels, state.sessions);
-    open.set(labels, state.breaker === "open" ? 1 : 0);
+  for (const one of series.values()) {
+    up.set(one.labels, one.up);
+    inFlight.set(one.labels, one.inFlight);
+    sessions.set(one.labels, one.sessions);
+    open.set(one.labels, one.open);
   }
+}
+
+interface UpstreamSeries {
+  readonly labels: { readonly namespace: string; readonly server: string };
+  up: 0 | 1;
+  inFlight: number;
+  sessions: number;
+  open: 0 | 1;
 }

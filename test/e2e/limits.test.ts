@@ -91,6 +91,7 @@ function onOneGateway(kind: string, settings: () => Record<string, Record<string
       expect(text).toMatch(/mcp_gateway_limit_decisions_total [1-9]/);
       expect(text).toMatch(/mcp_gateway_limit_refusals_total\{rule="per-key"\} [1-9]/);
       if (kind === "Redis") expect(text).toContain("mcp_gateway_limit_redis_up 1");
+      expect(text).toContain('mcp_gateway_upstream_up{namespace="default",server="echo"} 1');
     });
   });
 }

@@ -1,4 +1,4 @@
-import { asObject, type JsonObject } from "../json-value.ts";
+import { asObject, type JsonObject, type JsonValue } from "../json-value.ts";
 import { isRequestId, type JsonRpcErrorBody, type RequestId, RpcCode } from "../jsonrpc.ts";
 import { LOG_LEVELS, type LogLevel, Meta } from "../meta.ts";
 import { MODERN_REVISION } from "../revision.ts";
@@ -9,7 +9,7 @@ export interface RequestMeta {
   readonly info: JsonObject | undefined;
   readonly logLevel: LogLevel | undefined;
   readonly progressToken: RequestId | undefined;
-  readonly traceparent: string | undefined;
+  readonly traceparent: JsonValue | undefined;
 }
 
 const EDGE_KEYS: ReadonlySet<string> = new Set([
@@ -38,7 +38,7 @@ export function readMeta(meta: JsonObject): RequestMeta {
     info: asObject(meta[Meta.clientInfo]),
     logLevel: LOG_LEVELS.find((known) => known === level),
     progressToken: isRequestId(token) ? token : undefined,
-    traceparent: typeof meta.traceparent === "string" ? meta.traceparent : undefined,
+    traceparent: meta.traceparent,
   };
 }
 

@@ -15,6 +15,7 @@ import {
 import { legacyCapabilities, negotiate } from "../../protocol/legacy/codec.ts";
 import { LOG_LEVELS } from "../../protocol/meta.ts";
 import { withoutEdgeMeta } from "../../protocol/modern/codec.ts";
+import { traceparentOf } from "../../protocol/trace-context.ts";
 import { type Answer, failureText, legacyAnswer } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
@@ -190,7 +191,7 @@ function sessionExchange(
     client: { era: "legacy", revision, capabilities, info, logLevel: session.row.logLevel, sessionId },
     wantsProgress: progressToken !== undefined,
     clientAddress: request.arrival.clientAddress,
-    traceparent: request.arrival.request.headers.get("traceparent") ?? undefined,
+    traceparent: traceparentOf(meta?.traceparent, request.arrival.request.headers.get("traceparent")),
     mirroredHeader: undefined,
     cancellation,
     startedAt: reply.startedAt,

@@ -15,6 +15,7 @@ import {
   withoutEdgeMeta,
 } from "../../protocol/modern/codec.ts";
 import { MODERN_REVISION } from "../../protocol/revision.ts";
+import { traceparentOf } from "../../protocol/trace-context.ts";
 import { type Answer, failureText, modernAnswer, unreadId } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
 import { EventStream } from "./event-stream.ts";
@@ -132,7 +133,7 @@ function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: 
     },
     wantsProgress: meta.progressToken !== undefined,
     clientAddress: request.arrival.clientAddress,
-    traceparent: meta.traceparent ?? request.arrival.request.headers.get("traceparent") ?? undefined,
+    traceparent: traceparentOf(meta.traceparent, request.arrival.request.headers.get("traceparent")),
     mirroredHeader: (name) => request.arrival.request.headers.get(name) ?? undefined,
     cancellation,
     startedAt: reply.startedAt,

@@ -2,6 +2,7 @@ import type { ErrorCode } from "../../errors/catalogue.ts";
 import { type ErrorParams, GatewayError } from "../../errors/gateway-error.ts";
 import type { UpstreamCall } from "../../model/call.ts";
 import { HttpFailure } from "../../net/http-exchange.ts";
+import type { SystemCall } from "./system-call.ts";
 
 interface FailureTraits {
   readonly cause?: unknown;
@@ -66,15 +67,18 @@ const FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "upstream_lost",
 ]);
 
+type CutCall = Pick<UpstreamCall, "cancellation"> & Partial<Pick<SystemCall, "timeoutMs">>;
+
+/** What a request of the gateway's own was given. A client's call is told its time by the upstream, which knows it. */
+function secondsOf(call: CutCall): number {
+  return (call.timeoutMs ?? 0) / 1000;
+}
+
 /** Why an exchange was cut, by the reason of the call's own cancellation. */
-export function cancelled(
-  call: Pick<UpstreamCall, "cancellation">,
-  server: string,
-  cause?: unknown,
-): UpstreamFailure {
+export function cancelled(call: CutCall, server: string, cause?: unknown): UpstreamFailure {
   switch (call.cancellation.reason) {
     case "deadline":
-      return new UpstreamFailure("upstream_timeout", { server, seconds: "its time" }, { cause });
+      return new UpstreamFailure("upstream_timeout", { server, seconds: secondsOf(call) }, { cause });
     case "upstream_lost":
       return new UpstreamFailure("upstream_lost", { server }, { cause, harmless: true });
     case "shutdown":
@@ -88,7 +92,7 @@ export function cancelled(
 export function httpFailure(
   thrown: unknown,
   server: string,
-  call: UpstreamCall,
+  call: CutCall,
   limitBytes: number,
 ): UpstreamFailure {
   if (thrown instanceof UpstreamFailure) return thrown;
@@ -107,7 +111,7 @@ export function httpFailure(
     case "timeout":
       return new UpstreamFailure(
         "upstream_timeout",
-        { server, seconds: "its time" },
+        { server, seconds: secondsOf(call) },
         { cause: thrown, notRun },
       );
     case "protocol":

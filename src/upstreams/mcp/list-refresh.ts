@@ -102,7 +102,7 @@ export class ListRefresh {
 
   async #page(connection: Connection, method: string, params: JsonObject): Promise<Outcome> {
     const { gatewayInfo, clock } = this.#settings;
-    const call = systemCall(method, params, gatewayInfo, clock.now() + PAGE_TIMEOUT_MS);
+    const call = systemCall(method, params, gatewayInfo, PAGE_TIMEOUT_MS, clock.now());
     const timer = setTimeout(() => call.cancellation.cancel("deadline"), PAGE_TIMEOUT_MS);
     try {
       return await connection.request(call);

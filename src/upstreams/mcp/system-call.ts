@@ -5,13 +5,21 @@ import type { JsonObject } from "../../protocol/json-value.ts";
 import { MODERN_REVISION } from "../../protocol/revision.ts";
 import { CATALOG_CAPABILITIES } from "./capabilities.ts";
 
-/** A request the gateway makes for itself: reading lists, setting log levels, checking that the server is alive. */
+export interface SystemCall extends UpstreamCall {
+  readonly timeoutMs: number;
+}
+
+/**
+ * A request the gateway makes for itself: reading lists, setting log levels, checking that the server is alive.
+ * @param now milliseconds since the epoch
+ */
 export function systemCall(
   method: string,
   params: JsonObject,
   info: JsonObject,
-  deadline: number,
-): UpstreamCall {
+  timeoutMs: number,
+  now = Date.now(),
+): SystemCall {
   return {
     id: "gateway",
     method,
@@ -29,7 +37,8 @@ export function systemCall(
     wantsProgress: false,
     inputSchema: undefined,
     repeatable: true,
-    deadline,
+    timeoutMs,
+    deadline: now + timeoutMs,
     cancellation: new Cancellation(),
     notify() {},
     ask: (requests) =>

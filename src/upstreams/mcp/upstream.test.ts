@@ -78,6 +78,14 @@ describe("failures a caller meets", () => {
     expect(upstream.state.inFlight).toBe(0);
   });
 
+  test("a server that hangs when it is connected to: the reason says how long it was waited for", async () => {
+    const peer = scripted(() => new Promise<Response>(() => {}));
+    const upstream = makeUpstream(peer.url, { deps: { limits: { ...quick, connectTimeoutMs: 200 } } });
+    upstream.start();
+    await until(() => upstream.state.reason !== undefined);
+    expect(upstream.state.reason).toStartWith(`Server ${upstream.server.name} did not answer within 0.2 s.`);
+  });
+
   test("an answer that drips slower than the timeout ends at the timeout too", async () => {
     const peer = scripted(({ method }) => {
       if (method !== "tools/call") return undefined;

@@ -32,7 +32,7 @@ export async function discover(
   timeoutMs: number,
 ): Promise<DiscoveryAnswer> {
   const { server } = endpoint;
-  const call = systemCall("server/discover", {}, info, Date.now() + timeoutMs);
+  const call = systemCall("server/discover", {}, info, timeoutMs);
   const timer = setTimeout(() => call.cancellation.cancel("deadline"), timeoutMs);
   const meta = hopMeta({}, JSON.stringify(info));
   try {

@@ -81,7 +81,7 @@ export class LegacySession implements Connection, SessionLink, Asker {
         clientInfo: session.#info,
       },
       session.#info,
-      Date.now() + timeoutMs,
+      timeoutMs,
     );
     const timer = setTimeout(() => call.cancellation.cancel("deadline"), timeoutMs);
     try {
@@ -293,7 +293,7 @@ export class LegacySession implements Connection, SessionLink, Asker {
 
   /** A request of the session itself. */
   async #own(method: string, params: JsonObject, timeoutMs: number): Promise<Outcome> {
-    const call = systemCall(method, params, this.#info, Date.now() + timeoutMs);
+    const call = systemCall(method, params, this.#info, timeoutMs);
     const timer = setTimeout(() => call.cancellation.cancel("deadline"), timeoutMs);
     try {
       return await this.request(call);

@@ -112,7 +112,7 @@ export class ModernConnection implements Connection {
   }
 
   async ping(timeoutMs: number): Promise<void> {
-    const call = systemCall("server/discover", {}, this.#info, Date.now() + timeoutMs);
+    const call = systemCall("server/discover", {}, this.#info, timeoutMs);
     const timer = setTimeout(() => call.cancellation.cancel("deadline"), timeoutMs);
     try {
       await this.request(call);
