@@ -267,6 +267,18 @@ describe("keys and migrations without a running gateway", () => {
   });
 });
 
+test("what cannot be reached or made is named, with the setting that says where it is", async () => {
+  const url = "postgres://gateway:a-long-password@127.0.0.1:1/gateway";
+  const away = await run(["migrate", "status", "--data-dir", join(folder, "away")], { DATABASE_URL: url });
+  expect(away.code).toBe(1);
+  expect(away.err).toContain("no connection to PostgreSQL at 127.0.0.1:1 (store.url)");
+  expect(away.err).not.toContain("a-long-password");
+  const { code, err } = await run(["keys", "list", "--data-dir", "/proc/none"]);
+  expect(code).toBe(1);
+  expect(err).toMatch(/^error: .*the data directory \/proc\/none cannot be made \(ENOENT\); choose another/);
+  expect(err).not.toContain("    at ");
+});
+
 test("audit verify says that there is nothing to verify with", async () => {
   const { code, err } = await run(["audit", "verify", "--dir", join(folder, "nothing")]);
   expect(code).toBe(1);

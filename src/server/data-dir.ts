@@ -1,10 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { GatewayError } from "../errors/gateway-error.ts";
 
 /** Makes the data directory, for its owner alone. */
 export function openDataDir(dir: string): void {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const detail = `the data directory ${dir} cannot be made (${code}); choose another with --data-dir, MCP_GATEWAY_DATA_DIR or data_dir`;
+    throw new GatewayError("conflict", { detail }, { cause });
+  }
 }
 
 /** Development's master key: read, or made and kept with mode 0600. */

@@ -11,7 +11,9 @@ export function settingStore(db: Kysely<Schema>, sealer: RotatingSealer): Settin
   const opened = (name: string, sealedText: string): string => {
     const text = sealer.open(SEALING_PURPOSE, sealedText, sealingContext("settings", name, "value"));
     if (text !== undefined) return text;
-    const cause = new Error(`setting ${name} was sealed with a master key that is not configured`);
+    const cause = new Error(
+      `setting ${name} was sealed with a master key that is not configured: add the one it was sealed with to MCP_GATEWAY_MASTER_KEY`,
+    );
     throw new GatewayError("internal", {}, { cause });
   };
   return {

@@ -133,8 +133,18 @@ export class PostgresConnections {
       this.#open--;
       void sql.close({ timeout: 0 }).catch(() => {});
       this.failed();
-      throw failure;
+      throw isAnswer(failure) ? failure : this.#unconnected(failure);
     }
+  }
+
+  /** In words that name the place, for the operator's log and command line; the URL's password is not among them. */
+  #unconnected(failure: unknown): PostgresUnavailable {
+    const { url } = this.#options;
+    const place = URL.canParse(url) ? new URL(url).host : "the configured URL";
+    const why = failure instanceof Error ? failure.message : String(failure);
+    return new PostgresUnavailable(`no connection to PostgreSQL at ${place} (store.url): ${why}`, {
+      cause: failure,
+    });
   }
 
   #wait(): Promise<PooledConnection> {
