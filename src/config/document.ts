@@ -1,4 +1,5 @@
 import {
+  type Alias,
   isAlias,
   isMap,
   isScalar,
@@ -46,6 +47,7 @@ class Reader {
   readonly #environment: Environment;
   readonly #document: ReturnType<typeof parseDocument>;
   readonly #faultyLines = new Set<number>();
+  readonly #targets = new Map<Alias, Node | null>();
   #values = 0;
 
   constructor(
@@ -69,12 +71,22 @@ class Reader {
     }
     if (node === null) return null;
     if (!this.places.has(path)) this.#place(path, node, undefined);
-    if (isAlias(node)) return this.value(node.resolve(this.#document) ?? null, path);
+    if (isAlias(node)) return this.value(this.#meant(node), path);
     if (isMap(node)) return this.#map(node, path);
     if (isSeq(node)) {
       return node.items.map((item, index) => this.value(item as Node | null, childPath(path, index)));
     }
     return isScalar(node) ? this.#scalar(node, path) : undefined;
+  }
+
+  /** Looked for once: each look goes through the whole document, and nested aliases meet the same one many times. */
+  #meant(alias: Alias): Node | null {
+    let node = this.#targets.get(alias);
+    if (node === undefined) {
+      node = alias.resolve(this.#document) ?? null;
+      this.#targets.set(alias, node);
+    }
+    return node;
   }
 
   #map(node: YAMLMap, path: string): Record<string, unknown> {

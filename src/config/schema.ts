@@ -281,7 +281,11 @@ export const fileSchema = section("", {
     ),
   }),
   telemetry: section("Metrics and health details, for the operator alone.", {
-    listen: optionalField(listenAddress, "A separate address for them.", restart),
+    listen: optionalField(
+      listenAddress,
+      "A separate address for them (`/metrics`, `/ready`, `/live`, `/health`), where no credential is asked for: keep it private.",
+      restart,
+    ),
     operator_token: optionalField(filledText, "Bearer token that opens them at the main address.", {
       secret: true,
       restart: true,

@@ -21,25 +21,27 @@ export function anonymousPrincipal(settings: Settings): Principal | undefined {
   };
 }
 
-/** The operator token opens metrics and readiness details; it belongs to no organisation and reaches no server. */
+/** Who sees metrics and readiness details; belongs to no organisation and reaches no server. */
+export const OPERATOR: Principal = {
+  id: "operator",
+  kind: "system",
+  name: "operator",
+  organizationId: "",
+  namespaceId: "",
+  namespaceBound: true,
+  role: "viewer",
+  platformAdmin: true,
+  permissions: [],
+  permissionKey: "operator",
+};
+
+/** The operator token makes its bearer the operator. */
 export function withOperatorToken(apiKeys: Authenticator, token: string | undefined): Authenticator {
   if (token === undefined) return apiKeys;
-  const operator: Principal = {
-    id: "operator",
-    kind: "system",
-    name: "operator token",
-    organizationId: "",
-    namespaceId: "",
-    namespaceBound: true,
-    role: "viewer",
-    platformAdmin: true,
-    permissions: [],
-    permissionKey: "operator",
-  };
   const expected = Bun.SHA256.hash(token, "hex");
   return {
     // Comparing digests tells nothing of the token by its time.
     authenticate: (credential) =>
-      Bun.SHA256.hash(credential, "hex") === expected ? operator : apiKeys.authenticate(credential),
+      Bun.SHA256.hash(credential, "hex") === expected ? OPERATOR : apiKeys.authenticate(credential),
   };
 }

@@ -1,6 +1,7 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { EndpointTable } from "../gateway/endpoint-table.ts";
 import type { Fleet } from "../gateway/fleet.ts";
+import type { Arrival } from "../model/arrival.ts";
 import type { Endpoint } from "../model/exchange.ts";
 import type { Relay } from "../model/ports/relay.ts";
 import type { Upstream } from "../model/ports/upstream.ts";
@@ -53,7 +54,7 @@ export async function serveControl(deps: ControlDeps, admitted: Admitted): Promi
       return json({ status: deps.readiness().ready ? "ok" : "unavailable", version: deps.version });
     case "ready": {
       const { ready, details } = deps.readiness();
-      const shown = (await isOperator(deps, arrival.request)) ? details : {};
+      const shown = (await isOperator(deps, arrival)) ? details : {};
       return json({ status: ready ? "ready" : "unavailable", ...shown }, ready ? 200 : 503);
     }
     case "index":
@@ -80,7 +81,8 @@ export async function serveControl(deps: ControlDeps, admitted: Admitted): Promi
   }
 }
 
-async function isOperator(deps: ControlDeps, request: Request): Promise<boolean> {
+async function isOperator(deps: ControlDeps, { principal, request }: Arrival): Promise<boolean> {
+  if (principal !== undefined) return principal.platformAdmin;
   if (request.headers.get("authorization") === null) return false;
   return (await deps.identify(request))?.platformAdmin === true;
 }

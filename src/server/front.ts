@@ -119,7 +119,7 @@ export class Front {
     const wanted = headers.get("access-control-request-headers");
     return new Response(null, {
       status: 204,
-      headers: { ...visit.headers, ...preflightHeaders(origin, wanted) },
+      headers: { ...visit.headers, ...preflightHeaders(origin, wanted, this.#deps.origins.maxAgeMs) },
     });
   }
 

@@ -28,7 +28,6 @@ import { compose } from "../policy/compose.ts";
 import { OriginRule } from "../policy/origin/origin.ts";
 import { createSealer } from "../storage/sealing.ts";
 import { CallCounters } from "../telemetry/call-counters.ts";
-import { mergeMetrics } from "../telemetry/merged-metrics.ts";
 import { renderMetrics } from "../telemetry/metrics.ts";
 import type { EdgeRequest } from "../transports/streamable-http/edge.ts";
 import { serveEndpoint } from "../transports/streamable-http/endpoint.ts";
@@ -55,16 +54,16 @@ import { openLimits } from "./limits.ts";
 import { Listener } from "./listen.ts";
 import { masterKeysOf } from "./master-keys.ts";
 import { openMigratedStore } from "./open-store.ts";
+import { openOperatorPort } from "./operator-port.ts";
 import { peerAccess } from "./peers.ts";
 import { readings } from "./readings.ts";
+import { scrape } from "./scrape.ts";
 import { StoreSessionLedger } from "./session-ledger.ts";
 
 /** At the end, for requests that were on their way when new connections were refused. */
 const CONNECTIONS_MS_MAX = 300;
 /** Between two looks of the drain, where calls wait for it. */
 const CONFIRMED_DRAIN_MS = 5;
-/** Longest wait of a scrape for the metrics of the other workers. */
-const METRICS_MS_MAX = 2_000;
 
 /** The running gateway as its life cycle handles it. */
 export interface Wired {
@@ -168,7 +167,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const { bodyBytesMax: bytesMax, bodyTimeoutMs: timeoutMs } = settings.limits;
   const body: BodyLimits = { bytesMax, timeoutMs, socket: listener.socket };
   const endpoints = new EndpointTable(() => fleet.snapshot, permissions);
-  const origins = new OriginRule(settings.server.url, settings.cors.allowedOrigins);
+  const origins = new OriginRule(settings.server.url, settings.cors.allowedOrigins, settings.cors.maxAgeMs);
   let accepting = true;
   let isWanted = true;
   let started = false;
@@ -225,13 +224,11 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
         ...(cluster !== undefined && { process: cluster.id, peers: cluster.directory.others }),
       },
     }),
-    metrics: async () => {
-      const own = await ownMetrics();
-      if (options.worker === undefined || cluster === undefined) return own;
-      const others = await cluster.askSiblings("metrics", METRICS_MS_MAX);
-      const text = mergeMetrics([{ id: cluster.id, text: own.text }, ...others]);
-      return { text, contentType: own.contentType };
-    },
+    metrics: scrape(
+      ownMetrics,
+      options.worker === undefined ? undefined : cluster,
+      () => configuration.settings.features.metrics,
+    ),
     identify: async (request: Request) => authenticator.authenticate(bearer(request)),
   };
   const serveMcp = (request: EdgeRequest) => serveEndpoint(endpointDeps, request);
@@ -297,6 +294,9 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     });
     return port;
   };
+  const isFirst = (options.worker?.index ?? 0) === 0;
+  const operatorAddress = isFirst ? settings.telemetry.listen : undefined;
+  const closeOperatorPort = openOperatorPort(operatorAddress, settings.server, controlDeps);
   // Behind a shared port nobody passes over a worker that is not ready yet, so it opens its own last.
   const first = options.worker === undefined ? await open() : undefined;
   await configuration.start();
@@ -306,7 +306,6 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   if (othersServe) await fleet.settled();
   const port = first ?? (await open());
   if (settings.role !== "api") duties.start();
-  const isFirst = (options.worker?.index ?? 0) === 0;
   const openCommandLine = isFirst ? openAdminSocket : () => () => {};
   const adminSocket = openCommandLine(settings.adminSocketPath, {
     keys: keyAdministration({
@@ -362,6 +361,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       configuration.stop();
       adminSocket();
       await listener.stop(CONNECTIONS_MS_MAX);
+      await closeOperatorPort();
       await fleet.close();
       await childHost.close();
       http.close();

@@ -21,11 +21,7 @@ const CACHE_MAX = 256;
  * Ports are not compared: the name is what an attacker's page cannot choose.
  */
 export function hostPolicy<R>(settings: HostSettings): Policy<Arrival, R> {
-  const names = new Set([
-    new URL(settings.url).hostname,
-    ...settings.allowedHosts.map((name) => hostName(name) || name.toLowerCase()),
-  ]);
-  if (isLoopbackAddress(settings.boundTo)) for (const name of LOOPBACK_NAMES) names.add(name);
+  const names = servedHosts(settings);
   const verdicts = new Map<string, boolean>();
   return (arrival, next) => {
     const host = arrival.request.headers.get("host") ?? "";
@@ -39,7 +35,18 @@ export function hostPolicy<R>(settings: HostSettings): Policy<Arrival, R> {
   };
 }
 
-function hostName(host: string): string {
+/** The names a `Host` may have, as `hostName` gives them. */
+export function servedHosts({ url, allowedHosts, boundTo }: HostSettings): ReadonlySet<string> {
+  const names = new Set([
+    new URL(url).hostname,
+    ...allowedHosts.map((name) => hostName(name) || name.toLowerCase()),
+  ]);
+  if (isLoopbackAddress(boundTo)) for (const name of LOOPBACK_NAMES) names.add(name);
+  return names;
+}
+
+/** Of a `Host` header, without its port, in lower case; empty for what is none. */
+export function hostName(host: string): string {
   const match = /^(\[[0-9a-fA-F:.]+\]|[^:\s]+)(?::\d{1,5})?$/.exec(host);
   return match?.[1]?.toLowerCase().replace(/\.$/, "") ?? "";
 }

@@ -56,7 +56,8 @@ test("an empty Origin is no origin of ours", () => {
 });
 
 test("CORS answers name the one origin, allow no cookies, and bound what they echo", () => {
-  const headers = preflightHeaders("https://app.example", "x".repeat(10_000));
+  const headers = preflightHeaders("https://app.example", "x".repeat(10_000), 90_500);
+  expect(headers["access-control-max-age"]).toBe("90");
   expect(headers["access-control-allow-origin"]).toBe("https://app.example");
   expect(headers.vary).toBe("Origin");
   expect(headers["access-control-allow-headers"]).toHaveLength(2_048);

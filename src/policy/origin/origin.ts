@@ -12,7 +12,11 @@ export class OriginRule {
   readonly #globs: readonly ((origin: string) => boolean)[];
   readonly #verdicts = new Map<string, boolean>();
 
-  constructor(url: string, allowedOrigins: readonly string[]) {
+  /** How long a browser may keep a preflight answer. */
+  readonly maxAgeMs: number;
+
+  constructor(url: string, allowedOrigins: readonly string[], maxAgeMs = 600_000) {
+    this.maxAgeMs = maxAgeMs;
     this.#own = new Set(ownOrigins(new URL(url)));
     this.#globs = allowedOrigins.map((origin) => compileGlob(origin.toLowerCase()));
   }
@@ -62,11 +66,15 @@ export function corsHeaders(origin: string): Record<string, string> {
   };
 }
 
-export function preflightHeaders(origin: string, requestedHeaders: string | null): Record<string, string> {
+export function preflightHeaders(
+  origin: string,
+  requestedHeaders: string | null,
+  maxAgeMs: number,
+): Record<string, string> {
   return {
     ...corsHeaders(origin),
     "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
     "access-control-allow-headers": (requestedHeaders ?? "authorization, content-type").slice(0, 2048),
-    "access-control-max-age": "600",
+    "access-control-max-age": String(Math.floor(maxAgeMs / 1000)),
   };
 }
