@@ -277,6 +277,6 @@ describe("bounds", () => {
       expect(thrown).toBeInstanceOf(GatewayError);
     }
     // A quadratic step over 4 MiB takes minutes.
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 });
