@@ -224,11 +224,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
         ...(cluster !== undefined && { process: cluster.id, peers: cluster.directory.others }),
       },
     }),
-    metrics: scrape(
-      ownMetrics,
-      options.worker === undefined ? undefined : cluster,
-      () => configuration.settings.features.metrics,
-    ),
+    metrics: scrape(ownMetrics, options.worker && cluster, () => configuration.settings.features.metrics),
     identify: async (request: Request) => authenticator.authenticate(bearer(request)),
   };
   const serveMcp = (request: EdgeRequest) => serveEndpoint(endpointDeps, request);
