@@ -1,8 +1,9 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { Durability, RecordKind } from "../model/ports/journal.ts";
-import { checkpointBody, ownBody, quote } from "./body.ts";
-import { firstPrevious, lineText, sha256Hex } from "./line.ts";
+import { checkpointBody, ownBody } from "./body.ts";
+import { firstPrevious } from "./line.ts";
+import { LineBatch } from "./line-batch.ts";
 import { nextSalt } from "./salt.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 import { checkpointText, type SigningKey } from "./signing-key.ts";
@@ -46,9 +47,9 @@ type Turn = PromiseWithResolvers<void>;
 
 /** `batch` holds no more than this, and no longer than `memoryMs`. */
 const memoryRecordsMax = 1_000;
-const memoryCharsMax = 1 << 23;
+const memoryBytesMax = 1 << 23;
 const memoryMs = 500;
-const batchCharsMax = 1 << 19;
+const batchBytesMax = 1 << 19;
 const fullCheckBytes = 1 << 20;
 
 /**
@@ -68,14 +69,12 @@ export class ChainWriter {
   };
   readonly #options: ChainWriterOptions;
   readonly #durability: Durability;
-  readonly #headPrefix: string;
+  readonly #batch: LineBatch;
   #sequence = 0;
-  #link = firstPrevious;
   #checkpointSequence = 0;
   #checkpointTime: number;
   #written: Head = { sequence: 0, link: firstPrevious, position: 0, checkpointSequence: 0 };
   #stable: Head = this.#written;
-  #pending = "";
   #pendingRecords = 0;
   #turn: Turn | undefined;
   #flushIsScheduled = false;
@@ -93,7 +92,7 @@ export class ChainWriter {
   constructor(options: ChainWriterOptions) {
     this.#options = options;
     this.#durability = options.durability;
-    this.#headPrefix = `{"chain":"${options.chainId}","sequence":`;
+    this.#batch = new LineBatch(options.chainId);
     this.#checkpointTime = options.clock.now();
   }
 
@@ -111,7 +110,7 @@ export class ChainWriter {
     this.#chain(kind, tenant, body);
     this.#pendingRecords++;
     if (this.#durability === "batch") {
-      if (this.#pendingRecords >= memoryRecordsMax || this.#pending.length > memoryCharsMax) this.flush();
+      if (this.#pendingRecords >= memoryRecordsMax || this.#batch.length > memoryBytesMax) this.flush();
       else this.#memoryTimer ??= setTimeout(() => this.flush(), memoryMs);
       return undefined;
     }
@@ -120,7 +119,7 @@ export class ChainWriter {
     if (!this.#flushIsScheduled) {
       this.#flushIsScheduled = true;
       setImmediate(this.#flushTurn);
-    } else if (this.#pending.length > batchCharsMax) {
+    } else if (this.#batch.length > batchBytesMax) {
       this.flush();
     }
     return promise;
@@ -151,14 +150,13 @@ export class ChainWriter {
     const drops = this.#unreportedDrops;
     if (drops > 0) this.#chain("journal", "", ownBody("journal.dropped", { records: drops }));
     if (this.#checkpointIsDue()) this.#checkpoint();
-    const text = this.#pending;
     const { files } = this.#options;
-    this.#pending = "";
     this.#pendingRecords = 0;
     this.#turn = undefined;
     try {
       if (files.mustRotate) this.#rotate();
-      files.write(text);
+      files.write(this.#batch.buffer, this.#batch.length);
+      this.#batch.clear();
     } catch (failure) {
       this.counts.writeErrors++;
       this.#stepBack(this.#written);
@@ -170,7 +168,7 @@ export class ChainWriter {
     this.counts.records += this.#sequence - this.#written.sequence;
     this.#written = {
       sequence: this.#sequence,
-      link: this.#link,
+      link: this.#batch.link,
       position: files.position,
       checkpointSequence: this.#checkpointSequence,
     };
@@ -205,19 +203,8 @@ export class ChainWriter {
   }
 
   #chain(kind: RecordKind, tenant: string, body: string): void {
-    const salt = nextSalt();
-    const salted = salt + body;
-    const digest = sha256Hex(salted);
-    const sequence = this.#sequence + 1;
-    const head =
-      this.#headPrefix +
-      `${sequence},"previous":"${this.#link}","time":${this.#options.clock.now()}` +
-      `,"tenant":${quote(tenant)},"kind":"${kind}","digest":"${digest}"}`;
-    const link = sha256Hex(head);
-    this.#sequence = sequence;
-    this.#link = link;
-    // Hashing made one string of the body's forty pieces; cut out of it, the line need not do so again.
-    this.#pending += lineText(head, link, salt, salted.slice(salt.length));
+    this.#batch.add(this.#sequence + 1, this.#options.clock.now(), tenant, kind, nextSalt(), body);
+    this.#sequence++;
   }
 
   #checkpointIsDue(): boolean {
@@ -238,7 +225,7 @@ export class ChainWriter {
   #checkpoint(): void {
     const { chainId, signingKey, clock } = this.#options;
     const atSequence = this.#sequence;
-    const atLink = this.#link;
+    const atLink = this.#batch.link;
     const signature = signingKey.sign(checkpointText(chainId, atSequence, atLink));
     this.#chain("checkpoint", "", checkpointBody({ atSequence, atLink, keyId: signingKey.id, signature }));
     this.#checkpointSequence = this.#sequence;
@@ -281,7 +268,6 @@ export class ChainWriter {
     this.counts.syncErrors++;
     const lost = this.#sequence - this.#stable.sequence;
     const pendingTurn = this.#turn;
-    this.#pending = "";
     this.#pendingRecords = 0;
     this.#turn = undefined;
     this.counts.records -= this.#written.sequence - this.#stable.sequence;
@@ -295,9 +281,11 @@ export class ChainWriter {
     this.#lose(lost, failure, ...turns, ...this.#waiting.splice(0), pendingTurn);
   }
 
+  /** Everything behind `head` is forgotten, whether it was written or not. */
   #stepBack(head: Head): void {
+    this.#batch.clear();
+    this.#batch.link = head.link;
     this.#sequence = head.sequence;
-    this.#link = head.link;
     this.#checkpointSequence = head.checkpointSequence;
   }
 

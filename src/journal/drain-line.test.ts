@@ -3,22 +3,20 @@ import type { CallEnd, CallIntent } from "../model/ports/journal.ts";
 import { intentBody, outcomeBody, refusedBody } from "./body.ts";
 import { CallLineReader } from "./drain-line.ts";
 import { rowOf } from "./drain-record.ts";
-import { headText, lineText, parseLine, sha256Hex } from "./line.ts";
+import { parseLine } from "./line.ts";
+import { LineBatch } from "./line-batch.ts";
 import { nextSalt } from "./salt.ts";
 import { sampleIntent } from "./sample-records.ts";
 
 type CallKind = "call_intent" | "call_outcome" | "call_refused";
 
 let sequence = 0;
-const chainId = Bun.randomUUIDv7();
+const batch = new LineBatch(Bun.randomUUIDv7());
 
 function lineOf(kind: CallKind, body: string): string {
-  const salt = nextSalt();
-  const digest = sha256Hex(salt + body);
-  const previous = "0".repeat(64);
-  const tenant = "00000000-0000-7000-8000-000000000001";
-  const head = headText({ chainId, sequence: ++sequence, previous, time: Date.now(), tenant, kind, digest });
-  return lineText(head, sha256Hex(head), salt, body).slice(0, -1);
+  batch.clear();
+  batch.add(++sequence, Date.now(), "00000000-0000-7000-8000-000000000001", kind, nextSalt(), body);
+  return Buffer.from(batch.buffer.slice(0, batch.length - 1)).toString();
 }
 
 const end: CallEnd = { status: "ok", errorCode: undefined, durationMs: 1.234, resultBytes: 512 };

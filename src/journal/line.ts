@@ -22,10 +22,6 @@ export function headText(head: HeadFields): string {
   );
 }
 
-export function lineText(head: string, link: string, salt: string, body: string): string {
-  return `{"head":${head},"link":"${link}","salt":"${salt}","body":${body}}\n`;
-}
-
 export function sha256Hex(text: string): string {
   return Bun.SHA256.hash(text, "hex");
 }
@@ -42,7 +38,7 @@ const linkMark = Buffer.from('},"link":"');
 const saltMark = '","salt":';
 const bodyMark = '","body":';
 const expiredTail = 'null,"body":null}';
-const kinds: ReadonlySet<string> = new Set<RecordKind>([
+export const recordKinds: ReadonlySet<RecordKind> = new Set<RecordKind>([
   "call_intent",
   "call_outcome",
   "call_refused",
@@ -99,7 +95,7 @@ function parseHead(text: string): HeadFields | undefined {
 }
 
 function isKind(text: string): text is RecordKind {
-  return kinds.has(text);
+  return (recordKinds as ReadonlySet<string>).has(text);
 }
 
 /** Whether header and payload are what link and digest say; an expired payload is sound by its header alone. */

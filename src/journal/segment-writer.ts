@@ -17,7 +17,6 @@ export class SegmentWriter {
   #dirIsDirty = false;
   /** Files rotated away: closed once no sync uses them. */
   #left: number[] = [];
-  #buffer = Buffer.allocUnsafe(1 << 18);
 
   constructor(dir: string, segmentBytesMax: number) {
     this.#dir = dir;
@@ -39,16 +38,14 @@ export class SegmentWriter {
     return this.#position - this.#base >= this.#segmentBytesMax;
   }
 
-  /** Hands one batch to the operating system. Throws what `write` threw, with nothing of the batch kept. */
-  write(text: string): void {
+  /** Hands the first `bytes` of `batch` to the operating system. Throws what `write` threw, with nothing of them kept. */
+  write(batch: Uint8Array, bytes: number): void {
     if (this.#tailIsDirty) this.#cut();
-    if (text.length * 3 > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(text.length * 3);
-    const bytes = this.#buffer.write(text, 0, "utf8");
     const offset = this.#position - this.#base;
     let written = 0;
     try {
       while (written < bytes) {
-        written += writeSync(this.#fd, this.#buffer, written, bytes - written, offset + written);
+        written += writeSync(this.#fd, batch, written, bytes - written, offset + written);
       }
     } catch (failure) {
       this.#tailIsDirty = true;
@@ -60,8 +57,6 @@ export class SegmentWriter {
       throw failure;
     }
     this.#position += bytes;
-    // A burst must not keep its buffer for ever.
-    if (this.#buffer.length > 1 << 22) this.#buffer = Buffer.allocUnsafe(1 << 18);
   }
 
   /** Starts a new file. With `stable`, everything before is on stable storage when this returns. */
