@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { InProcessGateway } from "../../test/integration/in-process-gateway.ts";
+import type { Policy, PolicyAction } from "../model/policy.ts";
 import {
   type InProcessUpstream,
   type Offer,
@@ -43,6 +44,10 @@ async function listener(
 }
 const apply = (gateway: InProcessGateway, ...servers: ServerDefinition[]) =>
   gateway.fleet.apply(snapshotOf(sampleNamespace(servers)));
+const samplePolicy = (action: PolicyAction): Policy => ({
+  ...{ id: action, name: action, namespaceSlug: undefined, priority: 0, source: "store" },
+  ...{ effect: "deny", subjects: ["group:nobody"], actions: [action], resources: ["*"] },
+});
 const names = (gateway: InProcessGateway) =>
   gateway.fleet
     .catalog(NAMESPACE_ID)
@@ -102,6 +107,29 @@ describe("a reload", () => {
       }),
     );
     expect(all.heard()).toEqual([]);
+  });
+
+  test("tells of policies on calls, and not of those on acts of administration", async () => {
+    await using gateway = new InProcessGateway([{ name: "kept", offer }]);
+    const all = await listener(gateway);
+    const policed = (...actions: PolicyAction[]) => {
+      const { organizations, ...rest } = snapshotOf(sampleNamespace([sampleServer("kept")]));
+      const policies = {
+        all: actions.map((action) => samplePolicy(action)),
+        defaultEffect: "allow" as const,
+      };
+      const entries = [...organizations].map(([id, one]) => [id, { ...one, policies }] as const);
+      gateway.fleet.apply({ ...rest, organizations: new Map(entries) });
+    };
+    policed("user.create");
+    policed("user.create", "server.*");
+    expect(all.heard()).toEqual([]);
+    policed("user.create", "call");
+    expect(all.heard()).toHaveLength(3);
+    policed("call");
+    expect(all.heard()).toEqual([]);
+    policed();
+    expect(all.heard()).toHaveLength(3);
   });
 
   test("keeps the tools of a server that has not answered over its new connection yet", async () => {

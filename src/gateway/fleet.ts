@@ -1,3 +1,4 @@
+import { governsCalls, type Policies } from "../model/policy.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Upstream, UpstreamEvent, UpstreamFactory, UpstreamLists } from "../model/ports/upstream.ts";
 import type { ServerDefinition } from "../model/server.ts";
@@ -118,8 +119,8 @@ export class Fleet {
     }
     const applied = {
       organizations: changed,
-      policiesOf: changedMembers("policies", before, snapshot, changed),
-      claimMappingOf: changedMembers("claimMapping", before, snapshot, changed),
+      policiesOf: changedParts(policiesOnCalls, before, snapshot, changed),
+      claimMappingOf: changedParts(({ claimMapping }) => claimMapping, before, snapshot, changed),
     };
     for (const listener of this.#appliedListeners) listener(applied);
   }
@@ -311,8 +312,8 @@ function* namespacesOf(snapshot: Snapshot, ids: ReadonlySet<string>): Iterable<N
   }
 }
 
-function changedMembers(
-  member: "policies" | "claimMapping",
+function changedParts(
+  partOf: (organization: OrganizationSnapshot) => unknown,
   before: Snapshot,
   after: Snapshot,
   organizations: ReadonlySet<string>,
@@ -321,9 +322,15 @@ function changedMembers(
   for (const id of organizations) {
     const [former, current] = [before.organizations.get(id), after.organizations.get(id)];
     if (former === undefined || current === undefined) continue;
-    if (!Bun.deepEquals(former[member], current[member])) changed.add(id);
+    if (!Bun.deepEquals(partOf(former), partOf(current))) changed.add(id);
   }
   return changed;
+}
+
+/** Those about acts of administration alone change nobody's lists. */
+function policiesOnCalls({ policies }: OrganizationSnapshot): Policies | undefined {
+  const all = policies?.all.filter(governsCalls) ?? [];
+  return policies === undefined || all.length === 0 ? undefined : { ...policies, all };
 }
 
 function fingerprintOf(part: CatalogPart | undefined, key: keyof CatalogPart["entries"]): string {
