@@ -38,6 +38,13 @@ interface CompiledAct {
   readonly readsObject: boolean;
 }
 
+/** Policies about one act. */
+interface VerbPolicies {
+  /** The default is `deny`, and some `allow` names the act. */
+  readonly isExclusive: boolean;
+  readonly bySubject: ReadonlyMap<string, readonly CompiledAct[]>;
+}
+
 /** What came of an act, and the default that held for it. */
 export interface ActJudgement extends Judgement {
   readonly defaultEffect: PolicyEffect;
@@ -52,17 +59,19 @@ export interface ActJudgement extends Judgement {
 export class ActPolicies {
   readonly #all: readonly CompiledAct[];
   readonly #defaultEffect: PolicyEffect;
+  /** As many as there are acts. */
+  readonly #byAction = new Map<string, VerbPolicies>();
 
   constructor({ all, defaultEffect }: Policies) {
-    this.#all = all.filter(governsActs).sort(byPriority).map(compile);
+    this.#all = all.filter(governsActs).map(compile);
     this.#defaultEffect = defaultEffect;
   }
 
   /** @returns the name of the policy that denies the act; none for what is permitted */
   async refusal(operation: Operation, now: number): Promise<string | undefined> {
     const { action, principal, clientAddress } = operation;
-    const named = this.#naming(action, principal);
-    if (named.length === 0) return undefined;
+    const { isExclusive, named } = this.#naming(action, principal);
+    if (named.length === 0 && !isExclusive) return undefined;
     const unknown: OperationObject = {
       kind: nounOf(action),
       id: undefined,
@@ -80,13 +89,8 @@ export class ActPolicies {
   /** @param onAnswer is told the answer of each policy that names caller, act and object */
   judge(act: Act, onAnswer?: (policy: Policy, answer: Answer) => void): ActJudgement {
     const { action, principal, object } = act;
-    const naming = this.#naming(action, principal);
-    const subjects = new Set(subjectsOf(principal));
-    const isExclusive =
-      this.#defaultEffect === "deny" && naming.some(({ policy }) => policy.effect === "allow");
-    const named = naming.filter(
-      ({ policy, names }) => policy.subjects.some((subject) => subjects.has(subject)) && names(object),
-    );
+    const { isExclusive, named: naming } = this.#naming(action, principal);
+    const named = naming.filter(({ names }) => names(object));
     const context: ActContext = {
       principal: new ConditionPrincipal(principal),
       target: new ConditionTarget(object),
@@ -101,12 +105,36 @@ export class ActPolicies {
     };
   }
 
-  /** Those about the verb, whoever they are about. */
-  #naming(action: string, principal: Principal): readonly CompiledAct[] {
-    if (isBeyondPolicies(action, principal)) return [];
-    return this.#all.filter(({ policy }) =>
-      policy.actions.some((one) => isVerbPattern(one) && matchesVerb(one, action)),
-    );
+  /** Those about the act and somebody, in order. */
+  #naming(
+    action: string,
+    principal: Principal,
+  ): { readonly isExclusive: boolean; readonly named: readonly CompiledAct[] } {
+    if (isBeyondPolicies(action, principal)) return { isExclusive: false, named: [] };
+    const { isExclusive, bySubject } = this.#of(action);
+    const found = new Set(subjectsOf(principal).flatMap((subject) => bySubject.get(subject) ?? []));
+    return { isExclusive, named: [...found].sort((a, b) => byPriority(a.policy, b.policy)) };
+  }
+
+  #of(action: string): VerbPolicies {
+    let known = this.#byAction.get(action);
+    if (known === undefined) {
+      const about = this.#all.filter(({ policy }) =>
+        policy.actions.some((one) => isVerbPattern(one) && matchesVerb(one, action)),
+      );
+      const bySubject = new Map<string, CompiledAct[]>();
+      for (const one of about) {
+        for (const subject of new Set(one.policy.subjects)) {
+          const those = bySubject.get(subject);
+          if (those === undefined) bySubject.set(subject, [one]);
+          else those.push(one);
+        }
+      }
+      const isExclusive =
+        this.#defaultEffect === "deny" && about.some(({ policy }) => policy.effect === "allow");
+      this.#byAction.set(action, (known = { isExclusive, bySubject }));
+    }
+    return known;
   }
 }
 
