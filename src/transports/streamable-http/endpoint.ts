@@ -9,10 +9,10 @@ import { failureText } from "./answer.ts";
 import type { EdgeRequest } from "./edge.ts";
 import { EVENT_STREAM_HEADERS } from "./event-stream.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
+import { jsonHeaders } from "./json-headers.ts";
 import { accepted, initialize, type LegacyEdgeDeps, serveLegacy } from "./legacy.ts";
 import type { LegacySession } from "./legacy-session.ts";
 import { refuse, serveModern } from "./modern.ts";
-import { jsonHeaders } from "./post-reply.ts";
 import { parseEventId } from "./session-stream.ts";
 
 export interface EndpointDeps extends LegacyEdgeDeps {

@@ -19,10 +19,11 @@ import { traceparentOf } from "../../protocol/trace-context.ts";
 import { type Answer, failureText, legacyAnswer } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
+import { jsonHeaders } from "./json-headers.ts";
 import type { LegacySession } from "./legacy-session.ts";
 import type { LegacySessions } from "./legacy-sessions.ts";
 import { bodyOf } from "./page-text.ts";
-import { jsonHeaders, PostReply } from "./post-reply.ts";
+import { PostReply } from "./post-reply.ts";
 
 /** Rounds of questions a modern server may put to a legacy client in one call. */
 const ROUNDS_MAX = 8;
@@ -51,7 +52,7 @@ export async function initialize(
   };
   const { text } = legacyAnswer(id, { kind: "result", result, exact: true });
   return new Response(bodyOf(text), {
-    headers: { ...jsonHeaders(request.headers), "mcp-session-id": sealedId },
+    headers: jsonHeaders(request.headers, { "mcp-session-id": sealedId }),
   });
 }
 

@@ -20,10 +20,11 @@ import { type Answer, failureText, modernAnswer, unreadId } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
 import { EventStream } from "./event-stream.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
+import { jsonHeaders } from "./json-headers.ts";
 import { listen } from "./listen.ts";
 import { type ModernRequest, readModernRequest } from "./modern-request.ts";
 import { bodyOf } from "./page-text.ts";
-import { jsonHeaders, PostReply } from "./post-reply.ts";
+import { PostReply } from "./post-reply.ts";
 
 /** The edge of 2026-07-28: one POST, one request, no session; canonical form is its own form. */
 export function serveModern(
@@ -66,7 +67,7 @@ export function refuse(
   const named = id ?? unreadId(request.arrival.request.headers);
   return new Response(failureText(named, error, request.arrival.id), {
     status: error.httpStatus,
-    headers: { ...jsonHeaders(request.headers), ...error.headers },
+    headers: jsonHeaders(request.headers, error.headers),
   });
 }
 

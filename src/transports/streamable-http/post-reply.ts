@@ -1,6 +1,7 @@
 import type { Principal } from "../../model/principal.ts";
 import type { ClientSocket } from "../../net/client-socket.ts";
 import { EVENT_STREAM_HEADERS } from "./event-stream.ts";
+import { jsonHeaders } from "./json-headers.ts";
 import { bodyOf, type PageText } from "./page-text.ts";
 import type { Waiter, WaitingRoom } from "./waiting.ts";
 
@@ -73,13 +74,7 @@ export class PostReply implements Waiter {
       this.#stream.close();
       return;
     }
-    const known = jsonHeaders(this.#init.headers);
-    this.#resolve(
-      new Response(bodyOf(body), {
-        status,
-        headers: headers === undefined ? known : { ...known, ...headers },
-      }),
-    );
+    this.#resolve(new Response(bodyOf(body), { status, headers: jsonHeaders(this.#init.headers, headers) }));
   }
 
   attend(): void {
@@ -112,8 +107,4 @@ export class PostReply implements Waiter {
     if (this.#done) return;
     this.#init.onGone();
   }
-}
-
-export function jsonHeaders(extra: Readonly<Record<string, string>>): Record<string, string> {
-  return { "content-type": "application/json", ...extra };
 }
