@@ -42,6 +42,7 @@ function intentsOf(count: number): CallIntent[] {
       method: "tools/call",
       serverId,
       serverName: "github",
+      servedBy: undefined,
       target: `tool_${index % 100}`,
       argumentsDigest: Bun.SHA256.hash(String(index), "hex"),
       clientAddress: "127.0.0.1",

@@ -3,7 +3,7 @@ import type { IdentityProvider } from "../model/identity-provider.ts";
 import type { LimitRule } from "../model/limit-rule.ts";
 import type { CallContentEntry } from "../model/log-entry.ts";
 import type { Verbs } from "../model/operation.ts";
-import type { PolicyEffect } from "../model/policy.ts";
+import type { AccessEffect } from "../model/policy.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { LimitStanding } from "../model/ports/limiter.ts";
 import type { Log } from "../model/ports/log.ts";
@@ -41,7 +41,7 @@ export interface AdminParts {
   /** The organisation as compiled; `undefined` where it is not active or does not exist. */
   organization(id: string): OrganizationSnapshot | undefined;
   /** What happens where an organisation has policies and none applies. */
-  policyDefault(): PolicyEffect;
+  policyDefault(): AccessEffect;
   /** Acts of administration that policies may name. */
   readonly verbs: Verbs;
   running(serverId: string): RunningServer | undefined;

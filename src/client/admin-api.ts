@@ -37,6 +37,7 @@ export type CallLogEntry = {
   readonly namespace_id: string | null;
   readonly action: string | null;
   readonly server: string | null;
+  readonly served_by: string | null;
   readonly target: string | null;
   readonly status: string | null;
   readonly error_code: string | null;
@@ -118,6 +119,7 @@ export type LogEntry = {
   readonly namespace_id: string | null;
   readonly action: string | null;
   readonly server: string | null;
+  readonly served_by: string | null;
   readonly target: string | null;
   readonly status: string | null;
   readonly error_code: string | null;
@@ -171,11 +173,14 @@ export type Policy = {
   readonly namespace: string | null;
   readonly namespace_id: string | null;
   readonly managed: boolean;
-  readonly effect: "allow" | "deny";
+  readonly effect: "allow" | "deny" | "route";
   readonly subjects: readonly string[];
   readonly actions: readonly string[];
   readonly resources: readonly string[];
   readonly condition: string | null;
+  readonly route: {
+    readonly server: string;
+  } | null;
   readonly priority: number;
   readonly active: boolean;
   readonly created_at: string | null;
@@ -781,11 +786,14 @@ export interface AdminApi {
         readonly name: string;
         readonly description?: string;
         readonly namespace?: string;
-        readonly effect: "allow" | "deny";
+        readonly effect: "allow" | "deny" | "route";
         readonly subjects?: readonly string[];
         readonly actions?: readonly string[];
         readonly resources?: readonly string[];
         readonly condition?: string;
+        readonly route?: {
+          readonly server: string;
+        };
         readonly priority?: number;
         readonly active?: boolean;
       })[];
@@ -819,6 +827,7 @@ export interface AdminApi {
           readonly client_address?: string;
         };
         readonly expect?: "allow" | "deny" | "hidden";
+        readonly expect_served_by?: string;
       })[];
     };
     answer: {
@@ -830,6 +839,8 @@ export interface AdminApi {
         readonly verdict: "allow" | "deny" | "hidden";
         readonly granted: boolean;
         readonly decided_by: string | null;
+        readonly served_by: string | null;
+        readonly routed_by: string | null;
       })[];
     };
   };
@@ -842,11 +853,14 @@ export interface AdminApi {
         readonly name: string;
         readonly description?: string;
         readonly namespace?: string;
-        readonly effect: "allow" | "deny";
+        readonly effect: "allow" | "deny" | "route";
         readonly subjects?: readonly string[];
         readonly actions?: readonly string[];
         readonly resources?: readonly string[];
         readonly condition?: string;
+        readonly route?: {
+          readonly server: string;
+        };
         readonly priority?: number;
         readonly active?: boolean;
       })[];
@@ -882,15 +896,17 @@ export interface AdminApi {
       readonly verdict: "allow" | "deny" | "hidden";
       readonly granted: boolean;
       readonly decided_by: string | null;
+      readonly served_by: string | null;
+      readonly routed_by: string | null;
       readonly default: "allow" | "deny";
       readonly steps: readonly ({
-        readonly step: "namespace" | "role" | "permissions" | "scopes" | "policies";
+        readonly step: "namespace" | "role" | "permissions" | "scopes" | "policies" | "route";
         readonly outcome: "passes" | "refuses" | "not_asked";
         readonly detail: string;
       })[];
       readonly chain: readonly ({
         readonly policy: string;
-        readonly effect: "allow" | "deny";
+        readonly effect: "allow" | "deny" | "route";
         readonly condition: string | null;
         readonly answer: "applies" | "does_not_apply" | "failed" | "pending";
       })[];
@@ -905,11 +921,14 @@ export interface AdminApi {
         readonly name: string;
         readonly description?: string;
         readonly namespace?: string;
-        readonly effect: "allow" | "deny";
+        readonly effect: "allow" | "deny" | "route";
         readonly subjects?: readonly string[];
         readonly actions?: readonly string[];
         readonly resources?: readonly string[];
         readonly condition?: string;
+        readonly route?: {
+          readonly server: string;
+        };
         readonly priority?: number;
         readonly active?: boolean;
       })[];
@@ -950,7 +969,7 @@ export interface AdminApi {
       readonly scopes: readonly string[];
     };
   };
-  /** What proposed policies would have changed: recorded calls, newest first, about 10000 at a time, whose end would have been another. */
+  /** What proposed policies would have changed: recorded calls, newest first, about 10000 at a time, whose end or server would have been another. */
   "policies-replay": {
     params: Record<never, never>;
     query: Record<never, never>;
@@ -959,11 +978,14 @@ export interface AdminApi {
         readonly name: string;
         readonly description?: string;
         readonly namespace?: string;
-        readonly effect: "allow" | "deny";
+        readonly effect: "allow" | "deny" | "route";
         readonly subjects?: readonly string[];
         readonly actions?: readonly string[];
         readonly resources?: readonly string[];
         readonly condition?: string;
+        readonly route?: {
+          readonly server: string;
+        };
         readonly priority?: number;
         readonly active?: boolean;
       })[];
@@ -986,6 +1008,8 @@ export interface AdminApi {
         readonly before: "allow" | "deny" | "hidden";
         readonly after: "allow" | "deny" | "hidden";
         readonly decided_by: string | null;
+        readonly served_before: string | null;
+        readonly served_after: string | null;
       })[];
     };
   };
@@ -1007,11 +1031,14 @@ export interface AdminApi {
       readonly name: string;
       readonly description?: string;
       readonly namespace?: string;
-      readonly effect: "allow" | "deny";
+      readonly effect: "allow" | "deny" | "route";
       readonly subjects?: readonly string[];
       readonly actions?: readonly string[];
       readonly resources?: readonly string[];
       readonly condition?: string;
+      readonly route?: {
+        readonly server: string;
+      };
       readonly priority?: number;
       readonly active?: boolean;
     };
@@ -1024,18 +1051,21 @@ export interface AdminApi {
     body: undefined;
     answer: Policy;
   };
-  /** Changes what is given; `condition: null` removes it. In force at once. */
+  /** Changes what is given; `condition: null` and `route: null` remove it. In force at once. */
   "policies-update": {
     params: { readonly id: string };
     query: Record<never, never>;
     body: {
       readonly name?: string;
       readonly description?: string;
-      readonly effect?: "allow" | "deny";
+      readonly effect?: "allow" | "deny" | "route";
       readonly subjects?: readonly string[];
       readonly actions?: readonly string[];
       readonly resources?: readonly string[];
       readonly condition?: string | null;
+      readonly route?: {
+        readonly server: string;
+      } | null;
       readonly priority?: number;
       readonly active?: boolean;
     };
@@ -1305,7 +1335,7 @@ export interface AdminApi {
   /** Calls and events, newest first; `format=jsonl|csv` exports up to 100000 of them. */
   "logs": {
     params: Record<never, never>;
-    query: { readonly kind?: "call" | "event"; readonly from?: string; readonly to?: string; readonly namespace_id?: string; readonly actor?: string; readonly action?: string; readonly server?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly format?: "json" | "jsonl" | "csv"; readonly contents?: "true" | "false"; readonly limit?: number; readonly cursor?: string };
+    query: { readonly kind?: "call" | "event"; readonly from?: string; readonly to?: string; readonly namespace_id?: string; readonly actor?: string; readonly action?: string; readonly server?: string; readonly served_by?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly format?: "json" | "jsonl" | "csv"; readonly contents?: "true" | "false"; readonly limit?: number; readonly cursor?: string };
     body: undefined;
     answer: {
       readonly items: readonly LogEntry[];

@@ -238,6 +238,35 @@ test("each organisation gets its own rows", () => {
   ]);
 });
 
+test("routes are resolved in each namespace; what they come to is said where it is nothing", () => {
+  const rule = { effect: "route", resources: ["a:*"] };
+  const policies = {
+    default: "deny",
+    rules: [
+      { ...rule, name: "fine", route: { server: "b" } },
+      { ...rule, name: "lost", route: { server: "nowhere" } },
+      { ...rule, name: "typo", resources: ["aa:*"], route: { server: "b" } },
+    ],
+  };
+  const file = settings({ proxy: { servers: [stdio("a"), stdio("b")] }, policies });
+  const { snapshot, lostRoutes } = compiled(file, []);
+  const organization = onlyOf(snapshot.organizations.values());
+  // Routes alone leave roles and permissions to decide, whatever the default.
+  expect(organization.policies).toBeUndefined();
+  expect(organization.routing?.map(({ name }) => name)).toEqual(["fine", "lost", "typo"]);
+  const routes = organization.namespacesBySlug.get("default")?.routes ?? [];
+  expect(routes.map(({ policy, serving }) => [policy.name, serving.name, serving.servedBy?.name])).toEqual([
+    ["fine", "a", "b"],
+    ["lost", "a", "nowhere"],
+  ]);
+  expect(lostRoutes.map(({ policy, reason }) => [policy, reason.slice(0, 34)])).toEqual([
+    ["lost", "It leads from a to nowhere, which "],
+    ["typo", "There is no server it is about (aa"],
+  ]);
+  const without = onlyOf(compiled(settings({}), []).snapshot.organizations.values());
+  expect(without.namespacesBySlug.get("default")?.routes).toBeUndefined();
+});
+
 test("an organisation whose rows are the same keeps its part; other settings make it again", () => {
   const compiler = new SnapshotCompiler();
   const [mine] = stored({ name: "a" });

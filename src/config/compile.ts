@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { ClaimMappingRecord } from "../model/claim-mapping.ts";
-import type { PolicyRecord } from "../model/policy.ts";
+import type { Policy, PolicyRecord } from "../model/policy.ts";
 import { type ContentLevel, contentLevels } from "../model/ports/journal.ts";
 import type { RateLimitRecord } from "../model/rate-limit-record.ts";
 import type { ServerDefinition } from "../model/server.ts";
@@ -9,12 +9,13 @@ import type { ServerRecord } from "../model/server-record.ts";
 import type { NamespaceSnapshot, OrganizationSnapshot, Snapshot } from "../model/snapshot.ts";
 import type { Namespace, Organization } from "../model/tenancy.ts";
 import type { TenantRows } from "../model/tenant-rows.ts";
+import { resolveRoutes } from "../policy/authorize/routes.ts";
 import { stageOf } from "../policy/limit/compiled-rule.ts";
 import { claimMappingOf } from "./claim-mapping.ts";
 import { fileLimit, limitsOf } from "./compile-limits.ts";
 import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf, serverIdOf } from "./identity.ts";
 import { problemsOf } from "./issues.ts";
-import { compilePolicies } from "./policies.ts";
+import { compilePolicies, type LostRoute, lostRoutes } from "./policies.ts";
 import { type ConfigProblem, formatProblem } from "./problem.ts";
 import { type ServerFileEntry, serverSchema } from "./server-schema.ts";
 import type { AuditSettings, ServerEntry, Settings } from "./settings.ts";
@@ -72,12 +73,14 @@ export interface ExcludedServer {
 export interface Compiled {
   readonly snapshot: Snapshot;
   readonly excluded: readonly ExcludedServer[];
+  readonly lostRoutes: readonly LostRoute[];
 }
 
 interface CompiledTenant {
   readonly settings: Settings;
   readonly organization: OrganizationSnapshot;
   readonly excluded: readonly ExcludedServer[];
+  readonly lostRoutes: readonly LostRoute[];
 }
 
 /**
@@ -97,11 +100,13 @@ export class SnapshotCompiler {
     demo: readonly ServerEntry[] = [],
   ): Compiled {
     const excluded: ExcludedServer[] = [];
+    const lost: LostRoute[] = [];
     const organizations = new Map<string, OrganizationSnapshot>();
     const add = (tenant: StoredTenant): void => {
       const part = this.#part(settings, tenant, demo);
       organizations.set(part.organization.id, part.organization);
       excluded.push(...part.excluded);
+      lost.push(...part.lostRoutes);
     };
     let hasDefault = false;
     for (const tenant of tenants) {
@@ -110,7 +115,7 @@ export class SnapshotCompiler {
     }
     if (!hasDefault) add(DEFAULT_TENANT);
     const addressLimits = settings.rateLimits.rules.map(fileLimit).filter((rule) => stageOf(rule) === "door");
-    return { snapshot: { version, organizations, addressLimits }, excluded };
+    return { snapshot: { version, organizations, addressLimits }, excluded, lostRoutes: lost };
   }
 
   #part(settings: Settings, tenant: StoredTenant, demo: readonly ServerEntry[]): CompiledTenant {
@@ -150,7 +155,8 @@ function compileTenant(
     const serverId = serverIdOf(slug, draft.slug, entry.name);
     draft.servers.set(entry.name, definition(entry, serverId, id, draft.id, "demo", settings.audit));
   }
-  const namespaces = [...drafts.values()].map((draft) => finished(draft, id));
+  const { policies, routing } = compilePolicies(slug, settings, stored);
+  const namespaces = [...drafts.values()].map((draft) => finished(draft, id, routing));
   return {
     organization: {
       id,
@@ -158,10 +164,12 @@ function compileTenant(
       namespacesById: new Map(namespaces.map((namespace) => [namespace.id, namespace])),
       namespacesBySlug: new Map(namespaces.map((namespace) => [namespace.slug, namespace])),
       limits: limitsOf(id, settings, stored.rateLimits),
-      policies: compilePolicies(slug, settings, stored),
+      policies,
+      routing,
       claimMapping: claimMappingOf(slug, settings.auth.claimMapping, stored.claimMapping),
     },
     excluded,
+    lostRoutes: lostRoutes(id, routing, namespaces),
   };
 }
 
@@ -301,7 +309,12 @@ export function fingerprintOf(entry: ServerEntry): string {
     .slice(0, 22);
 }
 
-function finished(draft: NamespaceDraft, organizationId: string): NamespaceSnapshot {
+function finished(
+  { id, slug, separator, ...draft }: NamespaceDraft,
+  organizationId: string,
+  routing: readonly Policy[] | undefined,
+): NamespaceSnapshot {
   const servers = [...draft.servers.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
-  return { id: draft.id, slug: draft.slug, organizationId, servers, separator: draft.separator };
+  const routes = routing && resolveRoutes(routing, slug, servers);
+  return { id, slug, organizationId, servers, separator, ...(routes !== undefined && { routes }) };
 }

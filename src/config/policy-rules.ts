@@ -17,9 +17,10 @@ export function checkPolicies(
     if (fault === undefined) return [];
     const { member, index, expected, detail } = fault;
     const key = `policies.rules[${at}].${member}${index === undefined ? "" : `[${index}]`}`;
-    const value = index === undefined ? rule.condition : (rule[member] as readonly string[])[index];
-    const near = member === "actions" && value !== undefined ? nearest(value, verbs) : undefined;
+    const whole = rule[member];
+    const value = index === undefined ? whole : (whole as readonly string[])[index];
+    const near = member === "actions" && typeof value === "string" ? nearest(value, verbs) : undefined;
     const fix = detail ?? (near === undefined ? "" : `did you mean "${near}"?`);
-    return { source: sourceOf(key, origins), key, found: JSON.stringify(value), expected, fix };
+    return { source: sourceOf(key, origins), key, found: JSON.stringify(value) ?? "nothing", expected, fix };
   });
 }

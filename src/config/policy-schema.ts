@@ -1,9 +1,18 @@
-import type { PolicyAction, PolicyEffect } from "../model/policy.ts";
+import type { AccessEffect, PolicyAction, PolicyEffect } from "../model/policy.ts";
 import { isVerb, parseObjectPattern } from "../policy/authorize/act-pattern.ts";
 import { compileCondition, isFault } from "../policy/authorize/condition.ts";
 import { isPattern } from "../policy/authorize/pattern.ts";
 import { isSubject } from "../policy/authorize/subject.ts";
-import { field, type Kind, list, optionalField, Refusal, requiredField, section } from "./field.ts";
+import {
+  field,
+  type Kind,
+  list,
+  optionalField,
+  optionalSection,
+  Refusal,
+  requiredField,
+  section,
+} from "./field.ts";
 import { boolean, filledText, integer, listOf, oneOf, slug, text } from "./kinds.ts";
 
 const subject: Kind<string> = {
@@ -61,7 +70,7 @@ function filledListOf<T>(item: Kind<T>): Kind<readonly T[]> {
 /** Rules about who may do what, besides roles and permissions. */
 export const policiesSchema = section("Rules that narrow what roles and permissions grant.", {
   default: optionalField(
-    oneOf<PolicyEffect>("allow", "deny"),
+    oneOf<AccessEffect>("allow", "deny"),
     "What happens where an organisation has policies and none of them applies.",
     { defaultText: "deny in production, else allow" },
   ),
@@ -72,7 +81,10 @@ export const policiesSchema = section("Rules that narrow what roles and permissi
       description: field(text, "", "For people."),
       enabled: field(boolean, true, "Whether it is in force."),
       namespace: optionalField(slug, "The one namespace it is about.", { defaultText: "every namespace" }),
-      effect: requiredField(oneOf<PolicyEffect>("allow", "deny"), "A deny that applies wins over any allow."),
+      effect: requiredField(
+        oneOf<PolicyEffect>("allow", "deny", "route"),
+        "A deny that applies wins over any allow; `route` says who serves.",
+      ),
       subjects: field(
         filledListOf(subject),
         ["*"],
@@ -89,7 +101,14 @@ export const policiesSchema = section("Rules that narrow what roles and permissi
         "What: patterns as in permissions, `server:tool`, `server:resource:<uri>`, `server:prompt:<name>`. Of acts their objects by id or name: `server:prod-*`.",
       ),
       condition: optionalField(condition, "CEL: when. One that fails denies."),
-      priority: field(integer(0, 1_000_000), 0, "Orders explanations; never the decision."),
+      route: optionalSection("Of the effect `route`: who serves instead of the servers `resources` names.", {
+        server: requiredField(slug, "The server that serves, of the same namespace."),
+      }),
+      priority: field(
+        integer(0, 1_000_000),
+        0,
+        "Of several routes the highest decides; else it orders explanations.",
+      ),
     }),
   ),
 });

@@ -12,6 +12,19 @@ test("calls wait for the store only where they wait for the disk", async () => {
   expect((await settingsOf("audit: {durability: strict}\n")).audit.waitsForStore).toBe(false);
 });
 
+test("a policy that says who serves is of whole servers, and its condition reads the principal alone", async () => {
+  const rule = (members: string) =>
+    problemsOf(`policies:\n  rules:\n    - {name: r, effect: route, ${members}}\n`);
+  const route = "route: {server: github-v2}";
+  expect(await rule(`resources: ["github:*"], ${route}`)).toEqual([]);
+  expect((await rule('resources: ["github:*"]')).join()).toContain("expected the server that serves");
+  const [tool] = await rule(`resources: ["github:push"], ${route}`);
+  expect(tool).toContain("policies.rules[0].resources[0]");
+  expect(tool).toContain("expected a whole server");
+  const [time] = await rule(`resources: ["github:*"], condition: "has(args.x)", ${route}`);
+  expect(time).toContain("line 1, column 5: a route may ask about the principal alone, not args");
+});
+
 describe("rules of production", () => {
   const production = (environment: Record<string, string> = {}): Extra => ({
     defaultMode: "production",

@@ -1,6 +1,6 @@
 import type { ClaimMapping } from "../model/claim-mapping.ts";
 import type { IdentityProvider } from "../model/identity-provider.ts";
-import type { PolicyEffect, PolicyRule } from "../model/policy.ts";
+import type { AccessEffect, PolicyRule } from "../model/policy.ts";
 import type { ContentLevel, Durability } from "../model/ports/journal.ts";
 import type { Role } from "../model/principal.ts";
 import type { ServerDefinition } from "../model/server.ts";
@@ -96,7 +96,7 @@ export interface ServerEntry
 
 export interface PolicySettings {
   /** Where an organisation has policies and none of them decides. */
-  readonly defaultEffect: PolicyEffect;
+  readonly defaultEffect: AccessEffect;
   readonly rules: readonly PolicyEntry[];
 }
 

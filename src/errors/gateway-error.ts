@@ -12,6 +12,8 @@ const RETRY_SOON = { "retry-after": "1" };
  */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
+  /** What the message was filled with. */
+  readonly params: ErrorParams;
   readonly data: Readonly<Record<string, unknown>> | undefined;
   /** HTTP headers of the answer: when to try again (in a second, where nobody knows better), how a limit stands. */
   readonly headers: Readonly<Record<string, string>> | undefined;
@@ -31,6 +33,7 @@ export class GatewayError extends Error {
     );
     this.name = "GatewayError";
     this.code = code;
+    this.params = params;
     this.data = options.data;
     this.headers = RETRIED.has(this.httpStatus) ? { ...RETRY_SOON, ...options.headers } : options.headers;
   }
@@ -40,6 +43,20 @@ export class GatewayError extends Error {
   }
   get rpcCode(): number {
     return catalogue[this.code].rpc;
+  }
+
+  /** The same, said of something else. */
+  about(params: ErrorParams): GatewayError {
+    const { code, cause, data, headers } = this;
+    return new GatewayError(
+      code,
+      { ...this.params, ...params },
+      {
+        ...(cause !== undefined && { cause }),
+        ...(data !== undefined && { data }),
+        ...(headers !== undefined && { headers }),
+      },
+    );
   }
 
   /** Any thrown value as a `GatewayError`; what is not one becomes `internal` with the original as private cause. */

@@ -19,6 +19,10 @@ export class Catalog {
   readonly namespace: NamespaceSnapshot;
   readonly parts: readonly CatalogPart[];
   readonly clashes: readonly Clash[];
+  /** The catalog of those without a route; itself, where it is that. */
+  readonly base: Catalog;
+  /** Tells apart the catalogs of one base: the routes of those it is for. */
+  readonly variant: string;
   /** Until the first of its parts is read again. */
   readonly ttlMs: number;
   readonly #merged: Readonly<Record<ListKey, readonly CatalogEntry[]>>;
@@ -28,16 +32,23 @@ export class Catalog {
   readonly #resources: ReadonlyMap<string, CatalogEntry>;
   readonly #partByServerId: ReadonlyMap<string, CatalogPart>;
 
-  constructor(namespace: NamespaceSnapshot, parts: readonly CatalogPart[]) {
+  constructor(
+    namespace: NamespaceSnapshot,
+    parts: readonly CatalogPart[],
+    routed?: { readonly base: Catalog; readonly key: string },
+  ) {
     this.namespace = namespace;
+    this.base = routed?.base ?? this;
+    this.variant = routed?.key ?? "";
     this.parts = [...parts].sort((a, b) => (a.server.name < b.server.name ? -1 : 1));
     this.ttlMs = parts.reduce((least, part) => Math.min(least, part.server.refreshIntervalMs), TTL_MS_MAX);
     this.#partByServerId = new Map(this.parts.map((part) => [part.server.id, part]));
     const clashes: Clash[] = [];
     const tools = mergeNamed("tools", this.parts, clashes);
     const prompts = mergeNamed("prompts", this.parts, clashes);
-    const resources = mergeFirst("resources", this.parts, clashes);
-    const resourceTemplates = mergeFirst("resourceTemplates", this.parts, clashes);
+    const owners = routed === undefined ? this.parts : routedFirst(this.parts);
+    const resources = mergeFirst("resources", owners, clashes);
+    const resourceTemplates = mergeFirst("resourceTemplates", owners, clashes);
     this.#merged = { tools, prompts, resources, resourceTemplates };
     this.#byWire = { tools: index(tools, wire), prompts: index(prompts, wire) };
     this.#byIdentity = { tools: index(tools, own), prompts: index(prompts, own) };
@@ -127,6 +138,12 @@ function distinct(entries: readonly CatalogEntry[], clashes: Clash[]): readonly 
     clashes.push({ list: entry.list, name: own(entry), servers: [entry.server.name] });
     return false;
   });
+}
+
+/** A server that serves under another's name too has its URIs there: that is the name the caller was routed by. */
+function routedFirst(parts: readonly CatalogPart[]): readonly CatalogPart[] {
+  const isRouted = ({ server }: CatalogPart) => server.servedBy !== undefined;
+  return [...parts.filter(isRouted), ...parts.filter((part) => !isRouted(part))];
 }
 
 /** A URI is not renamed: the first server by name owns it, the others keep theirs at their own endpoints. */

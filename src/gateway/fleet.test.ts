@@ -320,13 +320,13 @@ describe("a server that connects for the first time", () => {
       { name: "known", offer },
     ]);
     const endpointOf = (name: string) => sampleEndpoint(gateway.upstream(name).server);
-    const waiting = gateway.gateway.connecting(endpointOf("slow"));
+    const waiting = gateway.gateway.connecting(endpointOf("slow"), samplePrincipal());
     expect(waiting).toBeInstanceOf(Promise);
-    expect(gateway.gateway.connecting(endpointOf("known"))).toBeUndefined();
-    expect(gateway.gateway.connecting(sampleEndpoint())).toBeUndefined();
+    expect(gateway.gateway.connecting(endpointOf("known"), samplePrincipal())).toBeUndefined();
+    expect(gateway.gateway.connecting(sampleEndpoint(), samplePrincipal())).toBeUndefined();
     gateway.upstream("slow").change(offer);
     await waiting;
-    expect(gateway.gateway.connecting(endpointOf("slow"))).toBeUndefined();
+    expect(gateway.gateway.connecting(endpointOf("slow"), samplePrincipal())).toBeUndefined();
   });
 });
 

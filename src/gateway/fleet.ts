@@ -24,7 +24,7 @@ export interface CatalogChange {
 export interface Applied {
   /** Organisations that came, went, or have another part now. */
   readonly organizations: ReadonlySet<string>;
-  /** Organisations whose policies are others now. */
+  /** Organisations whose policies are others now, or the servers that their routes lead to. */
   readonly policiesOf: ReadonlySet<string>;
   /** Organisations where claims of providers' tokens are worth something else now. */
   readonly claimMappingOf: ReadonlySet<string>;
@@ -119,7 +119,7 @@ export class Fleet {
     }
     const applied = {
       organizations: changed,
-      policiesOf: changedParts(policiesOnCalls, before, snapshot, changed),
+      policiesOf: changedParts((one) => [policiesOnCalls(one), routesOf(one)], before, snapshot, changed),
       claimMappingOf: changedParts(({ claimMapping }) => claimMapping, before, snapshot, changed),
     };
     for (const listener of this.#appliedListeners) listener(applied);
@@ -331,6 +331,14 @@ function changedParts(
 function policiesOnCalls({ policies }: OrganizationSnapshot): Policies | undefined {
   const all = policies?.all.filter(governsCalls) ?? [];
   return policies === undefined || all.length === 0 ? undefined : { ...policies, all };
+}
+
+/** What routes come to, whatever else changed about the servers. */
+function routesOf({ routing, namespacesById }: OrganizationSnapshot): unknown {
+  if (routing === undefined) return undefined;
+  return [...namespacesById.values()].flatMap(({ routes = [] }) =>
+    routes.map(({ policy, called, serving }) => [policy, called.id, serving.servedBy]),
+  );
 }
 
 function fingerprintOf(part: CatalogPart | undefined, key: keyof CatalogPart["entries"]): string {

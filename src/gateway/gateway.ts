@@ -17,6 +17,7 @@ import { compose, type LayerMeter } from "../policy/compose.ts";
 import type { Next } from "../policy/policy.ts";
 import type { JsonObject } from "../protocol/json-value.ts";
 import { Attachments } from "./attachments.ts";
+import { CallerServers } from "./caller-servers.ts";
 import { Catalog } from "./catalog.ts";
 import { describe } from "./description.ts";
 import { Listing } from "./listing.ts";
@@ -27,7 +28,7 @@ import { resourceOwner } from "./resolve.ts";
 import { route } from "./router.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-export interface GatewayDeps extends Omit<CallDeps, "states" | "parked"> {
+export interface GatewayDeps extends Omit<CallDeps, "states" | "parked" | "servers"> {
   readonly serverInfo: JsonObject;
   readonly sealer: Sealer;
   readonly peers: Pick<Peers, "mark">;
@@ -37,6 +38,7 @@ export interface GatewayDeps extends Omit<CallDeps, "states" | "parked"> {
 /** The data plane: what the transports hand their requests to. */
 export class Gateway implements Relay {
   readonly #deps: GatewayDeps;
+  readonly servers: CallerServers;
   readonly #run: Next<Exchange, Outcome>;
   readonly #subscriptions: Subscriptions;
   readonly #attachments: Attachments;
@@ -45,20 +47,24 @@ export class Gateway implements Relay {
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
+    const servers = new CallerServers(deps.fleet);
+    this.servers = servers;
     const listing = new Listing(deps.sealer);
     const states = new RequestStates(deps.sealer, deps.peers, deps.now);
     this.#parked = new ParkedCalls({ ...deps, states, limits: deps.parkedLimits });
-    const layers = callLayers({ ...deps, states, parked: this.#parked });
-    const { run, meters } = compose(layers, route(deps.fleet, listing, deps.permissions));
+    const layers = callLayers({ ...deps, servers, states, parked: this.#parked });
+    const { run, meters } = compose(layers, route(servers, listing, deps.permissions));
     this.#run = run;
     this.meters = meters;
     const ownerOf = (uri: string, subscriber: Subscriber) =>
-      resourceOwner(uri, subscriber, deps.fleet, deps.permissions)?.server.id;
-    this.#subscriptions = new Subscriptions(deps.fleet, deps.permissions, ownerOf, deps.log);
+      resourceOwner(uri, subscriber, servers, deps.permissions)?.server;
+    this.#subscriptions = new Subscriptions({ ...deps, servers, ownerOf });
     this.#attachments = new Attachments({
       upstreams: (session) => this.#upstreamsOf(session),
-      sees: ({ principal, endpoint }, { server }) =>
-        deps.permissions.of(principal, endpoint.namespaceSlug).server(server.name),
+      sees: (session, { server }) => {
+        const granted = deps.permissions.of(session.principal, session.endpoint.namespaceSlug);
+        return servers.servedBy(session, server).some(({ name }) => granted.server(name));
+      },
     });
     deps.fleet.onApplied(({ organizations }) => void this.#attachments.follow(organizations));
   }
@@ -80,13 +86,14 @@ export class Gateway implements Relay {
     return this.#run(exchange);
   }
 
-  connecting({ server }: Endpoint): Promise<void> | undefined {
-    return server === undefined ? undefined : this.#deps.fleet.connecting(server.id);
+  connecting(endpoint: Endpoint, principal: Principal): Promise<void> | undefined {
+    const { server } = endpoint;
+    return server === undefined ? undefined : this.servers.connecting({ endpoint, principal }, server.id);
   }
 
   describe(endpoint: Endpoint, principal: Principal): EndpointDescription {
-    const { fleet, permissions, serverInfo } = this.#deps;
-    const catalog = fleet.catalog(endpoint.namespaceId) ?? EMPTY;
+    const { permissions, serverInfo } = this.#deps;
+    const catalog = this.servers.catalog({ endpoint, principal }) ?? EMPTY;
     return describe(catalog, endpoint, permissions.of(principal, endpoint.namespaceSlug), serverInfo);
   }
 
@@ -114,7 +121,8 @@ export class Gateway implements Relay {
   }
 
   /** The servers a caller may see at an endpoint. */
-  #upstreamsOf({ principal, endpoint }: Pick<SessionSubscriber, "principal" | "endpoint">): Upstream[] {
+  #upstreamsOf(session: Pick<SessionSubscriber, "principal" | "endpoint">): Upstream[] {
+    const { principal, endpoint } = session;
     const { fleet, permissions } = this.#deps;
     const granted = permissions.of(principal, endpoint.namespaceSlug);
     const servers =
@@ -122,9 +130,10 @@ export class Gateway implements Relay {
         ? (fleet.organization(endpoint.organizationId)?.namespacesById.get(endpoint.namespaceId)?.servers ??
           [])
         : [endpoint.server];
-    return servers
+    const upstreams = servers
       .filter((server) => granted.server(server.name))
-      .flatMap((server) => fleet.upstream(server.id) ?? []);
+      .flatMap((server) => this.servers.upstream(session, server.id) ?? []);
+    return [...new Set(upstreams)];
   }
 }
 

@@ -87,8 +87,9 @@ export class Listing {
   }
 
   #visible(catalog: Catalog, key: ListKey, endpoint: Endpoint, permissions: Permissions): VisibleList {
-    if (this.#current.get(catalog.namespace.id) !== catalog) this.#supersede(catalog);
-    const cacheKey = `${catalog.namespace.id}|${key}|${endpoint.server?.id ?? ""}|${permissions.key}`;
+    if (this.#current.get(catalog.namespace.id) !== catalog.base) this.#supersede(catalog.base);
+    const { namespace, variant } = catalog;
+    const cacheKey = `${namespace.id}|${variant}|${key}|${endpoint.server?.id ?? ""}|${permissions.key}`;
     const cached = this.#lists.get(cacheKey);
     if (cached !== undefined) return cached;
     const entries =
@@ -204,6 +205,6 @@ function shortHash(text: string): string {
 
 /** How long a client may keep a list: until we would read it again ourselves (2026-07-28, caching). */
 export function ttlMs(catalog: Catalog, endpoint: Endpoint): number {
-  if (endpoint.server !== undefined) return endpoint.server.refreshIntervalMs;
-  return catalog.ttlMs;
+  if (endpoint.server === undefined) return catalog.ttlMs;
+  return (catalog.part(endpoint.server.id)?.server ?? endpoint.server).refreshIntervalMs;
 }

@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { Outcome } from "../model/call.ts";
-import type { Exchange } from "../model/exchange.ts";
+import type { Exchange, Target } from "../model/exchange.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Log } from "../model/ports/log.ts";
 import { ParkedCall, type ParkedCallEvents } from "./parked-call.ts";
@@ -66,6 +66,11 @@ export class ParkedCalls {
   /** Calls that have asked and not ended. */
   get size(): number {
     return this.#calls.size - this.#ended.size;
+  }
+
+  /** What a call that has asked is about; `undefined` where it is not known (any more). */
+  targetOf(callId: string): Target | undefined {
+    return this.#calls.get(callId)?.exchange.target;
   }
 
   /** Runs a call that may have to ask its client. */

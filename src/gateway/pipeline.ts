@@ -25,6 +25,7 @@ import type { Layer } from "../policy/policy.ts";
 import type { CallContents } from "../policy/record/call-contents.ts";
 import { recordPolicy } from "../policy/record/record.ts";
 import { validatePolicy } from "../policy/validate/validate.ts";
+import type { CallerServers } from "./caller-servers.ts";
 import type { Fleet } from "./fleet.ts";
 import type { ParkedCalls } from "./parked-calls.ts";
 import type { RequestStates } from "./request-state.ts";
@@ -79,6 +80,7 @@ export function doorLayers<R>(deps: DoorDeps): readonly Layer<Arrival, R>[] {
 
 export interface CallDeps {
   readonly fleet: Fleet;
+  readonly servers: CallerServers;
   readonly permissions: PermissionCache;
   readonly limits: Limits;
   readonly journal: Journal;
@@ -103,12 +105,12 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
     {
       name: "resolve",
       reason: "everything below decides about a server and a tool, not about a string",
-      policy: resolvePolicy(deps.fleet, deps.permissions),
+      policy: resolvePolicy(deps.servers, deps.permissions),
     },
     {
       name: "request-state",
       reason: "what goes on with a call under way is told apart from a new one before anything counts it",
-      policy: requestStatePolicy(deps.states),
+      policy: requestStatePolicy(deps.states, deps.parked),
     },
     {
       name: "limit",

@@ -27,7 +27,7 @@ export class RequestStates {
   /** @param lifeMs how long the client may take until it comes back */
   seal(exchange: Exchange, state: Continuation, lifeMs: number): string {
     const about = state.kind === "server" ? ["s", state.state] : ["p", state.callId, state.round];
-    const text = JSON.stringify([this.#now() + lifeMs, bindingOf(exchange), ...about]);
+    const text = JSON.stringify([this.#now() + lifeMs, bindingOf(exchange, state.kind), ...about]);
     const sealed = this.#sealer.seal(PURPOSE, text);
     return state.kind === "parked" ? `${this.#peers.mark}.${sealed}` : sealed;
   }
@@ -37,21 +37,27 @@ export class RequestStates {
     const text = this.#sealer.open(PURPOSE, presented.slice(presented.indexOf(".") + 1));
     if (text === undefined) return undefined;
     const [expiresAt, binding, kind, name, round] = JSON.parse(text) as Sealed;
-    if (expiresAt < this.#now() || binding !== bindingOf(exchange)) return undefined;
-    return kind === "s"
-      ? { kind: "server", state: name as string }
-      : { kind: "parked", callId: name as string, round: round as number };
+    const continuation: Continuation =
+      kind === "s"
+        ? { kind: "server", state: name as string }
+        : { kind: "parked", callId: name as string, round: round as number };
+    if (expiresAt < this.#now() || binding !== bindingOf(exchange, continuation.kind)) return undefined;
+    return continuation;
   }
 }
 
-/** What makes a retry the same call: everything but the answers, the state and the request's own `_meta`. */
-function bindingOf(exchange: Exchange): string {
+/**
+ * What makes a retry the same call: everything but the answers, the state and the request's own `_meta`. A server's state is
+ * that server's alone, so that it ends where a route comes to lead to another; a parked call goes on where it began.
+ */
+function bindingOf(exchange: Exchange, kind: Continuation["kind"]): string {
+  const { id, servedBy } = exchange.target?.server ?? {};
   const { requestState: _state, inputResponses: _responses, _meta, ...rest } = exchange.params;
   return Bun.SHA256.hash(
     [
       exchange.principal.id,
       exchange.endpoint.namespaceId,
-      exchange.target?.server.id,
+      servedBy === undefined || kind === "parked" ? id : servedBy.id,
       exchange.method,
       stringify(rest, exchange.exact),
     ].join("\n"),

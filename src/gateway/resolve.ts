@@ -4,9 +4,9 @@ import type { Exchange, Target } from "../model/exchange.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { JsonObject } from "../protocol/json-value.ts";
+import type { CallerServers } from "./caller-servers.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CatalogEntry, CatalogPart } from "./catalog-part.ts";
-import type { Fleet } from "./fleet.ts";
 import { isVisible } from "./listing.ts";
 
 export const LIST_METHODS: ReadonlySet<string> = new Set([
@@ -21,11 +21,14 @@ export const LIST_METHODS: ReadonlySet<string> = new Set([
  * unknown and forbidden look alike.
  * @throws GatewayError `method_unknown`, `invalid_params`, `resource_ambiguous`
  */
-export function resolvePolicy(fleet: Fleet, permissions: PermissionCache): Policy<Exchange, Outcome> {
+export function resolvePolicy(
+  servers: CallerServers,
+  permissions: PermissionCache,
+): Policy<Exchange, Outcome> {
   return (exchange, next) => {
     if (!LIST_METHODS.has(exchange.method)) {
-      const catalog = fleet.catalog(exchange.endpoint.namespaceId);
-      exchange.target = catalog === undefined ? undefined : resolve(exchange, catalog, fleet, permissions);
+      const catalog = servers.catalog(exchange);
+      exchange.target = catalog === undefined ? undefined : resolve(exchange, catalog, servers, permissions);
     }
     return next(exchange);
   };
@@ -34,28 +37,39 @@ export function resolvePolicy(fleet: Fleet, permissions: PermissionCache): Polic
 function resolve(
   exchange: Exchange,
   catalog: Catalog,
-  fleet: Fleet,
+  servers: CallerServers,
   permissions: PermissionCache,
 ): Target | undefined {
   const { params } = exchange;
   switch (exchange.method) {
-    case "tools/call":
-      return targetOf(
-        "tool",
-        findNamed("tools", requireText(params, "name"), exchange, catalog, permissions),
-      );
-    case "prompts/get":
-      return targetOf(
-        "prompt",
-        findNamed("prompts", requireText(params, "name"), exchange, catalog, permissions),
-      );
+    case "tools/call": {
+      const name = requireText(params, "name");
+      const entry = findNamed("tools", name, exchange, catalog, permissions);
+      return targetOf("tool", entry) ?? unservedTarget("tool", name, exchange, servers);
+    }
+    case "prompts/get": {
+      const name = requireText(params, "name");
+      const entry = findNamed("prompts", name, exchange, catalog, permissions);
+      return targetOf("prompt", entry) ?? unservedTarget("prompt", name, exchange, servers);
+    }
     case "resources/read":
-      return findResource(requireText(params, "uri"), exchange, catalog, fleet, permissions);
+      return findResource(requireText(params, "uri"), exchange, catalog, servers, permissions);
     case "completion/complete":
-      return findCompletion(params, exchange, catalog, fleet, permissions);
+      return findCompletion(params, exchange, catalog, servers, permissions);
     default:
-      return findExtension(exchange, fleet);
+      return findExtension(exchange, servers);
   }
+}
+
+/** What a caller names of a server that a route has nobody serve: permitted or not, it is answered like any of its names. */
+function unservedTarget(
+  kind: "tool" | "prompt",
+  name: string,
+  exchange: Exchange,
+  servers: CallerServers,
+): Target | undefined {
+  const found = servers.unserved(exchange, name);
+  return found && { kind, ...found, upstream: undefined, definition: undefined, repeatable: false };
 }
 
 function requireText(params: JsonObject, key: string): string {
@@ -101,13 +115,13 @@ function findResource(
   uri: string,
   exchange: Pick<Exchange, "endpoint" | "principal">,
   catalog: Catalog,
-  fleet: Fleet,
+  servers: CallerServers,
   permissions: PermissionCache,
 ): Target | undefined {
   const { endpoint } = exchange;
   if (endpoint.server !== undefined) {
     const part = catalog.part(endpoint.server.id);
-    if (part === undefined) return unlistedTarget(uri, endpoint.server, fleet);
+    if (part === undefined) return unlistedTarget(uri, exchange, endpoint.server, servers);
     return part.exposesResource(uri) ? resourceTarget(uri, part.server, part.upstream) : undefined;
   }
   const listed = catalog.resource(uri);
@@ -130,25 +144,31 @@ function findResource(
 }
 
 /** A server that never answered yet may be connecting: the call waits for it, unless a filter has to be asked first. */
-function unlistedTarget(uri: string, server: Target["server"], fleet: Fleet): Target | undefined {
-  const upstream = fleet.upstream(server.id);
+function unlistedTarget(
+  uri: string,
+  caller: Pick<Exchange, "endpoint" | "principal">,
+  called: Target["server"],
+  servers: CallerServers,
+): Target | undefined {
+  const server = servers.serving(caller, called);
+  const upstream = servers.upstream(caller, called.id);
   const { include, exclude } = server.expose.resources;
-  if (upstream === undefined || include.length > 0 || exclude.length > 0) return undefined;
-  return resourceTarget(uri, server, upstream);
+  if (upstream === undefined && server.servedBy === undefined) return undefined;
+  return include.length > 0 || exclude.length > 0 ? undefined : resourceTarget(uri, server, upstream);
 }
 
 /** As a read would find it, and only where the caller may read it; an ambiguous URI has no owner. */
 export function resourceOwner(
   uri: string,
   caller: Pick<Exchange, "endpoint" | "principal">,
-  fleet: Fleet,
+  servers: CallerServers,
   permissions: PermissionCache,
 ): Target | undefined {
-  const catalog = fleet.catalog(caller.endpoint.namespaceId);
+  const catalog = servers.catalog(caller);
   if (catalog === undefined) return undefined;
   const granted = permissions.of(caller.principal, caller.endpoint.namespaceSlug);
   try {
-    const target = findResource(uri, caller, catalog, fleet, permissions);
+    const target = findResource(uri, caller, catalog, servers, permissions);
     if (target === undefined || !granted.resource(target.server.name, uri, target.definition))
       return undefined;
     const refusal = granted.refusal("resource", target.server.name, uri, target.definition, {
@@ -180,7 +200,7 @@ function findCompletion(
   params: JsonObject,
   exchange: Exchange,
   catalog: Catalog,
-  fleet: Fleet,
+  servers: CallerServers,
   permissions: PermissionCache,
 ): Target | undefined {
   const ref = params.ref as JsonObject | undefined;
@@ -197,7 +217,7 @@ function findCompletion(
     const found =
       exchange.endpoint.server === undefined && listed !== undefined
         ? resourceTarget(ref.uri, listed.server, listed.upstream)
-        : findResource(ref.uri, exchange, catalog, fleet, permissions);
+        : findResource(ref.uri, exchange, catalog, servers, permissions);
     const granted = permissions.of(exchange.principal, exchange.endpoint.namespaceSlug);
     if (found === undefined || !granted.resource(found.server.name, ref.uri)) {
       throw new GatewayError("resource_unknown", { uri: ref.uri }, { data: { uri: ref.uri } });
@@ -210,10 +230,12 @@ function findCompletion(
 }
 
 /** Methods we do not know belong to one server: on its own endpoint, and where permitted, they pass. */
-function findExtension(exchange: Exchange, fleet: Fleet): Target | undefined {
-  const { server } = exchange.endpoint;
-  const upstream = server && fleet.upstream(server.id);
-  if (server === undefined || upstream === undefined || HELD_BACK.test(exchange.method)) {
+function findExtension(exchange: Exchange, servers: CallerServers): Target | undefined {
+  const called = exchange.endpoint.server;
+  const server = called && servers.serving(exchange, called);
+  const upstream = called && servers.upstream(exchange, called.id);
+  const isThere = upstream !== undefined || server?.servedBy !== undefined;
+  if (server === undefined || !isThere || HELD_BACK.test(exchange.method)) {
     throw new GatewayError("method_unknown", { method: exchange.method });
   }
   return {

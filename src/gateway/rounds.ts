@@ -11,11 +11,18 @@ const STATE_LIFE_MS = 10 * 60_000;
 const ASKING = new Set(["tools/call", "prompts/get", "resources/read"]);
 
 /** Opens the state a request brought. What is wrong with one is said by `roundsPolicy`, after the call was permitted. */
-export function requestStatePolicy(states: RequestStates): Policy<Exchange, Outcome> {
+export function requestStatePolicy(
+  states: RequestStates,
+  parked: Pick<ParkedCalls, "targetOf">,
+): Policy<Exchange, Outcome> {
   return (exchange, next) => {
     const presented = exchange.params.requestState;
     if (presented !== undefined && exchange.target !== undefined && typeof presented === "string") {
-      exchange.continuation = states.open(exchange, presented);
+      const continuation = states.open(exchange, presented);
+      exchange.continuation = continuation;
+      // The call is at its server already, wherever a route may lead by now.
+      if (continuation?.kind === "parked")
+        exchange.target = parked.targetOf(continuation.callId) ?? exchange.target;
     }
     return next(exchange);
   };
@@ -60,7 +67,8 @@ export function roundsPolicy(states: RequestStates, parked: ParkedCalls): Policy
 
 /** A modern server puts its questions into its answer; a legacy one asks in the middle of the call. */
 function mayBeAsked({ client, method }: Exchange, { upstream }: Target): boolean {
-  if (client.era !== "modern" || upstream.era === "modern" || !ASKING.has(method)) return false;
+  if (upstream === undefined || client.era !== "modern" || upstream.era === "modern" || !ASKING.has(method))
+    return false;
   const { elicitation, sampling, roots } = client.capabilities;
   return elicitation !== undefined || sampling !== undefined || roots !== undefined;
 }

@@ -9,12 +9,13 @@ import type {
 } from "../model/call.ts";
 import type { Cancellation } from "../model/cancellation.ts";
 import type { Exchange, Target } from "../model/exchange.ts";
+import type { ServerDefinition } from "../model/server.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import type { Next } from "../policy/policy.ts";
 import { asObject, type JsonObject } from "../protocol/json-value.ts";
 import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
+import type { CallerServers } from "./caller-servers.ts";
 import type { ListKey } from "./catalog-part.ts";
-import type { Fleet } from "./fleet.ts";
 import type { Listing } from "./listing.ts";
 
 const LIST_KEYS: Readonly<Record<string, ListKey>> = {
@@ -25,12 +26,21 @@ const LIST_KEYS: Readonly<Record<string, ListKey>> = {
 };
 
 /** The end of the pipeline: a merged list from the catalog, or the call to the one server it is for. */
-export function route(fleet: Fleet, listing: Listing, permissions: PermissionCache): Next<Exchange, Outcome> {
+export function route(
+  servers: CallerServers,
+  listing: Listing,
+  permissions: PermissionCache,
+): Next<Exchange, Outcome> {
   return (exchange) => {
     const { target } = exchange;
-    if (target !== undefined) return target.upstream.call(new RoutedCall(exchange, target));
+    if (target !== undefined) {
+      const { upstream, server } = target;
+      if (upstream === undefined) throw new GatewayError("upstream_unreachable", { server: server.name });
+      const outcome = upstream.call(new RoutedCall(exchange, target));
+      return server.servedBy === undefined ? outcome : outcome.catch(failsAs(server));
+    }
     const key = LIST_KEYS[exchange.method];
-    const catalog = fleet.catalog(exchange.endpoint.namespaceId);
+    const catalog = servers.catalog(exchange);
     if (key === undefined || catalog === undefined) {
       throw new GatewayError("method_unknown", { method: exchange.method });
     }
@@ -43,6 +53,14 @@ export function route(fleet: Fleet, listing: Listing, permissions: PermissionCac
       permissions.of(exchange.principal, exchange.endpoint.namespaceSlug),
       cursor,
     );
+  };
+}
+
+/** Its caller knows the server by the name it called; which one failed stands in the record. */
+function failsAs({ name, servedBy }: ServerDefinition): (thrown: unknown) => never {
+  return (thrown) => {
+    if (!(thrown instanceof GatewayError) || thrown.params.server !== servedBy?.name) throw thrown;
+    throw thrown.about({ server: name });
   };
 }
 

@@ -1,14 +1,17 @@
-import type { Endpoint } from "../model/exchange.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Subscriber, Subscription, SubscriptionFilter } from "../model/ports/relay.ts";
 import type { Upstream } from "../model/ports/upstream.ts";
+import type { ServerDefinition } from "../model/server.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
+import type { CallerServers } from "./caller-servers.ts";
 import type { CatalogChange, Fleet } from "./fleet.ts";
 
 /** One resource, subscribed at the server that owns it. */
 interface Held {
-  readonly serverId: string;
-  upstream: Upstream;
+  /** As the subscriber names it. */
+  readonly server: Pick<ServerDefinition, "id" | "name">;
+  /** The one that serves it now; `undefined` while there is none. */
+  upstream: Upstream | undefined;
   release: () => void;
 }
 interface Listener {
@@ -17,31 +20,29 @@ interface Listener {
   readonly resources: Map<string, Held>;
 }
 
+export interface SubscriptionsDeps {
+  readonly fleet: Fleet;
+  readonly servers: CallerServers;
+  readonly permissions: PermissionCache;
+  /** The server a resource belongs to for this subscriber. */
+  readonly ownerOf: (uri: string, subscriber: Subscriber) => ServerDefinition | undefined;
+  readonly log: Log;
+}
+
 /** Who wants to hear of which change. One place for both eras: a listen stream and a legacy session subscribe alike. */
 export class Subscriptions {
-  readonly #fleet: Fleet;
-  readonly #permissions: PermissionCache;
-  readonly #ownerOf: (uri: string, subscriber: Subscriber) => string | undefined;
-  readonly #log: Log;
+  readonly #deps: SubscriptionsDeps;
   readonly #listeners = new Set<Listener>();
 
-  /** @param ownerOf finds the server (by id) a resource belongs to for this subscriber. */
-  constructor(
-    fleet: Fleet,
-    permissions: PermissionCache,
-    ownerOf: (uri: string, subscriber: Subscriber) => string | undefined,
-    log: Log,
-  ) {
-    this.#fleet = fleet;
-    this.#permissions = permissions;
-    this.#ownerOf = ownerOf;
-    this.#log = log;
+  constructor(deps: SubscriptionsDeps) {
+    this.#deps = deps;
+    const { fleet } = deps;
     fleet.onChange((change) => this.#onChange(change));
     // Whose lists a policy changes is seen by looking through all of them: all of the organisation read theirs again.
     fleet.onApplied(({ policiesOf }) => {
       if (policiesOf.size === 0) return;
       for (const listener of this.#listeners)
-        if (policiesOf.has(listener.subscriber.endpoint.organizationId)) rightsChanged(listener);
+        if (policiesOf.has(listener.subscriber.endpoint.organizationId)) this.#rightsChanged(listener);
     });
     fleet.onResourceUpdated((serverId, uri, event) => {
       if (event.kind !== "resource_updated") return;
@@ -54,7 +55,8 @@ export class Subscriptions {
         const { principalId } = event;
         if (principalId !== undefined && principalId !== listener.subscriber.principal.id) continue;
         const held = listener.resources.get(uri);
-        if (held?.serverId !== serverId || !this.#mayRead(listener.subscriber, held.upstream, uri)) continue;
+        if (held?.upstream?.server.id !== serverId || !this.#mayRead(listener.subscriber, held, uri))
+          continue;
         listener.subscriber.notify(notification);
       }
     });
@@ -69,18 +71,23 @@ export class Subscriptions {
     const resources = new Map<string, Held>();
     await Promise.all(
       [...new Set(filter.resourceSubscriptions)].map(async (uri) => {
-        const serverId = this.#ownerOf(uri, subscriber);
-        const upstream = serverId === undefined ? undefined : this.#fleet.upstream(serverId);
-        if (serverId === undefined || upstream === undefined) return;
+        const server = this.#deps.ownerOf(uri, subscriber);
+        const upstream = server && this.#deps.servers.upstream(subscriber, server.id);
+        if (server === undefined || upstream === undefined) return;
         try {
-          resources.set(uri, { serverId, upstream, release: await upstream.subscribeResource(uri) });
+          resources.set(uri, { server, upstream, release: await upstream.subscribeResource(uri) });
         } catch (cause) {
-          this.#log.info({ server: upstream.server.name, uri, err: cause }, "resource cannot be subscribed");
+          this.#deps.log.info(
+            { server: upstream.server.name, uri, err: cause },
+            "resource cannot be subscribed",
+          );
         }
       }),
     );
     const listener: Listener = { subscriber, filter, resources };
     this.#listeners.add(listener);
+    // Somebody else may serve since the subscription was asked for.
+    if (resources.size > 0) void this.#follow(listener);
     return {
       honoured: {
         ...(filter.toolsListChanged && { toolsListChanged: true }),
@@ -88,7 +95,7 @@ export class Subscriptions {
         ...(filter.resourcesListChanged && { resourcesListChanged: true }),
         ...(resources.size > 0 && { resourceSubscriptions: [...resources.keys()] }),
       },
-      rightsChanged: () => rightsChanged(listener),
+      rightsChanged: () => this.#rightsChanged(listener),
       release: () => {
         if (this.#listeners.delete(listener)) for (const { release } of resources.values()) release();
       },
@@ -96,11 +103,12 @@ export class Subscriptions {
   }
 
   #onChange(change: CatalogChange): void {
+    const server = { id: change.serverId, name: change.serverName };
     for (const listener of this.#listeners) {
       const { subscriber, filter } = listener;
-      if (change.reconnected) void this.#follow(listener, change.serverId);
-      if (!concerns(change, subscriber.endpoint)) continue;
-      if (!this.#seesServer(subscriber, change.serverName)) continue;
+      if (change.reconnected) void this.#follow(listener);
+      if (subscriber.endpoint.namespaceId !== change.namespaceId) continue;
+      if (!this.#seesAny(subscriber, this.#deps.servers.servedBy(subscriber, server))) continue;
       if (change.tools && filter.toolsListChanged) notifyOf(subscriber, "notifications/tools/list_changed");
       if (change.prompts && filter.promptsListChanged)
         notifyOf(subscriber, "notifications/prompts/list_changed");
@@ -110,18 +118,24 @@ export class Subscriptions {
     }
   }
 
-  /** A server whose settings changed is another connection, which knows nothing of subscriptions yet. */
-  async #follow(listener: Listener, serverId: string): Promise<void> {
-    const upstream = this.#fleet.upstream(serverId);
+  /**
+   * A server whose settings changed is another connection, which knows nothing of subscriptions yet; and a route may lead to
+   * another server than before.
+   */
+  async #follow(listener: Listener): Promise<void> {
     for (const [uri, held] of listener.resources) {
-      if (held.serverId !== serverId || upstream === undefined || held.upstream === upstream) continue;
+      const upstream = this.#deps.servers.upstream(listener.subscriber, held.server.id);
+      if (held.upstream === upstream) continue;
+      held.release();
       held.upstream = upstream;
+      held.release = () => {};
+      if (upstream === undefined) continue;
       try {
         const release = await upstream.subscribeResource(uri);
-        if (this.#listeners.has(listener)) held.release = release;
+        if (this.#listeners.has(listener) && held.upstream === upstream) held.release = release;
         else release();
       } catch (cause) {
-        this.#log.info(
+        this.#deps.log.info(
           { server: upstream.server.name, uri, err: cause },
           "resource cannot be subscribed again",
         );
@@ -129,32 +143,29 @@ export class Subscriptions {
     }
   }
 
+  /** Told once, whether or not it sees another list: behind other rights, other lists are to be expected. */
+  #rightsChanged(listener: Listener): void {
+    const { subscriber, filter } = listener;
+    void this.#follow(listener);
+    subscriber.rightsChanged?.();
+    if (filter.toolsListChanged) notifyOf(subscriber, "notifications/tools/list_changed");
+    if (filter.promptsListChanged) notifyOf(subscriber, "notifications/prompts/list_changed");
+    if (filter.resourcesListChanged) notifyOf(subscriber, "notifications/resources/list_changed");
+  }
+
   /** Asked at each update: what was permitted at the subscription may have been forbidden since. */
-  #mayRead({ principal, endpoint }: Subscriber, { server }: Upstream, uri: string): boolean {
-    const granted = this.#permissions.of(principal, endpoint.namespaceSlug);
+  #mayRead({ principal, endpoint }: Subscriber, { server }: Held, uri: string): boolean {
+    const granted = this.#deps.permissions.of(principal, endpoint.namespaceSlug);
     if (!granted.resource(server.name, uri)) return false;
     const facts = { args: {}, clientAddress: "", now: Date.now() };
     return granted.refusal("resource", server.name, uri, undefined, facts) === undefined;
   }
 
   /** A change behind what the caller may see would tell that something is there. */
-  #seesServer(subscriber: Subscriber, serverName: string): boolean {
-    return this.#permissions.of(subscriber.principal, subscriber.endpoint.namespaceSlug).server(serverName);
+  #seesAny({ principal, endpoint }: Subscriber, servers: readonly Pick<ServerDefinition, "name">[]): boolean {
+    const granted = this.#deps.permissions.of(principal, endpoint.namespaceSlug);
+    return servers.some(({ name }) => granted.server(name));
   }
-}
-
-function concerns(change: CatalogChange, endpoint: Endpoint): boolean {
-  return endpoint.server === undefined
-    ? endpoint.namespaceId === change.namespaceId
-    : endpoint.server.id === change.serverId;
-}
-
-/** Told once, whether or not it sees another list: behind other rights, other lists are to be expected. */
-function rightsChanged({ subscriber, filter }: Listener): void {
-  subscriber.rightsChanged?.();
-  if (filter.toolsListChanged) notifyOf(subscriber, "notifications/tools/list_changed");
-  if (filter.promptsListChanged) notifyOf(subscriber, "notifications/prompts/list_changed");
-  if (filter.resourcesListChanged) notifyOf(subscriber, "notifications/resources/list_changed");
 }
 
 function notifyOf(subscriber: Subscriber, method: string): void {

@@ -17,6 +17,7 @@ const intents = fc
     method: text,
     serverId: maybe,
     serverName: maybe,
+    servedBy: maybe,
     target: maybe,
     argumentsDigest: maybe,
     clientAddress: text,

@@ -31,6 +31,7 @@ function callMembers(call: Omit<CallFields, "principalId" | "principalName">, id
     method: call.method,
     serverId: call.serverId ?? undefined,
     serverName: call.serverName ?? undefined,
+    servedBy: call.servedBy ?? undefined,
     target: call.target ?? undefined,
     argumentsDigest: call.argumentsDigest ?? undefined,
     clientAddress: call.clientAddress,

@@ -36,6 +36,7 @@ const bare: CallIntent = {
   ...plain,
   serverId: undefined,
   serverName: undefined,
+  servedBy: undefined,
   target: undefined,
   argumentsDigest: undefined,
   clientName: undefined,
@@ -43,7 +44,11 @@ const bare: CallIntent = {
 };
 
 test("a line read by its places is the row that JSON gives", () => {
-  const intents = [plain, bare, { ...plain, clientName: "Zoë 文字 🦉", traceId: "a".repeat(32), target: "" }];
+  const intents = [
+    plain,
+    bare,
+    { ...plain, clientName: "Zoë 文字 🦉", traceId: "a".repeat(32), target: "", servedBy: "v2" },
+  ];
   const reader = new CallLineReader();
   for (const line of intents.flatMap(linesOf)) {
     const parsed = parseLine(Buffer.from(line));

@@ -68,6 +68,7 @@ export class CallLineReader {
       method: this.#required(',"method":"'),
       serverId: this.#optional(',"serverId":"'),
       serverName: this.#optional(',"serverName":"'),
+      servedBy: this.#optional(',"servedBy":"'),
       target: this.#optional(',"target":"'),
       argumentsDigest: this.#optional(',"argumentsDigest":"'),
       clientAddress: this.#required(',"clientAddress":"'),

@@ -67,6 +67,7 @@ function callRow(payload: CallPayload, link: ChainLink): CallRow {
       method: payload.method,
       serverId: payload.serverId,
       serverName: payload.serverName,
+      servedBy: payload.servedBy,
       target: payload.target,
       argumentsDigest: payload.argumentsDigest,
       clientAddress: payload.clientAddress,

@@ -31,6 +31,7 @@ export function sampleIntent(over: Partial<CallIntent> = {}): CallIntent {
     method: "tools/call",
     serverId: "0197a000-0000-7000-8000-000000000003",
     serverName: "github",
+    servedBy: undefined,
     target: "create_issue",
     argumentsDigest: undefined,
     clientAddress: "127.0.0.1",

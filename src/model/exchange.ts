@@ -23,7 +23,8 @@ export interface Endpoint {
 export interface Target {
   readonly kind: "tool" | "prompt" | "resource" | "template" | "completion" | "extension";
   readonly server: ServerDefinition;
-  readonly upstream: Upstream;
+  /** `undefined` where a route leads nowhere: the call ends as if the server could not be reached. */
+  readonly upstream: Upstream | undefined;
   /** The server's own name: tool, prompt, URI or method. */
   readonly name: string;
   /** The definition as listed; undefined for a resource reached by template or scheme. */

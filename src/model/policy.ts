@@ -14,12 +14,16 @@ export interface PolicyRule {
   readonly resources: readonly string[];
   /**
    * CEL over `principal`, `tool`, `args`, `time` and `client_address`; about acts of administration over `principal`,
-   * `target`, `time` and `client_address`. Absent holds always.
+   * `target`, `time` and `client_address`; of a route over `principal`. Absent holds always.
    */
   readonly condition?: string | undefined;
+  /** Of the effect `route` alone: who serves instead of the servers that `resources` name. */
+  readonly route?: { readonly server: string } | undefined;
 }
 
-export type PolicyEffect = "allow" | "deny";
+/** What a policy says of access; `route` says who serves, and has no part in whether somebody may. */
+export type PolicyEffect = AccessEffect | "route";
+export type AccessEffect = "allow" | "deny";
 export type PolicyAction = CallAction | VerbPattern;
 /** `call` a tool or extension, `read` a resource, `get` a prompt; a denied `list` hides from lists alone; `*` is all of them. */
 export type CallAction = "*" | "call" | "read" | "get" | "list";
@@ -44,15 +48,15 @@ export interface Policy extends PolicyRule {
   readonly name: string;
   /** Where it belongs to one namespace. */
   readonly namespaceSlug: string | undefined;
-  /** Orders explanations and which of several denials is named; never the decision. Highest first. */
+  /** Highest first: of several routes the first decides; else it orders explanations and which denial is named. */
   readonly priority: number;
   readonly source: "file" | "store";
 }
 
-/** All policies of an organisation, and what happens to a call where none applies. */
+/** All policies of an organisation that allow or deny, and what happens to a call where none applies. */
 export interface Policies {
   readonly all: readonly Policy[];
-  readonly defaultEffect: PolicyEffect;
+  readonly defaultEffect: AccessEffect;
 }
 
 /** A policy as a row: the object of the API. */

@@ -40,8 +40,16 @@ export interface ServerDefinition {
   /** What is kept of what is said in its calls; absent: what the configuration says of all. */
   readonly auditContent?: ContentLevel | undefined;
   readonly source: "file" | "store" | "demo";
+  /** Set where a route has another server serve what is called by this name. */
+  readonly servedBy?: ServedBy | undefined;
   /** Changes when any setting that needs a new connection changes. */
   readonly fingerprint: string;
+}
+
+export interface ServedBy {
+  /** `undefined` where there is no such server, or the route cannot be decided: then nobody serves. */
+  readonly id: string | undefined;
+  readonly name: string;
 }
 
 /** Who may share one legacy session: everybody, one principal, or one client session. */

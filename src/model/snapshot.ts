@@ -1,6 +1,7 @@
 import type { ClaimMappingInForce } from "./claim-mapping.ts";
 import type { LimitRule } from "./limit-rule.ts";
-import type { Policies } from "./policy.ts";
+import type { Policies, Policy } from "./policy.ts";
+import type { Route } from "./route.ts";
 import type { ServerDefinition } from "./server.ts";
 
 /** The compiled configuration the data plane reads; replaced as a whole, never changed. */
@@ -21,6 +22,8 @@ export interface OrganizationSnapshot {
   readonly policies?: Policies | undefined;
   /** Absent where nothing is said of claims: tokens of providers are worth what their users are permitted. */
   readonly claimMapping?: ClaimMappingInForce | undefined;
+  /** Its policies of the effect `route`; they do not count for what happens where no policy applies. */
+  readonly routing?: readonly Policy[] | undefined;
 }
 export interface NamespaceSnapshot {
   readonly id: string;
@@ -29,4 +32,6 @@ export interface NamespaceSnapshot {
   readonly servers: readonly ServerDefinition[];
   /** Between server and tool on the wire, default `__`. */
   readonly separator: string;
+  /** Routes of its servers, those of one server in the order in which they decide. Absent where it has none. */
+  readonly routes?: readonly Route[] | undefined;
 }

@@ -1,5 +1,6 @@
 import { SnapshotCompiler, type StoredTenant, tenantsOf } from "../config/compile.ts";
 import { DEFAULT_ORGANIZATION_ID, DEFAULT_SLUG, namespaceIdOf } from "../config/identity.ts";
+import type { LostRoute } from "../config/policies.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Fleet } from "../gateway/fleet.ts";
 import type { Log } from "../model/ports/log.ts";
@@ -31,6 +32,7 @@ export class Configuration {
   #storeIsAway = false;
   #tenants: ReadonlyMap<string, StoredTenant> = new Map();
   readonly #compiler = new SnapshotCompiler();
+  #lostRoutes: ReadonlySet<string> = new Set();
   #looking: Promise<void> = Promise.resolve();
   #poll: ReturnType<typeof setInterval> | undefined;
 
@@ -168,10 +170,22 @@ export class Configuration {
     }
   }
 
+  /** Once each, until it is mended and lost again. */
+  #reportLostRoutes(lost: readonly LostRoute[]): void {
+    const texts = new Set<string>();
+    for (const { policy, organizationId, reason } of lost) {
+      const text = `${organizationId} ${policy} ${reason}`;
+      texts.add(text);
+      if (!this.#lostRoutes.has(text))
+        this.#log.warn({ policy, organizationId, reason }, "route leads nowhere");
+    }
+    this.#lostRoutes = texts;
+  }
+
   #compile(): void {
     if (!this.#serves) return;
     const demo = this.#demo ? demoServers(this.#settings) : [];
-    const { snapshot, excluded } = this.#compiler.compile(
+    const { snapshot, excluded, lostRoutes } = this.#compiler.compile(
       this.#settings,
       this.#tenants.values(),
       ++this.#version,
@@ -179,6 +193,7 @@ export class Configuration {
     );
     for (const one of excluded)
       this.#log.warn({ server: one.name, kind: one.kind, reason: one.reason }, "server is not served");
+    this.#reportLostRoutes(lostRoutes);
     this.#fleet.apply(snapshot);
   }
 }

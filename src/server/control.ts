@@ -1,9 +1,9 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { EndpointTable } from "../gateway/endpoint-table.ts";
 import type { Fleet } from "../gateway/fleet.ts";
+import type { Gateway } from "../gateway/gateway.ts";
 import type { Arrival } from "../model/arrival.ts";
 import type { Endpoint } from "../model/exchange.ts";
-import type { Relay } from "../model/ports/relay.ts";
 import type { Upstream } from "../model/ports/upstream.ts";
 import type { Principal } from "../model/principal.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
@@ -12,7 +12,7 @@ import type { Admitted } from "./front.ts";
 import { type Route, routes } from "./routes.ts";
 
 export interface ControlDeps {
-  readonly relay: Relay;
+  readonly gateway: Pick<Gateway, "describe" | "servers">;
   readonly fleet: Fleet;
   readonly endpoints: EndpointTable;
   readonly permissions: PermissionCache;
@@ -94,7 +94,7 @@ function ownEndpoint(deps: ControlDeps, principal: Principal): Endpoint {
 }
 
 function capabilities(deps: ControlDeps, endpoint: Endpoint, principal: Principal) {
-  const description = deps.relay.describe(endpoint, principal);
+  const description = deps.gateway.describe(endpoint, principal);
   return {
     revisions: SUPPORTED_REVISIONS,
     server_info: description.serverInfo,
@@ -105,6 +105,7 @@ function capabilities(deps: ControlDeps, endpoint: Endpoint, principal: Principa
 
 /** What an operator sees of a server's failure may name addresses; others learn only that it is not there. */
 function visibleServers(deps: ControlDeps, principal: Principal) {
+  const caller = { principal, endpoint: ownEndpoint(deps, principal) };
   const namespace = deps.fleet
     .organization(principal.organizationId)
     ?.namespacesById.get(principal.namespaceId);
@@ -114,14 +115,14 @@ function visibleServers(deps: ControlDeps, principal: Principal) {
   return namespace.servers
     .filter((server) => permissions.server(server.name))
     .map((server) => {
-      const upstream = deps.fleet.upstream(server.id);
+      const upstream = deps.gateway.servers.upstream(caller, server.id);
       const state = upstream?.state;
-      const part = deps.fleet.catalog(namespace.id)?.part(server.id);
+      const part = deps.gateway.servers.catalog(caller)?.part(server.id);
       return {
         id: server.id,
         name: server.name,
         description: server.description,
-        type: server.connection.type,
+        type: deps.gateway.servers.serving(caller, server).connection.type,
         status: state?.status ?? "closed",
         revision: state?.revision ?? null,
         tools: part?.entries.tools.length ?? 0,

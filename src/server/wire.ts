@@ -211,7 +211,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       version,
     });
   const controlDeps = {
-    relay: gateway,
+    gateway,
     fleet,
     endpoints,
     permissions,

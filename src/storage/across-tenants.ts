@@ -134,20 +134,23 @@ async function configurationOf(
       ...{ organizations: [], namespaces: [], servers: [] },
       ...{ rateLimits: [], policies: [], claimMappings: [] },
     };
-  const [organizations, namespaces, servers, rateLimits, policies, claimMappings] = await Promise.all([
-    db.selectFrom("organizations").selectAll().where("id", "in", ids).execute(),
-    db.selectFrom("namespaces").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
-    db.selectFrom("mcpServers").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
-    db.selectFrom("rateLimits").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
-    db.selectFrom("policies").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
-    db.selectFrom("claimMappings").selectAll().where("organizationId", "in", ids).execute(),
-  ]);
+  const [organizations, namespaces, servers, rateLimits, policies, claimMappings, routes] = await Promise.all(
+    [
+      db.selectFrom("organizations").selectAll().where("id", "in", ids).execute(),
+      db.selectFrom("namespaces").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
+      db.selectFrom("mcpServers").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
+      db.selectFrom("rateLimits").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
+      db.selectFrom("policies").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
+      db.selectFrom("claimMappings").selectAll().where("organizationId", "in", ids).execute(),
+      db.selectFrom("routingPolicies").selectAll().where("organizationId", "in", ids).orderBy("id").execute(),
+    ],
+  );
   return {
     organizations,
     namespaces,
     servers: servers.map((row) => serverRecord(row, sealer)),
     rateLimits: rateLimits.map(rateLimitRecord),
-    policies: policies.map(policyRecord),
+    policies: [...policies, ...routes].map(policyRecord),
     claimMappings: claimMappings.map(claimMappingRecord),
   };
 }

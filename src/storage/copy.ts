@@ -59,6 +59,7 @@ export const copiedTables: readonly Table[] = [
   { name: "health_checks", key: ["id"], times: ["checked_at"] },
   { name: "policies", key: ["id"], times: stamps, json: ["rules"], flags: ["is_active"] },
   { name: "claim_mappings", key: ["organization_id"], times: stamps, json: ["rules"] },
+  { name: "routing_policies", key: ["id"], times: stamps, json: ["rules"], flags: ["is_active"] },
   {
     name: "rate_limits",
     key: ["id"],

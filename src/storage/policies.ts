@@ -1,6 +1,8 @@
 import type { Kysely, Selectable } from "kysely";
 import { z } from "zod";
-import type { PolicyAction, PolicyRecord, PolicyRule } from "../model/policy.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
+import type { PolicyAction, PolicyEffect, PolicyRecord, PolicyRule } from "../model/policy.ts";
+import type { PageRequest } from "../model/ports/row.ts";
 import type { PolicyRows } from "../model/ports/store.ts";
 import { changeOf, configWrite } from "./config-version.ts";
 import { stampAfter } from "./instant.ts";
@@ -15,87 +17,160 @@ const action = z.union([
 ]) satisfies z.ZodType<PolicyAction>;
 const rule = z
   .object({
-    effect: z.enum(["allow", "deny"]),
+    effect: z.enum(["allow", "deny", "route"]),
     subjects: textList,
     actions: z.array(action).readonly(),
     resources: textList,
     condition: z.string().optional(),
+    route: z.object({ server: z.string() }).optional(),
   })
   .readonly();
 
+type Table = "policies" | "routingPolicies";
+const TABLES: readonly Table[] = ["policies", "routingPolicies"];
+const tableOf = (effect: PolicyEffect): Table => (effect === "route" ? "routingPolicies" : "policies");
+const otherOf = (table: Table): Table => (table === "policies" ? "routingPolicies" : "policies");
+
+/** Policies of two tables as one: see migration `0019-routing`. */
 export function policyStore(db: Kysely<Schema>): PolicyRows {
-  const within = (organizationId: string, from: Kysely<Schema> = db) =>
-    from.selectFrom("policies").selectAll().where("organizationId", "=", organizationId);
-  const find = async (organizationId: string, id: string, from: Kysely<Schema> = db) => {
-    const row = await within(organizationId, from).where("id", "=", id).executeTakeFirst();
-    return row && policyRecord(row);
-  };
   return {
     create: async (policy) => {
-      const { effect, subjects, actions, resources, condition, ...columns } = policy;
-      const rules = checked<PolicyRule>(rule, "rules", { effect, subjects, actions, resources, condition });
+      const { effect, subjects, actions, resources, condition, route, ...columns } = policy;
+      const text = { effect, subjects, actions, resources, condition, route };
+      const rules = checked<PolicyRule>(rule, "rules", text);
       const now = new Date();
+      const table = tableOf(effect);
       await configWrite(db, policy.organizationId, async (transaction) => {
+        await free(transaction, otherOf(table), policy.organizationId, policy.name);
         await transaction
-          .insertInto("policies")
+          .insertInto(table)
           .values({ ...columns, rules, createdAt: now, updatedAt: now })
           .execute();
         return true;
       });
-      return (await find(policy.organizationId, policy.id)) as PolicyRecord;
+      return (await find(db, policy.organizationId, policy.id)) as PolicyRecord;
     },
-    find: (organizationId, id) => find(organizationId, id),
+    find: (organizationId, id) => find(db, organizationId, id),
     list: async (organizationId, page) => {
-      const { after, limit } = pageOf(page);
-      const rows = await within(organizationId)
-        .where("id", ">", after)
-        .$if(page?.namespaceId !== undefined, (query) =>
-          query.where("namespaceId", "=", page?.namespaceId as string),
-        )
-        .orderBy("id")
-        .limit(limit)
-        .execute();
-      return rows.map(policyRecord);
+      const { limit } = pageOf(page);
+      const rows = await Promise.all(TABLES.map((table) => listOf(db, table, organizationId, page)));
+      return rows
+        .flat()
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .slice(0, limit);
     },
     update: async (organizationId, id, change) => {
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
-        const row = await find(organizationId, id, transaction);
+        const row = await find(transaction, organizationId, id);
         if (row === undefined) return false;
         const set = changeOf(change, row);
-        const { name, description, priority, isActive } = set;
-        const rules = checked<PolicyRule>(rule, "rules", { ...row, ...set });
-        await transaction
-          .updateTable("policies")
-          .set({
-            rules,
-            ...(name !== undefined && { name }),
-            ...(description !== undefined && { description }),
-            ...(priority !== undefined && { priority }),
-            ...(isActive !== undefined && { isActive }),
-            updatedAt: stampAfter(row.updatedAt),
-          })
-          .where("organizationId", "=", organizationId)
-          .where("id", "=", id)
-          .execute();
+        await replace(transaction, row, { ...row, ...set });
         return true;
       });
-      return isChanged ? find(organizationId, id) : undefined;
+      return isChanged ? find(db, organizationId, id) : undefined;
     },
     remove: (organizationId, id, check) =>
       configWrite(db, organizationId, async (transaction) => {
-        const row = await find(organizationId, id, transaction);
+        const row = await find(transaction, organizationId, id);
         if (row === undefined) return false;
         check?.(row);
-        await transaction
-          .deleteFrom("policies")
-          .where("organizationId", "=", organizationId)
-          .where("id", "=", id)
-          .execute();
+        await removeFrom(transaction, tableOf(row.effect), organizationId, id);
         return true;
       }),
   };
 }
 
-export function policyRecord({ rules, ...columns }: Selectable<Schema["policies"]>): PolicyRecord {
+async function find(
+  db: Kysely<Schema>,
+  organizationId: string,
+  id: string,
+): Promise<PolicyRecord | undefined> {
+  for (const table of TABLES) {
+    const row = await db
+      .selectFrom(table)
+      .selectAll()
+      .where("organizationId", "=", organizationId)
+      .where("id", "=", id)
+      .executeTakeFirst();
+    if (row !== undefined) return policyRecord(row);
+  }
+  return undefined;
+}
+
+async function listOf(
+  db: Kysely<Schema>,
+  table: Table,
+  organizationId: string,
+  page: PageRequest | undefined,
+): Promise<PolicyRecord[]> {
+  const { after, limit } = pageOf(page);
+  const rows = await db
+    .selectFrom(table)
+    .selectAll()
+    .where("organizationId", "=", organizationId)
+    .where("id", ">", after)
+    .$if(page?.namespaceId !== undefined, (query) =>
+      query.where("namespaceId", "=", page?.namespaceId as string),
+    )
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return rows.map(policyRecord);
+}
+
+/** Another effect may be another table; id and age stay. */
+async function replace(db: Kysely<Schema>, before: PolicyRecord, after: PolicyRecord): Promise<void> {
+  const { organizationId, id, namespaceId, createdBy, name, description, priority, isActive } = after;
+  const { effect, subjects, actions, resources, condition, route } = after;
+  const text = { effect, subjects, actions, resources, condition, route };
+  const rules = checked<PolicyRule>(rule, "rules", text);
+  const [from, to] = [tableOf(before.effect), tableOf(effect)];
+  if (name !== before.name || from !== to) await free(db, otherOf(to), organizationId, name, id);
+  const columns = { name, description, priority, isActive, rules, updatedAt: stampAfter(before.updatedAt) };
+  if (from === to) {
+    await db
+      .updateTable(to)
+      .set(columns)
+      .where("organizationId", "=", organizationId)
+      .where("id", "=", id)
+      .execute();
+    return;
+  }
+  await removeFrom(db, from, organizationId, id);
+  const createdAt = new Date(before.createdAt);
+  await db
+    .insertInto(to)
+    .values({ ...columns, id, organizationId, namespaceId, createdBy, createdAt })
+    .execute();
+}
+
+async function removeFrom(db: Kysely<Schema>, table: Table, organizationId: string, id: string) {
+  await db.deleteFrom(table).where("organizationId", "=", organizationId).where("id", "=", id).execute();
+}
+
+/**
+ * A name is used once, whichever table has it; the writes of an organisation queue, so that nobody takes it meanwhile.
+ * @param own may have it
+ */
+async function free(
+  db: Kysely<Schema>,
+  table: Table,
+  organizationId: string,
+  name: string,
+  own?: string,
+): Promise<void> {
+  const taken = await db
+    .selectFrom(table)
+    .select("id")
+    .where("organizationId", "=", organizationId)
+    .where("name", "=", name)
+    .executeTakeFirst();
+  if (taken !== undefined && taken.id !== own) throw new GatewayError("already_exists", { what: "Its name" });
+}
+
+export function policyRecord({
+  rules,
+  ...columns
+}: Selectable<Schema["policies" | "routingPolicies"]>): PolicyRecord {
   return { ...columns, ...rules };
 }

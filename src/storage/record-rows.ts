@@ -45,6 +45,7 @@ function callOf(row: RequestRow): CallFields | undefined {
     method: row.method,
     serverId: row.serverId ?? undefined,
     serverName: row.serverName ?? undefined,
+    servedBy: row.servedBy ?? undefined,
     target: row.target ?? undefined,
     argumentsDigest: row.argumentsDigest ?? undefined,
     clientAddress: row.clientAddress ?? "",

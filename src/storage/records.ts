@@ -139,6 +139,7 @@ async function expireRequests(
       method: null,
       serverId: null,
       serverName: null,
+      servedBy: null,
       target: null,
       argumentsDigest: null,
       clientAddress: null,

@@ -28,6 +28,7 @@ export interface Schema {
   mcpServers: ServerTable;
   policies: PolicyTable;
   claimMappings: ClaimMappingTable;
+  routingPolicies: PolicyTable;
   mcpSessions: SessionTable;
   rateLimits: RateLimitTable;
   rateLimitUsage: RateLimitUsageTable;
@@ -297,6 +298,7 @@ interface RequestLogTable {
   clientName: string | null;
   era: string | null;
   traceId: string | null;
+  servedBy: string | null;
   status: string | null;
   errorCode: string | null;
   durationMs: number | null;

@@ -61,6 +61,45 @@ export function policyContract(open: () => OperatedStore): void {
       expect(await store.policies.find(a.organizationId, policy.id)).toBeUndefined();
     });
 
+    test("that say who serves are policies like the others, in a table that former releases do not read", async () => {
+      const store = open();
+      const t = await tenant(store);
+      const routed = { effect: "route" as const, actions: ["*" as const], route: { server: "github-v2" } };
+      const [first, second, third] = [newPolicy(t, "a"), newPolicy(t, "b"), newPolicy(t, "c")];
+      await store.policies.create(first);
+      const made = await store.policies.create({ ...second, ...routed });
+      expect(made).toMatchObject({ ...second, ...routed });
+      await store.policies.create(third);
+      expect((await store.policies.list(t.organizationId)).map(({ name }) => name)).toEqual(["a", "b", "c"]);
+      const page = await store.policies.list(t.organizationId, { after: first.id, limit: 1 });
+      expect(page.map(({ name }) => name)).toEqual(["b"]);
+      const [rows] = [await store.acrossTenants.configurationOf([t.organizationId])];
+      expect(rows.policies.map(({ effect }) => effect).sort()).toEqual(["deny", "deny", "route"]);
+
+      expect(await failure(store.policies.create(newPolicy(t, "b")))).toBe("already_exists");
+      expect(await failure(store.policies.create({ ...newPolicy(t, "c"), ...routed }))).toBe(
+        "already_exists",
+      );
+      const rename = (policyId: string, name: string) =>
+        failure(store.policies.update(t.organizationId, policyId, { name }));
+      expect(await rename(second.id, "c")).toBe("already_exists");
+      expect(await rename(third.id, "b")).toBe("already_exists");
+      expect(await rename(second.id, "d")).toBeUndefined();
+
+      const denial = { effect: "deny" as const, route: undefined };
+      const moved = await store.policies.update(t.organizationId, second.id, denial);
+      expect(moved).toMatchObject({ id: second.id, name: "d", effect: "deny", createdAt: made.createdAt });
+      expect(moved?.route).toBeUndefined();
+      const back = await store.policies.update(t.organizationId, second.id, routed);
+      expect(back).toMatchObject({ id: second.id, effect: "route", route: { server: "github-v2" } });
+      expect(back?.updatedAt ?? 0).toBeGreaterThan(moved?.updatedAt ?? 0);
+      expect(await store.policies.remove(t.organizationId, second.id)).toBe(true);
+      expect(await store.policies.find(t.organizationId, second.id)).toBeUndefined();
+      const other = await store.policies.create({ ...newPolicy(t, "e"), ...routed });
+      await store.organizations.remove(t.organizationId);
+      expect(await store.policies.find(t.organizationId, other.id)).toBeUndefined();
+    });
+
     test("every write counts as a change of the configuration, one that changed nothing does not", async () => {
       const store = open();
       const t = await tenant(store);

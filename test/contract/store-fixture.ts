@@ -113,6 +113,7 @@ export class Chain {
         method: "tools/call",
         serverId: id(),
         serverName: "github",
+        servedBy: "github-v2",
         target: "create_issue",
         argumentsDigest: hex(),
         clientAddress: "127.0.0.1",

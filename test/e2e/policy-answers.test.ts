@@ -102,6 +102,7 @@ test.each([
       "permissions",
       "scopes",
       "policies",
+      "route",
     ]);
   },
   TIMEOUT_MS,

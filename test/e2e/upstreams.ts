@@ -22,9 +22,14 @@ async function startPrinting(command: readonly string[]): Promise<Upstream> {
 }
 
 /** Our own server with one of everything, over HTTP or (legacy only) over HTTP+SSE. */
-export function startFixture(era: Era, transport: "http" | "sse" = "http"): Promise<Upstream> {
+export function startFixture(
+  era: Era,
+  transport: "http" | "sse" = "http",
+  label?: string,
+): Promise<Upstream> {
   const program = join(FIXTURES, "everything.ts");
-  return startPrinting([process.execPath, program, "--era", era, "--transport", transport]);
+  const labelled = label === undefined ? [] : ["--label", label];
+  return startPrinting([process.execPath, program, "--era", era, "--transport", transport, ...labelled]);
 }
 
 export function fixtureEntry(name: string, upstream: Upstream, type: "streamable-http" | "sse"): ServerEntry {

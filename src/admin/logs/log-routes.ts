@@ -17,7 +17,7 @@ const COLUMNS = Object.keys(logEntry.shape) as (keyof LogEntry)[];
 const callWithContents = logEntry.extend({ contents: callContents }).meta({ id: "CallLogEntry" });
 
 /** Events have none of these. */
-const CALLS_ONLY = ["server", "status", "error_code"] as const;
+const CALLS_ONLY = ["server", "served_by", "status", "error_code"] as const;
 const filter = z.string().min(1).max(512).optional();
 const logQuery = z.strictObject({
   kind: z.enum(["call", "event"]).default("call").describe("Calls, or administrative and security events."),
@@ -27,6 +27,7 @@ const logQuery = z.strictObject({
   actor: filter.describe("The principal's id."),
   action: filter.describe("The method of a call, or what was done."),
   server: filter.describe("Of calls: the server's name."),
+  served_by: filter.describe("Of calls: the server that a route had answer in its place."),
   target: filter.describe("Tool, prompt or resource of a call; what an event was about."),
   status: filter.describe("How a call ended; `running` are those under way."),
   error_code: filter.describe("Of the catalogue of errors."),
@@ -72,8 +73,9 @@ async function read(
     const last = end && { at: end.time, id: end.chainId, sequence: end.sequence };
     return { items: rows.map(eventEntry), last: rows.length < limit ? undefined : last };
   }
-  const { actor: principalId, action: method, server, target, status, error_code: errorCode } = query;
-  const columns = given({ principalId, method, server, target, status, errorCode, correlationId });
+  const { actor: principalId, action: method, server, target, status } = query;
+  const { served_by: servedBy, error_code: errorCode } = query;
+  const columns = given({ principalId, method, server, servedBy, target, status, errorCode, correlationId });
   const rows = await records.requests(organizationId, page, columns);
   const end = rows.at(-1);
   const last = end && { at: end.startedAt, id: end.id, sequence: 0 };

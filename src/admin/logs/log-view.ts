@@ -12,6 +12,10 @@ export const logEntry = z
     namespace_id: uuid.nullable(),
     action: z.string().nullable().describe("The MCP method of a call, or what was done."),
     server: z.string().nullable(),
+    served_by: z
+      .string()
+      .nullable()
+      .describe("The server that a route had answer in its place; none where it was itself."),
     target: z.string().nullable(),
     status: z.string().nullable(),
     error_code: z.string().nullable(),
@@ -40,6 +44,7 @@ export function callEntry({ id, startedAt, link, call, end }: RequestLogEntry): 
     namespace_id: call?.namespaceId ?? null,
     action: call?.method ?? null,
     server: call?.serverName ?? null,
+    served_by: call?.servedBy ?? null,
     target: call?.target ?? null,
     status: call === undefined ? null : (end?.status ?? "running"),
     error_code: end?.errorCode ?? null,
@@ -69,6 +74,7 @@ export function eventEntry({ link, audit }: AuditLogEntry): LogEntry {
     namespace_id: audit?.namespaceId ?? null,
     action: audit?.action ?? null,
     server: null,
+    served_by: null,
     target: audit?.target ?? null,
     status: typeof outcome === "string" ? outcome : null,
     error_code: null,

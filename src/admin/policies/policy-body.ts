@@ -42,7 +42,9 @@ const condition = z
   );
 
 const rule = {
-  effect: z.enum(["allow", "deny"]).describe("A deny that applies wins over any allow."),
+  effect: z
+    .enum(["allow", "deny", "route"])
+    .describe("A deny that applies wins over any allow; `route` says who serves."),
   subjects: z.array(subject).min(1).max(1_000),
   actions: z
     .array(action)
@@ -57,6 +59,9 @@ const rule = {
     .max(1_000)
     .describe("Of calls `server:tool` and the like; of acts their objects by id or name, `server:prod-*`."),
 };
+const route = z
+  .strictObject({ server: slug.describe("The server that serves, of the same namespace.") })
+  .describe("Of the effect `route`: who serves instead of the servers that `resources` name.");
 export const newPolicy = z.strictObject({
   name: label,
   description: note.default(""),
@@ -66,7 +71,13 @@ export const newPolicy = z.strictObject({
   actions: rule.actions.default(["*"]),
   resources: rule.resources.default(["*"]),
   condition: condition.optional(),
-  priority: z.int().min(0).max(1_000_000).default(0).describe("Orders explanations, never the decision."),
+  route: route.optional(),
+  priority: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe("Of several routes the highest decides; else it orders explanations."),
   active: z.boolean().default(true),
 });
 export const policyChange = z
@@ -75,6 +86,7 @@ export const policyChange = z
     description: note,
     ...rule,
     condition: condition.nullable(),
+    route: route.nullable(),
     priority: z.int().min(0).max(1_000_000),
     active: z.boolean(),
   })
@@ -87,11 +99,12 @@ export const policy = z
     namespace: z.string().nullable(),
     namespace_id: uuid.nullable(),
     managed: z.boolean().describe("It comes from the configuration file, and is changed there."),
-    effect: z.enum(["allow", "deny"]),
+    effect: rule.effect,
     subjects: z.array(z.string()),
     actions: z.array(z.string()),
     resources: z.array(z.string()),
     condition: z.string().nullable(),
+    route: z.object({ server: z.string() }).nullable(),
     priority: z.number(),
     active: z.boolean(),
     created_at: time.nullable(),
@@ -100,13 +113,14 @@ export const policy = z
   .meta({ id: "Policy" });
 export type PolicyView = z.input<typeof policy>;
 
-function ruleView({ effect, subjects, actions, resources, condition: text }: PolicyRule) {
+function ruleView({ effect, subjects, actions, resources, condition: text, route: led }: PolicyRule) {
   return {
     effect,
     subjects: [...subjects],
     actions: [...actions],
     resources: [...resources],
     condition: text ?? null,
+    route: led ?? null,
   };
 }
 
@@ -144,7 +158,17 @@ export function managedPolicyView(one: Policy, namespaceId: string | null): Poli
 
 /** A policy that is tried out and not kept. */
 export function proposed(body: z.output<typeof newPolicy>): Policy {
-  const { name, namespace, effect, subjects, actions, resources, condition: text, priority } = body;
+  const {
+    name,
+    namespace,
+    effect,
+    subjects,
+    actions,
+    resources,
+    condition: text,
+    route: led,
+    priority,
+  } = body;
   return {
     id: `proposed:${name}`,
     name,
@@ -154,6 +178,7 @@ export function proposed(body: z.output<typeof newPolicy>): Policy {
     actions,
     resources,
     condition: text,
+    route: led,
     priority,
     source: "store",
   };
@@ -170,7 +195,7 @@ export function managed(what: Policy | undefined): void {
  */
 export function checkRule(
   { verbs }: AdminParts,
-  rule: Pick<PolicyRule, "actions" | "resources" | "condition">,
+  rule: Pick<PolicyRule, "effect" | "route" | "actions" | "resources" | "condition">,
   place = "",
 ): void {
   const fault = ruleFault(rule, verbs.keys());

@@ -8,7 +8,7 @@ import { actBody } from "./policy-act-trial.ts";
 import { principalBody, principalOf } from "./policy-principal.ts";
 import { Questions, question } from "./policy-question.ts";
 import type { Trial } from "./policy-trial.ts";
-import { callBody, decision, decisionView, set, tried } from "./policy-trial-body.ts";
+import { callBody, decision, decisionView, serving, servingView, set, tried } from "./policy-trial-body.ts";
 
 const PAGE = 500;
 /** Keys and users looked at for one page, whatever their answer. */
@@ -83,11 +83,12 @@ export const policyExplainRoutes = [
     body: z.strictObject({ ...set, principal: principalBody, ...question }),
     response: z.object({
       ...decision,
+      ...serving,
       default: z.enum(["allow", "deny"]),
       steps: z
         .array(
           z.object({
-            step: z.enum(["namespace", "role", "permissions", "scopes", "policies"]),
+            step: z.enum(["namespace", "role", "permissions", "scopes", "policies", "route"]),
             outcome: z.enum(["passes", "refuses", "not_asked"]),
             detail: z.string(),
           }),
@@ -96,7 +97,7 @@ export const policyExplainRoutes = [
       chain: z.array(
         z.object({
           policy: z.string(),
-          effect: z.enum(["allow", "deny"]),
+          effect: z.enum(["allow", "deny", "route"]),
           condition: z.string().nullable(),
           answer: z.enum(["applies", "does_not_apply", "failed", "pending"]),
         }),
@@ -108,16 +109,18 @@ export const policyExplainRoutes = [
       const who = await principalOf(parts, operation, body.principal);
       const asked = await new Questions(parts, operation, policies).read(body);
       const trial = asked.ask(who);
+      const served = asked.serving(who);
       return {
         body: {
           ...decisionView(trial),
+          ...servingView(served),
           default: trial.defaultEffect,
           steps: asked.steps(who, trial),
-          chain: trial.chain.map(({ policy, answer }) => ({
+          chain: [...trial.chain, ...(served?.chain ?? [])].map(({ policy, answer: said }) => ({
             policy: policy.name,
             effect: policy.effect,
             condition: policy.condition ?? null,
-            answer,
+            answer: said,
           })),
         },
       };

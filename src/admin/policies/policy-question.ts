@@ -1,19 +1,21 @@
 import type { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
-import type { Policies } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { AdminParts } from "../parts.ts";
 import { ActTrial, actBody, actOf } from "./policy-act-trial.ts";
 import { type DecisionStep, stepsOf } from "./policy-steps.ts";
 import { PolicyTrial, type Trial } from "./policy-trial.ts";
-import { callBody, callOf } from "./policy-trial-body.ts";
+import { callBody, callOf, type TriedPolicies } from "./policy-trial-body.ts";
+import { RouteTrial, type Serving } from "./route-trial.ts";
 
 /** A question is about a call or about an act of administration. */
 export const question = { call: callBody.optional(), act: actBody.optional() };
 
 export interface Question {
   ask(principal: Principal): Trial;
+  /** Who answers a call; nobody answers an act. */
+  serving(principal: Principal): Serving | undefined;
   steps(principal: Principal, trial: Trial): readonly DecisionStep[];
   /** What a token of an identity provider needs. */
   readonly scopes: readonly string[];
@@ -25,12 +27,14 @@ export class Questions {
   readonly #operation: Operation;
   readonly #calls: PolicyTrial;
   readonly #acts: ActTrial;
+  readonly #routes: RouteTrial;
 
-  constructor(parts: AdminParts, operation: Operation, policies: Policies) {
+  constructor(parts: AdminParts, operation: Operation, { access, routing }: TriedPolicies) {
     this.#parts = parts;
     this.#operation = operation;
-    this.#calls = new PolicyTrial(policies, parts.scopes.rules(operation.organizationId));
-    this.#acts = new ActTrial(policies, parts.verbs);
+    this.#calls = new PolicyTrial(access, parts.scopes.rules(operation.organizationId));
+    this.#acts = new ActTrial(access, parts.verbs);
+    this.#routes = new RouteTrial(parts, operation, routing);
   }
 
   /** @throws GatewayError `invalid_request` */
@@ -46,6 +50,7 @@ export class Questions {
       const asked = await actOf(this.#parts, this.#operation, act);
       return {
         ask: (principal) => this.#acts.ask(principal, asked),
+        serving: () => undefined,
         steps: (principal, trial) => this.#acts.steps(principal, asked, trial),
         scopes: [],
       };
@@ -53,8 +58,10 @@ export class Questions {
     const asked = callOf(this.#parts, this.#operation, call as z.output<typeof callBody>);
     const rules = this.#parts.scopes.rules(this.#operation.organizationId);
     return {
-      ask: (principal) => this.#calls.ask(principal, asked),
-      steps: (principal, trial) => stepsOf(principal, asked, trial, rules),
+      ask: (principal) => this.#calls.ask(principal, this.#routes.annotated(principal, asked)),
+      serving: (principal) => this.#routes.ask(principal, asked),
+      steps: (principal, trial) =>
+        stepsOf(principal, asked, trial, this.#routes.ask(principal, asked), rules),
       scopes: rules.missing([], asked.namespaceSlug, asked.kind, asked.server, asked.name),
     };
   }

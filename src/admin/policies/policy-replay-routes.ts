@@ -7,10 +7,12 @@ import { isObject, type JsonObject } from "../../protocol/json-value.ts";
 import { cursorFault, time, timeOf } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
+import { annotationsOf } from "./listed-annotations.ts";
 import { newPolicy } from "./policy-body.ts";
 import { callerOf } from "./policy-principal.ts";
 import { PolicyTrial, type Trial, type TriedCall } from "./policy-trial.ts";
-import { annotationsOf, inForce, POLICIES_MAX, set, tried, verdict } from "./policy-trial-body.ts";
+import { inForce, POLICIES_MAX, set, type TriedPolicies, tried, verdict } from "./policy-trial-body.ts";
+import { RouteTrial } from "./route-trial.ts";
 
 const CALLS_MAX = 10_000;
 const PAGE = 1_000;
@@ -32,6 +34,11 @@ const flip = z.object({
   before: verdict,
   after: verdict,
   decided_by: z.string().nullable(),
+  served_before: z
+    .string()
+    .nullable()
+    .describe("The server that answers it; none where a route leads nowhere."),
+  served_after: z.string().nullable(),
 });
 
 interface Place {
@@ -61,18 +68,39 @@ interface Asked {
   readonly call: TriedCall;
 }
 
+/** What one set of policies says of a call. */
+interface Answered extends Trial {
+  readonly servedBy: string | null;
+}
+
+/** One of the two sets that recorded calls are put to. */
+class Side {
+  readonly #trial: PolicyTrial;
+  readonly #routes: RouteTrial;
+
+  constructor(parts: AdminParts, operation: Operation, { access, routing }: TriedPolicies) {
+    this.#trial = new PolicyTrial(access, parts.scopes.rules(operation.organizationId));
+    this.#routes = new RouteTrial(parts, operation, routing);
+  }
+
+  ask({ principal, call }: Asked): Answered {
+    const { servedBy } = this.#routes.ask(principal, call);
+    return { ...this.#trial.ask(principal, this.#routes.annotated(principal, call)), servedBy };
+  }
+}
+
 /** Recorded calls put to the policies in force and to proposed ones. */
 class Replay {
   readonly #parts: AdminParts;
   readonly #operation: Operation;
-  readonly #before: PolicyTrial;
-  readonly #after: PolicyTrial;
+  readonly #before: Side;
+  readonly #after: Side;
   readonly #callers = new Map<string, Promise<Principal | undefined>>();
   readonly flips: z.output<typeof flip>[] = [];
   calls = 0;
   undecidable = 0;
 
-  constructor(parts: AdminParts, operation: Operation, before: PolicyTrial, after: PolicyTrial) {
+  constructor(parts: AdminParts, operation: Operation, before: Side, after: Side) {
     this.#parts = parts;
     this.#operation = operation;
     this.#before = before;
@@ -132,12 +160,12 @@ class Replay {
     };
   }
 
-  #ask({ principal, call }: Asked): readonly [was: Trial, would: Trial] {
-    return [this.#before.ask(principal, call), this.#after.ask(principal, call)];
+  #ask(asked: Asked): readonly [was: Answered, would: Answered] {
+    return [this.#before.ask(asked), this.#after.ask(asked)];
   }
 
-  #compare({ entry, call }: Asked, [was, would]: readonly [Trial, Trial]): void {
-    if (was.verdict === would.verdict) return;
+  #compare({ entry, call }: Asked, [was, would]: readonly [Answered, Answered]): void {
+    if (was.verdict === would.verdict && was.servedBy === would.servedBy) return;
     this.flips.push({
       call_id: entry.id,
       at: timeOf(entry.startedAt),
@@ -147,6 +175,8 @@ class Replay {
       before: was.verdict,
       after: would.verdict,
       decided_by: would.decidedBy?.name ?? null,
+      served_before: was.servedBy,
+      served_after: would.servedBy,
     });
   }
 
@@ -170,7 +200,7 @@ export const policyReplayRoutes = [
     path: "/policies/replay",
     roles: ["admin"],
     action: "policy.replay",
-    summary: `What proposed policies would have changed: recorded calls, newest first, about ${CALLS_MAX} at a time, whose end would have been another.`,
+    summary: `What proposed policies would have changed: recorded calls, newest first, about ${CALLS_MAX} at a time, whose end or server would have been another.`,
     reads: true,
     body: z.strictObject({
       policies: z.array(newPolicy).min(1).max(POLICIES_MAX),
@@ -193,12 +223,11 @@ export const policyReplayRoutes = [
       flips: z.array(flip),
     }),
     handle: async ({ operation, parts, body }) => {
-      const rules = parts.scopes.rules(operation.organizationId);
       const replay = new Replay(
         parts,
         operation,
-        new PolicyTrial(inForce(parts, operation), rules),
-        new PolicyTrial(tried(parts, operation, body), rules),
+        new Side(parts, operation, inForce(parts, operation)),
+        new Side(parts, operation, tried(parts, operation, body)),
       );
       const begin = placeOf(body.cursor, parts.clock.now() - body.hours * 3_600_000);
       let at = begin.place;

@@ -17,13 +17,16 @@ import {
   policyChange,
   storedPolicyView,
 } from "./policy-body.ts";
+import { checkTarget } from "./policy-routing.ts";
 
 const readers = ["admin", "viewer"] as const;
 
 const viewOf = (parts: AdminParts, row: PolicyRecord): PolicyView =>
   storedPolicyView(row, slugOf(parts, row.organizationId, row.namespaceId));
-const ofFile = (parts: AdminParts, { organizationId }: Operation) =>
-  (parts.organization(organizationId)?.policies?.all ?? []).filter(({ source }) => source === "file");
+function ofFile(parts: AdminParts, { organizationId }: Operation): readonly Policy[] {
+  const { policies, routing = [] } = parts.organization(organizationId) ?? {};
+  return [...(policies?.all ?? []), ...routing].filter(({ source }) => source === "file");
+}
 
 function fileView(parts: AdminParts, { organizationId }: Operation, one: Policy): PolicyView {
   const { namespaceSlug = "" } = one;
@@ -83,6 +86,10 @@ export const policyRoutes = [
       const namespace =
         namespaceSlug === undefined ? undefined : await namespaceNamed(parts, organizationId, namespaceSlug);
       managed(ofFile(parts, operation).find(({ name }) => name === body.name));
+      if (body.effect === "route" && active) {
+        await parts.refresh();
+        checkTarget(parts, operation, body, namespaceSlug);
+      }
       const row = await parts.store.policies.create({
         ...rule,
         id: Bun.randomUUIDv7(),
@@ -122,7 +129,7 @@ export const policyRoutes = [
     path: "/policies/{id}",
     roles: ["admin"],
     action: "policy.update",
-    summary: "Changes what is given; `condition: null` removes it. In force at once.",
+    summary: "Changes what is given; `condition: null` and `route: null` remove it. In force at once.",
     body: policyChange,
     versioned: true,
     response: policy,
@@ -130,18 +137,33 @@ export const policyRoutes = [
     handle: async ({ operation, parts, params, body, headers }) => {
       const id = notOfFile(parts, operation, idOf(params));
       managed(ofFile(parts, operation).find(({ name }) => name === body.name));
-      const { active, condition, ...rest } = body;
+      const { active, condition, route, ...rest } = body;
       const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
       const change: PolicyChange = {
         ...given,
         ...(active !== undefined && { isActive: active }),
         ...(condition !== undefined && { condition: condition ?? undefined }),
+        ...(route !== undefined && { route: route ?? undefined }),
       };
+      const { organizationId } = operation;
+      // What is said of other things leaves a route that leads nowhere as it is.
+      const isRouted = [body.route, body.effect, body.resources, body.active].some(
+        (one) => one !== undefined,
+      );
+      if (isRouted) await parts.refresh();
       const row = found(
-        await parts.store.policies.update(operation.organizationId, id, (before) => {
+        await parts.store.policies.update(organizationId, id, (before) => {
           about(operation, parts, before);
           checkIfMatch(headers, before);
-          checkRule(parts, { ...before, ...change });
+          const rule = { ...before, ...change };
+          checkRule(parts, rule);
+          if (isRouted && rule.isActive)
+            checkTarget(
+              parts,
+              operation,
+              rule,
+              slugOf(parts, organizationId, before.namespaceId) ?? undefined,
+            );
           return change;
         }),
       );

@@ -2,11 +2,12 @@ import type { Principal } from "../../model/principal.ts";
 import { compilePermissions } from "../../policy/authorize/permissions.ts";
 import type { ScopeRules } from "../../policy/authorize/scope-rules.ts";
 import { grants, type Trial, type TriedCall } from "./policy-trial.ts";
+import type { Serving } from "./route-trial.ts";
 
 /** `not_asked`: an earlier step had refused already, or it does not concern the caller. */
 export type StepOutcome = "passes" | "refuses" | "not_asked";
 export interface DecisionStep {
-  readonly step: "namespace" | "role" | "permissions" | "scopes" | "policies";
+  readonly step: "namespace" | "role" | "permissions" | "scopes" | "policies" | "route";
   readonly outcome: StepOutcome;
   /** In words. */
   readonly detail: string;
@@ -17,9 +18,15 @@ export function stepsOf(
   principal: Principal,
   call: TriedCall,
   trial: Trial,
+  served: Serving,
   scopes: ScopeRules | undefined,
 ): readonly DecisionStep[] {
-  const steps = [namespaceStep(principal, call), ...grantSteps(principal, call, scopes), policyStep(trial)];
+  const steps = [
+    namespaceStep(principal, call),
+    ...grantSteps(principal, call, scopes),
+    policyStep(trial),
+    routeStep(call, served),
+  ];
   const refusing = steps.findIndex(({ outcome }) => outcome === "refuses");
   return steps.map((step, at) =>
     refusing >= 0 && at > refusing ? { ...step, outcome: "not_asked", detail: "refused before" } : step,
@@ -120,4 +127,17 @@ export function policyStep({ verdict, decidedBy, chain }: Trial): DecisionStep {
   const detail =
     chain.length === 0 ? "none names it: the default decides" : "none applies: the default decides";
   return { step, outcome, detail };
+}
+
+/** Last: permission is asked of the server that is called, whoever serves it. */
+function routeStep({ server }: TriedCall, { servedBy, routedBy, chain }: Serving): DecisionStep {
+  const step = "route";
+  if (routedBy === undefined) return { step, outcome: "passes", detail: `no route: ${server} serves it` };
+  if (servedBy !== null)
+    return { step, outcome: "passes", detail: `routed by ${routedBy.name}: ${servedBy} serves it` };
+  const hasFailed = chain.some(({ policy, answer }) => policy === routedBy && answer === "failed");
+  const detail = hasFailed
+    ? `the condition of ${routedBy.name} cannot be answered, so nobody serves it`
+    : `routed by ${routedBy.name} to ${routedBy.route?.server}, which is not there, so nobody serves it`;
+  return { step, outcome: "refuses", detail };
 }

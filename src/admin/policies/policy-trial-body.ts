@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
-import type { Policies } from "../../model/policy.ts";
+import type { Policies, Policy } from "../../model/policy.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
 import { slug, time } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
+import { annotationsOf } from "./listed-annotations.ts";
 import { checkRule, newPolicy, proposed } from "./policy-body.ts";
 import type { Trial, TriedCall } from "./policy-trial.ts";
+import type { Serving } from "./route-trial.ts";
 
 export const POLICIES_MAX = 1_000;
 
@@ -36,9 +38,23 @@ export const decision = {
   granted: z.boolean().describe("Role and permissions grant it; without that no policy is asked."),
   decided_by: z.string().nullable().describe("The policy; none where permissions or the default decided."),
 };
+export const serving = {
+  served_by: z
+    .string()
+    .nullable()
+    .describe("The server that answers it, where it is allowed; none where a route leads nowhere."),
+  routed_by: z.string().nullable().describe("The policy that says so; none where the server answers itself."),
+};
 
-export function inForce(parts: AdminParts, { organizationId }: Operation): Policies {
-  return parts.organization(organizationId)?.policies ?? { all: [], defaultEffect: parts.policyDefault() };
+/** Policies that allow or deny, and those that say who serves. */
+export interface TriedPolicies {
+  readonly access: Policies;
+  readonly routing: readonly Policy[];
+}
+
+export function inForce(parts: AdminParts, { organizationId }: Operation): TriedPolicies {
+  const { policies, routing = [] } = parts.organization(organizationId) ?? {};
+  return { access: policies ?? { all: [], defaultEffect: parts.policyDefault() }, routing };
 }
 
 /** @throws GatewayError `invalid_request` for one that is not there */
@@ -56,7 +72,7 @@ export function tried(
   parts: AdminParts,
   operation: Operation,
   body: { readonly policies?: z.output<typeof newPolicy>[] | undefined; readonly mode: "add" | "replace" },
-): Policies {
+): TriedPolicies {
   const now = inForce(parts, operation);
   if (body.policies === undefined) return now;
   for (const [index, one] of body.policies.entries()) {
@@ -64,9 +80,13 @@ export function tried(
     checkRule(parts, one, `policies.${index}.`);
   }
   const names = new Set(body.policies.map(({ name }) => name));
-  const kept = body.mode === "replace" ? [] : now.all.filter(({ name }) => !names.has(name));
-  const added = body.policies.filter(({ active }) => active).map(proposed);
-  return { ...now, all: [...kept, ...added] };
+  const before = body.mode === "replace" ? [] : [...now.access.all, ...now.routing];
+  const kept = before.filter(({ name }) => !names.has(name));
+  const all = [...kept, ...body.policies.filter(({ active }) => active).map(proposed)];
+  return {
+    access: { ...now.access, all: all.filter(({ effect }) => effect !== "route") },
+    routing: all.filter(({ effect }) => effect === "route"),
+  };
 }
 
 export function callOf(parts: AdminParts, operation: Operation, body: z.output<typeof callBody>): TriedCall {
@@ -91,23 +111,10 @@ export function callOf(parts: AdminParts, operation: Operation, body: z.output<t
   };
 }
 
-/** As the server listed them, where it is there. */
-export function annotationsOf(
-  parts: AdminParts,
-  organizationId: string,
-  namespaceSlug: string,
-  server: string,
-  tool: string,
-): JsonObject {
-  const namespace = parts.organization(organizationId)?.namespacesBySlug.get(namespaceSlug);
-  const id = namespace?.servers.find(({ name }) => name === server)?.id;
-  const entry =
-    id === undefined ? undefined : parts.running(id)?.part?.entries.tools.find(({ name }) => name === tool);
-  const annotations = entry?.definition.annotations;
-  return typeof annotations === "object" && annotations !== null && !Array.isArray(annotations)
-    ? annotations
-    : {};
-}
+export const servingView = (serving_: Serving | undefined) => ({
+  served_by: serving_?.servedBy ?? null,
+  routed_by: serving_?.routedBy?.name ?? null,
+});
 
 export const decisionView = ({ verdict: end, granted, decidedBy }: Trial) => ({
   verdict: end,

@@ -1,4 +1,4 @@
-import { governsCalls, type Policies, type Policy, type PolicyEffect } from "../../model/policy.ts";
+import { type AccessEffect, governsCalls, type Policies, type Policy } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import {
   type ConditionContext,
@@ -48,7 +48,7 @@ export interface Trial {
   /** Of its arguments, even. */
   readonly readsArguments: boolean;
   /** What decides where no policy does. */
-  readonly defaultEffect: PolicyEffect;
+  readonly defaultEffect: AccessEffect;
 }
 
 /** Policies of one organisation, asked about calls that nobody makes: the same judgement as for those that are made. */

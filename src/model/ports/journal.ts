@@ -42,6 +42,8 @@ export interface CallIntent {
   /** Server and tool, prompt or resource; undefined where the call never resolved. */
   readonly serverId: string | undefined;
   readonly serverName: string | undefined;
+  /** The server that a route had answer in its place. */
+  readonly servedBy: string | undefined;
   readonly target: string | undefined;
   /** Hex SHA-256 of the canonical arguments, or undefined where there are none. */
   readonly argumentsDigest: string | undefined;

@@ -34,6 +34,8 @@ export interface CallFields {
   readonly method: string;
   readonly serverId: string | undefined;
   readonly serverName: string | undefined;
+  /** The server that a route had answer in its place. */
+  readonly servedBy: string | undefined;
   readonly target: string | undefined;
   readonly argumentsDigest: string | undefined;
   readonly clientAddress: string;

@@ -217,6 +217,8 @@ export interface CallFilter {
   readonly principalId?: string;
   readonly method?: string;
   readonly server?: string;
+  /** The server that a route had answer in its place. */
+  readonly servedBy?: string;
   /** The server's own name of a tool, prompt or resource. */
   readonly target?: string;
   readonly status?: string;

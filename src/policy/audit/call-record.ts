@@ -24,6 +24,7 @@ export function callIntent(exchange: Exchange, hasDigest: boolean, recordedText?
     method: exchange.method,
     serverId: target?.server.id,
     serverName: target?.server.name,
+    servedBy: target?.server.servedBy?.name,
     target: targetName(exchange),
     argumentsDigest: hasDigest ? digestOf(recordedText ?? argumentsText(exchange)) : undefined,
     clientAddress: exchange.clientAddress,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Operation, OperationObject } from "../../model/operation.ts";
-import type { Policy, PolicyEffect } from "../../model/policy.ts";
+import type { AccessEffect, Policy } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import { samplePrincipal } from "../../model/sample-exchange.testing.ts";
 import { isVerb, matchesVerb } from "./act-pattern.ts";
@@ -43,7 +43,7 @@ const operationOf = (over: Partial<Operation> = {}): Operation => ({
   ...over,
 });
 const NOON = Date.UTC(2026, 0, 5, 12);
-const refusal = (all: readonly Policy[], over?: Partial<Operation>, defaultEffect: PolicyEffect = "allow") =>
+const refusal = (all: readonly Policy[], over?: Partial<Operation>, defaultEffect: AccessEffect = "allow") =>
   new ActPolicies({ all, defaultEffect }).refusal(operationOf(over), NOON);
 
 test("patterns of acts name whole nouns and whole verbs", () => {
@@ -82,7 +82,7 @@ describe("what a policy denies", () => {
     ],
     ["a condition on the time", { condition: "time.getHours() < 8" }, false],
     ["a condition that cannot be answered", { condition: "args.x == 1" }, true],
-    ["an effect of a later release", { effect: "question" as PolicyEffect }, true],
+    ["an effect of a later release", { effect: "question" as AccessEffect }, true],
   ] as const)("%s: %p", async (_, over, isDenied) => {
     expect(await refusal([policy(over as Partial<Policy>)])).toBe(isDenied ? "rule" : undefined);
   });

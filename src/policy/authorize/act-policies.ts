@@ -1,10 +1,10 @@
 import type { Operation, OperationObject } from "../../model/operation.ts";
 import {
+  type AccessEffect,
   governsActs,
   isVerbPattern,
   type Policies,
   type Policy,
-  type PolicyEffect,
 } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import { matcherOf, matchesVerb, namesEveryObject } from "./act-pattern.ts";
@@ -47,7 +47,7 @@ interface VerbPolicies {
 
 /** What came of an act, and the default that held for it. */
 export interface ActJudgement extends Judgement {
-  readonly defaultEffect: PolicyEffect;
+  readonly defaultEffect: AccessEffect;
   readonly dependsOnCall: boolean;
 }
 
@@ -58,7 +58,7 @@ export interface ActJudgement extends Judgement {
  */
 export class ActPolicies {
   readonly #all: readonly CompiledAct[];
-  readonly #defaultEffect: PolicyEffect;
+  readonly #defaultEffect: AccessEffect;
   /** As many as there are acts. */
   readonly #byAction = new Map<string, VerbPolicies>();
 

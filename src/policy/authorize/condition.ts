@@ -20,7 +20,7 @@ export interface ActContext {
   readonly client_address: string;
 }
 /** What a rule is about decides what its condition may ask. */
-export type ConditionSubject = "call" | "act";
+export type ConditionSubject = "call" | "act" | "route";
 
 /** A condition that was checked: its types are right and its cost is bounded. */
 export interface Condition {
@@ -106,6 +106,8 @@ const LINEAR_MATCHES = "matchRe";
 const OF_A_CALL = new Set(["args", "time", "client_address"]);
 /** What conditions on acts are told that they may not ask. */
 const OF_CALLS_ALONE = new Set(["args", "tool"]);
+/** And those on routes, which are decided for all requests of a caller alike. */
+const OF_ONE_REQUEST = new Set(["args", "tool", "time", "client_address"]);
 
 const loaded: { [subject in ConditionSubject]?: Environment } = {};
 
@@ -232,6 +234,8 @@ class Survey {
     if (node.op === "id") {
       if (this.#subject === "act" && OF_CALLS_ALONE.has(node.args))
         throw new Located(`an act of administration has no ${node.args}`, node.start);
+      if (this.#subject === "route" && OF_ONE_REQUEST.has(node.args))
+        throw new Located(`a route may ask about the principal alone, not ${node.args}`, node.start);
       this.names.add(node.args);
     }
     if (node.op === "rcall") {

@@ -1,4 +1,4 @@
-import type { Policy, PolicyEffect } from "../../model/policy.ts";
+import type { AccessEffect, Policy } from "../../model/policy.ts";
 import type { ActContext, ConditionContext } from "./condition.ts";
 import type { CompiledPolicy } from "./policy-index.ts";
 
@@ -24,7 +24,7 @@ export interface Judgement {
  */
 export function judge(
   policies: readonly Named[],
-  defaultEffect: PolicyEffect,
+  defaultEffect: AccessEffect,
   context: ConditionContext | ActContext,
   isCall: boolean,
   onAnswer?: (policy: Policy, answer: Answer) => void,

@@ -48,3 +48,10 @@ export function isPattern(text: string): boolean {
   const plain = text.replace(/^([a-z0-9-]{1,32}|\*)\//, "");
   return plain === "*" || /^[a-z0-9*-]{1,64}:.+$/s.test(plain);
 }
+
+const WHOLE_SERVER = /^(?:(?:[a-z0-9-]{1,32}|\*)\/)?([a-z0-9-]{1,32}):\*$/;
+
+/** The one server a route's pattern names; `undefined` for a part of one, or for several. */
+export function routedServer(pattern: string): string | undefined {
+  return WHOLE_SERVER.exec(pattern)?.[1];
+}

@@ -1,12 +1,12 @@
 import { isVerbPattern, type PolicyRule } from "../../model/policy.ts";
 import { isVerb, matchesVerb, parseObjectPattern } from "./act-pattern.ts";
 import { nounOf } from "./act-policies.ts";
-import { compileCondition, isFault } from "./condition.ts";
-import { isPattern } from "./pattern.ts";
+import { type ConditionSubject, compileCondition, isFault } from "./condition.ts";
+import { isPattern, routedServer } from "./pattern.ts";
 
 /** What is wrong with a rule as a whole, and in which of its members. */
 export interface RuleFault {
-  readonly member: "actions" | "resources" | "condition";
+  readonly member: "route" | "actions" | "resources" | "condition";
   /** Of the entry, where the member is a list. */
   readonly index: number | undefined;
   /** Goes on from "must be" or "expected". */
@@ -17,13 +17,15 @@ export interface RuleFault {
 
 /**
  * What the members of a rule do not say of each other: it is about calls or about administration, and its resources and
- * its condition are of the same.
+ * its condition are of the same. A route is about whole servers.
  * @param verbs every act of administration that there is
  */
 export function ruleFault(
-  { actions, resources, condition }: Pick<PolicyRule, "actions" | "resources" | "condition">,
+  rule: Pick<PolicyRule, "effect" | "route" | "actions" | "resources" | "condition">,
   verbs: Iterable<string>,
 ): RuleFault | undefined {
+  const { actions, resources, condition } = rule;
+  if (rule.effect === "route" || rule.route !== undefined) return routingFault(rule);
   const fault = (member: RuleFault["member"], index: number, expected: string): RuleFault | undefined =>
     index < 0 ? undefined : { member, index, expected, detail: undefined };
   const isAboutActs = actions.some(isVerbPattern);
@@ -54,7 +56,7 @@ export function ruleFault(
           "resources",
           resources.findIndex((one) => !isPattern(one)),
           "a pattern such as server:tool",
-        )) ?? conditionFault(condition, isAboutActs)
+        )) ?? conditionFault(condition, isAboutActs ? "act" : "call")
   );
 }
 
@@ -63,9 +65,33 @@ function isObjectOf(pattern: string, nouns: ReadonlySet<string>): boolean {
   return parsed !== undefined && (parsed.noun === "*" || nouns.has(parsed.noun));
 }
 
-function conditionFault(condition: string | undefined, isAboutActs: boolean): RuleFault | undefined {
+/**
+ * A route is decided by caller and endpoint, so that lists, calls, subscriptions and sessions agree: it is about whole
+ * servers, for every action, and its condition may read what stays the same from one request to the next.
+ */
+function routingFault({
+  effect,
+  route,
+  resources,
+  actions,
+  condition,
+}: Pick<PolicyRule, "effect" | "route" | "resources" | "actions" | "condition">): RuleFault | undefined {
+  const fault = (member: RuleFault["member"], index: number | undefined, expected: string): RuleFault => ({
+    ...{ member, index, expected, detail: undefined },
+  });
+  if (effect !== "route") return fault("route", undefined, "left out: it belongs to the effect route");
+  if (route === undefined)
+    return fault("route", undefined, "the server that serves, where the effect is route");
+  const part = resources.findIndex((resource) => routedServer(resource) === undefined);
+  if (part >= 0) return fault("resources", part, "a whole server without globs, such as github:*");
+  const action = actions.findIndex((one) => one !== "*");
+  if (action >= 0) return fault("actions", action, "*: a route is about every action");
+  return conditionFault(condition, "route");
+}
+
+function conditionFault(condition: string | undefined, subject: ConditionSubject): RuleFault | undefined {
   if (condition === undefined) return undefined;
-  const result = compileCondition(condition, isAboutActs ? "act" : "call");
+  const result = compileCondition(condition, subject);
   if (!isFault(result)) return undefined;
   const { line, column, message } = result;
   return {

@@ -11,6 +11,7 @@ import { contents } from "./0012-contents.ts";
 import { limitResets } from "./0015-limit-resets.ts";
 import { signInFailures } from "./0017-sign-in-failures.ts";
 import { claimMappings } from "./0018-claim-mappings.ts";
+import { routing } from "./0019-routing.ts";
 import type { Migration } from "./migration.ts";
 
 /** In order of application. */
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   limitResets,
   signInFailures,
   claimMappings,
+  routing,
 ];

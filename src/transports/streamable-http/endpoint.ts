@@ -54,7 +54,7 @@ async function post(deps: EndpointDeps, request: EdgeRequest): Promise<Response>
     if (contentType === null || !isJsonType(contentType)) throw new GatewayError("unsupported_media_type");
     const text = await readText(http, deps.body);
     const { value, exact } = parseGuarded(text, deps.jsonLimits);
-    const connecting = deps.relay.connecting(request.endpoint);
+    const connecting = deps.relay.connecting(request.endpoint, request.principal);
     if (connecting !== undefined) await connecting;
     if (Array.isArray(value)) return await serveBatch(deps, request, value, exact);
     const message = asObject(value);

@@ -79,6 +79,7 @@ export class LegacySession {
     this.#principal = principal;
     this.#attachment?.rightsChanged();
     this.#changes?.rightsChanged();
+    this.#subscriptions.rightsChanged();
   }
 
   /** Tells the servers it has sessions with from here. */

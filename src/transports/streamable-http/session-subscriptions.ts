@@ -46,6 +46,10 @@ export class SessionSubscriptions {
     await Promise.all(missing.map((uri) => this.#hold(uri)));
   }
 
+  rightsChanged(): void {
+    for (const subscription of this.#held.values()) subscription.rightsChanged();
+  }
+
   release(): void {
     for (const uri of [...this.#held.keys()]) this.#release(uri);
   }

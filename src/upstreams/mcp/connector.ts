@@ -170,7 +170,7 @@ function connectFailure(thrown: unknown, server: string): UpstreamFailure {
   if (thrown instanceof HttpFailure || thrown instanceof TypeError) {
     return new UpstreamFailure("upstream_unreachable", { server }, { cause: thrown, harmless: true });
   }
-  const failure = asFailure(thrown, server);
+  const failure = asFailure(thrown);
   if (failure.notRun) return failure;
   // Only the handshake was tried: the call that waits for it has not been sent.
   return new ConnectFailure(failure);
@@ -178,18 +178,13 @@ function connectFailure(thrown: unknown, server: string): UpstreamFailure {
 
 class ConnectFailure extends UpstreamFailure {
   constructor(original: UpstreamFailure) {
-    super(
-      original.code,
-      {},
-      {
-        cause: original.cause ?? original,
-        notRun: true,
-        harmless: original.harmless,
-        ...(original.status === undefined ? {} : { status: original.status }),
-        ...(original.data === undefined ? {} : { data: original.data }),
-      },
-    );
-    this.message = original.message;
+    super(original.code, original.params, {
+      cause: original.cause ?? original,
+      notRun: true,
+      harmless: original.harmless,
+      ...(original.status === undefined ? {} : { status: original.status }),
+      ...(original.data === undefined ? {} : { data: original.data }),
+    });
   }
 }
 

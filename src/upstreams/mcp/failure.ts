@@ -37,12 +37,11 @@ export class UpstreamFailure extends GatewayError {
   }
 }
 
-/** Any thrown value as a failure of `server`; connections of other transports throw plain `GatewayError`s. */
-export function asFailure(thrown: unknown, server: string): UpstreamFailure {
+/** Any thrown value as a failure of a server; connections of other transports throw plain `GatewayError`s. */
+export function asFailure(thrown: unknown): UpstreamFailure {
   if (thrown instanceof UpstreamFailure) return thrown;
   if (thrown instanceof GatewayError) {
-    const params = { server, seconds: 0, limit: 0, status: 0 };
-    return new RelayedFailure(thrown, params, {
+    return new UpstreamFailure(thrown.code, thrown.params, {
       cause: thrown.cause,
       ...(thrown.data === undefined ? {} : { data: thrown.data }),
       notRun: thrown.code === "upstream_unreachable",
@@ -50,14 +49,6 @@ export function asFailure(thrown: unknown, server: string): UpstreamFailure {
     });
   }
   return new UpstreamFailure("internal", {}, { cause: thrown, harmless: true });
-}
-
-/** Keeps the message another connection already filled in. */
-class RelayedFailure extends UpstreamFailure {
-  constructor(original: GatewayError, params: ErrorParams, traits: FailureTraits) {
-    super(original.code, params, traits);
-    this.message = original.message;
-  }
 }
 
 const FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -96,7 +87,7 @@ export function httpFailure(
   limitBytes: number,
 ): UpstreamFailure {
   if (thrown instanceof UpstreamFailure) return thrown;
-  if (!(thrown instanceof HttpFailure)) return asFailure(thrown, server);
+  if (!(thrown instanceof HttpFailure)) return asFailure(thrown);
   const notRun = !thrown.sent;
   switch (thrown.kind) {
     case "cancelled":

@@ -58,7 +58,7 @@ export async function readLists(
     try {
       await readList(source, request, limits, allowance, read[source.kind], excluded);
     } catch (thrown) {
-      const failure = asFailure(thrown, "");
+      const failure = asFailure(thrown);
       if (!failure.harmless && failure.code !== "upstream_protocol_error") throw thrown;
       excluded.push({ kind: source.kind, name: "*", reason: failure.message });
     }

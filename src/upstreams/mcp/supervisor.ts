@@ -148,7 +148,7 @@ export class Supervisor {
       if (this.#refresh.stale) await this.#refresh.now();
       this.#healthy();
     } catch (thrown) {
-      this.#unhealthy(asFailure(thrown, this.#settings.server.name));
+      this.#unhealthy(asFailure(thrown));
     }
   }
 

@@ -151,7 +151,7 @@ export class McpUpstream implements Upstream {
       await held.ready;
     } catch (thrown) {
       release();
-      throw asFailure(thrown, this.server.name);
+      throw asFailure(thrown);
     }
     return release;
   }
@@ -225,7 +225,7 @@ export class McpUpstream implements Upstream {
   /** Tries again where that is safe, in time and in budget; otherwise settles the failure. */
   async #recover(call: UpstreamCall, flight: Flight, thrown: unknown): Promise<Outcome> {
     const { limits, random, clock } = this.#deps;
-    let failure = asFailure(thrown, this.server.name);
+    let failure = asFailure(thrown);
     for (let attempt = 0; this.#mayRetry(call, failure, attempt); attempt++) {
       const atOnce = failure.sessionEnded && attempt === 0;
       const delayMs = atOnce ? 0 : backoffMs(attempt, limits.retryBaseMs, limits.retryCapMs, random);
@@ -238,7 +238,7 @@ export class McpUpstream implements Upstream {
         this.#succeeded();
         return outcome;
       } catch (again) {
-        failure = asFailure(again, this.server.name);
+        failure = asFailure(again);
       }
     }
     throw this.#failed(failure, flight);

@@ -3,7 +3,7 @@ import { type Example, type Examples, ids, page, times } from "./example.ts";
 const entry = {
   ...{ kind: "call", id: ids.call, at: times.updated_at, actor: `key:${ids.key}`, actor_name: "laptop" },
   ...{ namespace_id: ids.namespace, action: "tools/call", server: "tickets", target: "search", status: "ok" },
-  ...{ error_code: null, duration_ms: 42.5, result_bytes: 1_830, client: "assistant 1.4" },
+  ...{ served_by: null, error_code: null, duration_ms: 42.5, result_bytes: 1_830, client: "assistant 1.4" },
   arguments_digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
   ...{ client_address: "203.0.113.7", correlation_id: "5b072e0d0c318954-000002be", trace_id: null },
   ...{ detail: null, chain_id: "gateway-1", chain_sequence: 3_177, expired: false },

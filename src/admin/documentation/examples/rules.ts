@@ -4,12 +4,13 @@ const condition = "has(args.force) && args.force";
 const written = { name: "no-force-push", effect: "deny", resources: ["github:push"], condition };
 const policy = {
   ...{ id: ids.policy, ...written, description: "", namespace: null, namespace_id: null, managed: false },
-  ...{ subjects: ["*"], actions: ["*"], priority: 0, active: true, ...times },
+  ...{ subjects: ["*"], actions: ["*"], route: null, priority: 0, active: true, ...times },
 };
 const principal = { role: "user", permissions: ["github:*"] };
 const call = { server: "github", tool: "push", arguments: { force: true } };
 const act = { action: "server.delete", name: "github" };
 const decision = { verdict: "deny", granted: true, decided_by: "no-force-push" };
+const serving = { served_by: "github", routed_by: null };
 
 const policyExamples: Examples = {
   "policies-list": page(policy),
@@ -26,15 +27,18 @@ const policyExamples: Examples = {
     answer: {
       ...{ passed: 2, failed: 0 },
       cases: [
-        { name: "nobody forces", ok: true, ...decision },
-        { ...{ name: "admins delete servers", ok: true, verdict: "allow", granted: true, decided_by: null } },
+        { name: "nobody forces", ok: true, ...decision, ...serving },
+        {
+          ...{ name: "admins delete servers", ok: true, verdict: "allow", granted: true, decided_by: null },
+          ...{ served_by: null, routed_by: null },
+        },
       ],
     },
   },
   "policies-explain": {
     body: { principal, call },
     answer: {
-      ...{ ...decision, default: "allow" },
+      ...{ ...decision, ...serving, default: "allow" },
       steps: [
         { step: "namespace", outcome: "passes", detail: "the credential is bound to no namespace" },
         { step: "policies", outcome: "refuses", detail: "policy no-force-push denies it" },
@@ -62,6 +66,7 @@ const policyExamples: Examples = {
         {
           ...{ call_id: ids.call, at: times.updated_at, principal: `key:${ids.key}`, server: "github" },
           ...{ target: "push", before: "allow", after: "deny", decided_by: "no-push" },
+          ...{ served_before: "github", served_after: "github" },
         },
       ],
     },

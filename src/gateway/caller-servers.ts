@@ -1,0 +1,150 @@
+import type { Endpoint } from "../model/exchange.ts";
+import type { Upstream } from "../model/ports/upstream.ts";
+import type { Principal } from "../model/principal.ts";
+import type { Route } from "../model/route.ts";
+import type { ServerDefinition } from "../model/server.ts";
+import type { NamespaceSnapshot } from "../model/snapshot.ts";
+import { type CallerRoutes, RouteTable } from "../policy/authorize/routes.ts";
+import { Catalog } from "./catalog.ts";
+import { type CatalogPart, compilePart } from "./catalog-part.ts";
+import type { Fleet } from "./fleet.ts";
+
+/** Who reaches for a server, and where. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly endpoint: Endpoint;
+}
+
+/** Merged lists kept for the callers of one namespace whom other servers serve; past it they are made anew. */
+const VARIANTS_MAX = 64;
+
+/**
+ * The servers and merged lists as one caller reaches them: the one place where routes put a server in the place of
+ * another. Everything behind it deals with the called server's name and id, and finds the server that answers by
+ * `servedBy`. A caller without a route gets what the fleet has.
+ */
+export class CallerServers {
+  readonly #fleet: Fleet;
+  readonly #tables = new WeakMap<readonly Route[], RouteTable>();
+  /** Of each catalog, by what its callers' routes come to. */
+  readonly #variants = new WeakMap<Catalog, Map<string, Catalog>>();
+  /** A server's lists under another name, compiled once. */
+  readonly #parts = new WeakMap<CatalogPart, WeakMap<ServerDefinition, CatalogPart>>();
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet;
+  }
+
+  catalog({ principal, endpoint }: Caller): Catalog | undefined {
+    const base = this.#fleet.catalog(endpoint.namespaceId);
+    if (base?.namespace.routes === undefined) return base;
+    const routes = this.#table(base.namespace.routes).of(principal);
+    return routes === undefined ? base : this.#variant(base, routes);
+  }
+
+  /** The server as it serves the caller: itself, or the settings of another under its name. */
+  serving(caller: Caller, server: ServerDefinition): ServerDefinition {
+    return this.#routesOf(caller)?.serving.get(server.id) ?? server;
+  }
+
+  /** By the id of the called server. `undefined` where the one that serves is gone, or a route leads nowhere. */
+  upstream(caller: Caller, serverId: string): Upstream | undefined {
+    const id = this.#servingId(caller, serverId);
+    return id === undefined ? undefined : this.#fleet.upstream(id);
+  }
+
+  /** See `Fleet.connecting`. */
+  connecting(caller: Caller, serverId: string): Promise<void> | undefined {
+    const id = this.#servingId(caller, serverId);
+    return id === undefined ? undefined : this.#fleet.connecting(id);
+  }
+
+  /** The servers of the caller's endpoint, as it names them, which this one serves. It may be gone by then. */
+  servedBy(
+    caller: Caller,
+    server: Pick<ServerDefinition, "id" | "name">,
+  ): readonly Pick<ServerDefinition, "id" | "name">[] {
+    const routes = this.#routesOf(caller);
+    const called: Pick<ServerDefinition, "id" | "name">[] = [];
+    if (routes?.serving.has(server.id) !== true) called.push(server);
+    for (const serving of routes?.serving.values() ?? [])
+      if (serving.servedBy?.id === server.id) called.push(serving);
+    const { server: own } = caller.endpoint;
+    return own === undefined ? called : called.filter(({ id }) => id === own.id);
+  }
+
+  /**
+   * A name that belongs to a server nobody serves for the caller now: its lists are not known, so that what the name means
+   * is taken from the name alone.
+   */
+  unserved(
+    caller: Caller,
+    name: string,
+  ): { readonly server: ServerDefinition; readonly name: string } | undefined {
+    const routes = this.#routesOf(caller);
+    if (routes === undefined) return undefined;
+    const { endpoint } = caller;
+    const catalog = this.catalog(caller);
+    for (const server of routes.serving.values()) {
+      if (catalog?.part(server.id) !== undefined) continue;
+      const own = ownName(name, server.name, catalog?.namespace.separator ?? "__");
+      if (endpoint.server === undefined && own !== undefined) return { server, name: own };
+      if (endpoint.server?.id === server.id) return { server, name: own ?? name };
+    }
+    return undefined;
+  }
+
+  #servingId(caller: Caller, serverId: string): string | undefined {
+    const serving = this.#routesOf(caller)?.serving.get(serverId);
+    return serving === undefined ? serverId : serving.servedBy?.id;
+  }
+
+  #routesOf({ principal, endpoint }: Caller): CallerRoutes | undefined {
+    const routes = this.#namespace(endpoint)?.routes;
+    return routes && this.#table(routes).of(principal);
+  }
+
+  #namespace({ organizationId, namespaceId }: Endpoint): NamespaceSnapshot | undefined {
+    return this.#fleet.organization(organizationId)?.namespacesById.get(namespaceId);
+  }
+
+  #table(routes: readonly Route[]): RouteTable {
+    let table = this.#tables.get(routes);
+    if (table === undefined) this.#tables.set(routes, (table = new RouteTable(routes)));
+    return table;
+  }
+
+  #variant(base: Catalog, { key, serving }: CallerRoutes): Catalog {
+    let variants = this.#variants.get(base);
+    if (variants === undefined) this.#variants.set(base, (variants = new Map()));
+    let catalog = variants.get(key);
+    if (catalog === undefined) {
+      if (variants.size >= VARIANTS_MAX) variants.clear();
+      const routed = [...serving.values()].flatMap((server) => this.#part(base, server) ?? []);
+      const kept = base.parts.filter((part) => !serving.has(part.server.id));
+      catalog = new Catalog(base.namespace, [...routed, ...kept], { base, key });
+      variants.set(key, catalog);
+    }
+    return catalog;
+  }
+
+  #part(base: Catalog, server: ServerDefinition): CatalogPart | undefined {
+    const { id } = server.servedBy ?? server;
+    const own = id === undefined ? undefined : base.part(id);
+    if (own === undefined) return undefined;
+    let byServer = this.#parts.get(own);
+    if (byServer === undefined) this.#parts.set(own, (byServer = new WeakMap()));
+    let part = byServer.get(server);
+    if (part === undefined) {
+      part = compilePart(server, own.upstream, own.lists, base.namespace.separator);
+      byServer.set(server, part);
+    }
+    return part;
+  }
+}
+
+function ownName(name: string, server: string, separator: string): string | undefined {
+  for (const prefix of [`${server}:`, `${server}${separator}`])
+    if (name.startsWith(prefix) && name.length > prefix.length) return name.slice(prefix.length);
+  return undefined;
+}
