@@ -17,8 +17,10 @@ export interface UpstreamLimits {
   readonly pingTimeoutMs: number;
   /** Consecutive failures that open the circuit breaker. */
   readonly breakerFailures: number;
-  /** Rest before the next call may try; with the probe it stays under the 5 s a recovery may go unnoticed. */
+  /** Rest before a call may try; together with `breakerTrialMs` under the 5 s a recovery may go unnoticed. */
   readonly breakerRestMs: number;
+  /** How long a call that tries keeps others from trying too. */
+  readonly breakerTrialMs: number;
   /** First delay and ceiling of reconnection; each delay is drawn from zero to the exponential value. */
   readonly reconnectBaseMs: number;
   readonly reconnectCapMs: number;
@@ -46,6 +48,7 @@ export const DEFAULT_UPSTREAM_LIMITS: UpstreamLimits = {
   pingTimeoutMs: 2_500,
   breakerFailures: 5,
   breakerRestMs: 2_000,
+  breakerTrialMs: 2_500,
   reconnectBaseMs: 250,
   reconnectCapMs: 2_000,
   respawnCapMs: 30_000,

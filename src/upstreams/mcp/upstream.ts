@@ -11,7 +11,7 @@ import type {
 import type { ServerDefinition } from "../../model/server.ts";
 import type { Era } from "../../protocol/revision.ts";
 import { backoffMs, RetryBudget } from "./backoff.ts";
-import { CircuitBreaker } from "./breaker.ts";
+import { type BreakerState, CircuitBreaker } from "./breaker.ts";
 import { Connector, type ConnectorDeps } from "./connector.ts";
 import { UpstreamCounters } from "./counters.ts";
 import { asFailure, cancelled, UpstreamFailure } from "./failure.ts";
@@ -35,6 +35,8 @@ const RETRIED = new Set([
   "upstream_lost",
   "upstream_protocol_error",
 ]);
+/** The connection's failures: an answer to a health check tells that they are over. */
+const CONNECTION_FAILURES = new Set(["upstream_unreachable", "upstream_lost"]);
 
 /**
  * One MCP server, in whatever era and transport it speaks. Cancels a call's own `cancellation` when its time is up
@@ -58,7 +60,7 @@ export class McpUpstream implements Upstream {
     const log = deps.log.child({ server: server.name });
     this.server = server;
     this.#deps = deps;
-    this.#breaker = new CircuitBreaker(limits.breakerFailures, limits.breakerRestMs);
+    this.#breaker = new CircuitBreaker(limits.breakerFailures, limits.breakerRestMs, limits.breakerTrialMs);
     this.#flights = new Flights(clock);
     this.#supervisor = new Supervisor({
       server,
@@ -73,7 +75,11 @@ export class McpUpstream implements Upstream {
       onLists: (lists) => this.#emit({ kind: "lists", lists }),
       onResourceUpdated: (params, principalId) =>
         this.#emit({ kind: "resource_updated", params, principalId }),
-      onHealthy: () => this.#recovered(),
+      onHealthy: () => {
+        const { state } = this.#breaker;
+        this.#breaker.reachable();
+        this.#tellClosed(state);
+      },
       onPool: (pool) => {
         for (const listener of this.#sessionListeners.keys()) {
           this.#sessionListeners.set(listener, pool.listen(listener));
@@ -115,7 +121,7 @@ export class McpUpstream implements Upstream {
 
   async call(call: UpstreamCall): Promise<Outcome> {
     const now = this.#deps.clock.now();
-    this.#admit(now);
+    const round = this.#admit(now);
     this.counters.calls++;
     this.#budget.deposit();
     const flight = this.#flights.begin(call, now, Math.min(now + this.server.timeoutMs, call.deadline));
@@ -125,7 +131,7 @@ export class McpUpstream implements Upstream {
       this.#succeeded();
       return outcome;
     } catch (thrown) {
-      return await this.#recover(call, flight, thrown);
+      return await this.#recover(call, flight, round, thrown);
     } finally {
       this.#flights.end(flight);
     }
@@ -190,15 +196,16 @@ export class McpUpstream implements Upstream {
     while (!this.#closed && this.#flights.size > 0 && performance.now() < until);
   }
 
-  /** @throws UpstreamFailure `upstream_lost`, `upstream_busy`, `upstream_circuit_open` */
-  #admit(now: number): void {
+  /** The breaker's round. @throws UpstreamFailure `upstream_lost`, `upstream_busy`, `upstream_circuit_open` */
+  #admit(now: number): number {
     const server = this.server.name;
     if (this.#closed) throw new UpstreamFailure("upstream_lost", { server });
     if (this.#flights.busy >= this.server.maxConcurrency) {
       this.counters.busy++;
       throw new UpstreamFailure("upstream_busy", { server });
     }
-    if (this.#breaker.admit(now)) return;
+    const round = this.#breaker.admit(now);
+    if (round !== undefined) return round;
     const seconds = Math.max(1, Math.ceil(this.#breaker.restMs(now) / 1000));
     throw new UpstreamFailure("upstream_circuit_open", { server, seconds });
   }
@@ -223,7 +230,7 @@ export class McpUpstream implements Upstream {
   }
 
   /** Tries again where that is safe, in time and in budget; otherwise settles the failure. */
-  async #recover(call: UpstreamCall, flight: Flight, thrown: unknown): Promise<Outcome> {
+  async #recover(call: UpstreamCall, flight: Flight, round: number, thrown: unknown): Promise<Outcome> {
     const { limits, random, clock } = this.#deps;
     let failure = asFailure(thrown);
     for (let attempt = 0; this.#mayRetry(call, failure, attempt); attempt++) {
@@ -241,7 +248,7 @@ export class McpUpstream implements Upstream {
         failure = asFailure(again);
       }
     }
-    throw this.#failed(failure, flight);
+    throw this.#failed(failure, flight, round);
   }
 
   #mayRetry(call: UpstreamCall, failure: UpstreamFailure, attempt: number): boolean {
@@ -252,33 +259,32 @@ export class McpUpstream implements Upstream {
   }
 
   #succeeded(): void {
-    if (this.#breaker.state === "closed") this.#breaker.succeeded();
-    else this.#recovered();
-  }
-
-  #recovered(): void {
     const { state } = this.#breaker;
     this.#breaker.succeeded();
-    if (state === "closed") return;
+    this.#tellClosed(state);
+  }
+
+  #tellClosed(before: BreakerState): void {
+    if (before === "closed" || this.#breaker.state !== "closed") return;
     this.#deps.log.info({ server: this.server.name }, "circuit breaker closed");
     this.#emitState();
   }
 
-  #failed(failure: UpstreamFailure, flight: Flight): UpstreamFailure {
+  #failed(failure: UpstreamFailure, flight: Flight, round: number): UpstreamFailure {
     const now = this.#deps.clock.now();
+    const breaker = this.#breaker;
     this.counters.failures++;
     const timedOut = failure.code === "upstream_timeout";
     // A caller in a hurry says nothing about the server.
     const hurried = timedOut && now - flight.startedAt < 0.9 * this.server.timeoutMs;
-    const before = this.#breaker.state;
-    if (failure.harmless || hurried) this.#breaker.released();
-    else this.#breaker.failed(now);
-    this.counters.breakerOpened = this.#breaker.opened;
-    if (this.#breaker.state !== before) {
+    const before = breaker.state;
+    if (failure.harmless || hurried) breaker.released(round);
+    else breaker.failed(now, round, CONNECTION_FAILURES.has(failure.code) ? "connection" : "call");
+    if (breaker.opened > this.counters.breakerOpened)
       this.#deps.log.warn({ server: this.server.name, error: failure.code }, "circuit breaker opened");
-      this.#emitState();
-    }
-    if (this.#breaker.state === "open") this.#supervisor.troubled();
+    this.counters.breakerOpened = breaker.opened;
+    if (breaker.state !== before) this.#emitState();
+    if (breaker.state === "open") this.#supervisor.troubled();
     if (!timedOut) return failure;
     const seconds = Math.max(0.1, Math.round((flight.expiresAt - flight.startedAt) / 100) / 10);
     return new UpstreamFailure("upstream_timeout", { server: this.server.name, seconds }, { cause: failure });
