@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { request } from "./administration.ts";
 import { eventually } from "./child.ts";
 import { TwoVersions } from "./two-versions.ts";
@@ -87,6 +89,26 @@ test("an explanation, a test and a replay show who would serve", async () => {
     expect(flip).toMatchObject({ served_before: "github", served_after: "github-v2" });
   }
 });
+
+test(
+  "a route of the file follows the file while running",
+  async () => {
+    const path = join(world.gateway.folder, "gateway.yaml");
+    const file = await readFile(path, "utf8");
+    const follows = async (text: string, label: string) => {
+      await writeFile(path, text);
+      await eventually("the file is followed", async () =>
+        (await world.labelOf("beta")) === label ? true : undefined,
+      );
+    };
+    expect(await world.labelOf("beta")).toBe("v2");
+    await follows(file.replace("name: beta", "name: beta\n      enabled: false"), "v1");
+    await follows(file.replace("server: github-v2", "server: github-v9"), "Server github cannot be reached.");
+    expect(world.gateway.logs()).toContain("route leads nowhere");
+    await follows(file, "v2");
+  },
+  TIMEOUT_MS,
+);
 
 test("a condition that cannot be answered leaves nobody to serve", async () => {
   const route = {
