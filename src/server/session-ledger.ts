@@ -17,6 +17,7 @@ const WRITE_MS_MAX = 1_000;
 export class StoreSessionLedger implements SessionLedger {
   readonly #store: Store;
   readonly #log: Log;
+  /** When a use was last written, or is about to be; the longest ago first. Forgotten when the next one would be. */
   readonly #touchedAt = new Map<string, number>();
   readonly #uses = new Map<string, number>();
   /** Rows being made: what changes them waits. */
@@ -30,6 +31,11 @@ export class StoreSessionLedger implements SessionLedger {
     this.#log = log;
     this.#flusher = setInterval(() => void this.flush(), FLUSH_MS);
     this.#flusher.unref();
+  }
+
+  /** Sessions something is kept of here: those used, opened and not ended, within the last minute. */
+  get size(): number {
+    return this.#touchedAt.size;
   }
 
   /** Says which sessions ended elsewhere, or gave up their place. With an embedded store there is no elsewhere. */
@@ -71,6 +77,7 @@ export class StoreSessionLedger implements SessionLedger {
   active(id: string): void {
     const now = Date.now();
     if (now - (this.#touchedAt.get(id) ?? 0) < TOUCH_INTERVAL_MS) return;
+    this.#touchedAt.delete(id);
     this.#touchedAt.set(id, now);
     this.#uses.set(id, now);
   }
@@ -124,6 +131,7 @@ export class StoreSessionLedger implements SessionLedger {
   }
 
   async flush(): Promise<void> {
+    this.#forgetTouches(Date.now() - TOUCH_INTERVAL_MS);
     if (this.#uses.size === 0) return;
     const uses = [...this.#uses].map(([id, at]) => ({ id, at }));
     this.#uses.clear();
@@ -131,6 +139,14 @@ export class StoreSessionLedger implements SessionLedger {
       await this.#store.acrossTenants.touchSessions(uses);
     } catch (cause) {
       this.#log.warn({ err: cause }, "uses of sessions could not be written to the store");
+    }
+  }
+
+  /** A session that is left to its idle time ends without a word. */
+  #forgetTouches(oldest: number): void {
+    for (const [id, at] of this.#touchedAt) {
+      if (at > oldest) return;
+      this.#touchedAt.delete(id);
     }
   }
 
