@@ -1,4 +1,3 @@
-import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import type { RecordSink } from "../model/ports/record-sink.ts";
 import { Drain, type DrainEvent } from "./drain.ts";
 import { SharedPositions } from "./drain-position.ts";
@@ -19,6 +18,8 @@ export interface RunningDrain {
   stop(timeoutMs: number): Promise<void>;
 }
 export type StartDrain = (context: DrainContext) => RunningDrain;
+
+declare const self: Worker;
 
 const defaultIntervalMs = 250;
 
@@ -78,13 +79,14 @@ export function drainInThread(options: DrainThreadOptions): StartDrain {
       else stopped.resolve();
     };
     const begin = (): void => {
-      const worker = new Worker(options.worker);
+      // The web's Worker: node:worker_threads costs memory more.
+      const worker = new Worker(options.worker.href);
       thread = worker;
-      worker.on("message", receive);
-      worker.on("error", (failure) =>
-        context.report({ kind: "outage", sink: options.sinkNames.join(), reason: String(failure) }),
+      worker.addEventListener("message", ({ data }: MessageEvent<FromThread>) => receive(data));
+      worker.addEventListener("error", ({ message }) =>
+        context.report({ kind: "outage", sink: options.sinkNames.join(), reason: messageIn(message) }),
       );
-      worker.on("exit", () => {
+      worker.addEventListener("close", () => {
         before.records += last.records;
         before.quarantined += last.quarantined;
         last = { records: 0, quarantined: 0 };
@@ -113,18 +115,22 @@ export function drainInThread(options: DrainThreadOptions): StartDrain {
         isStopping = true;
         thread?.postMessage({ stop: true } satisfies ToThread);
         await within(timeoutMs, stopped.promise);
-        await thread?.terminate();
+        thread?.terminate();
       },
     };
   };
 }
 
+/** Of what the runtime says of a thread's failure, the message without source and frames. */
+function messageIn(text: string): string {
+  return /^\w*error: .*$/im.exec(text)?.[0] ?? text;
+}
+
 /** The thread's side: call it once in the worker module, with the function that opens the sinks there. */
 export function serveDrain(openSinks: (options: unknown) => Promise<readonly RecordSink[]>): void {
-  if (isMainThread || parentPort === null) throw new Error("serveDrain runs in a worker thread");
-  const port = parentPort;
+  if (Bun.isMainThread) throw new Error("serveDrain runs in a worker thread");
   const drains: Drain[] = [];
-  const send = (message: FromThread): void => port.postMessage(message);
+  const send = (message: FromThread): void => self.postMessage(message);
   const sendCounts = (): void => send({ counts: sumOf(drains) });
   let timer: ReturnType<typeof setInterval> | undefined;
   let opening: Promise<void> = Promise.resolve();
@@ -146,7 +152,7 @@ export function serveDrain(openSinks: (options: unknown) => Promise<readonly Rec
     sendCounts();
     send({ stopped: true });
   };
-  port.on("message", (message: ToThread) => {
+  self.onmessage = ({ data: message }: MessageEvent<ToThread>) => {
     if ("start" in message) {
       opening = open(message.start);
       // Sinks that cannot be opened end the thread: it is started again, and the reason reported.
@@ -154,7 +160,7 @@ export function serveDrain(openSinks: (options: unknown) => Promise<readonly Rec
     } else {
       void close();
     }
-  });
+  };
 }
 
 function sumOf(drains: readonly Drain[]): { records: number; quarantined: number } {
