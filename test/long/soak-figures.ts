@@ -43,7 +43,7 @@ export class Sampler {
 
 /**
  * Growth per ten minutes, in MiB, with its standard error: a line through the least of each 20 s, which is what is left
- * where the collector has just been.
+ * where the collector has just been (`collect.ts` sees to it).
  */
 export function growthOf(samples: readonly Sample[]): { readonly slope: number; readonly error: number } {
   const least = new Map<number, number>();

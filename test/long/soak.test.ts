@@ -42,7 +42,9 @@ test(
       },
       environment: {
         MCP_GATEWAY_TEST_TIMERS: timersPath,
-        BUN_OPTIONS: `--preload ${join(import.meta.dir, "count-timers.ts")}`,
+        BUN_OPTIONS: ["count-timers.ts", "collect.ts"]
+          .map((file) => `--preload ${join(import.meta.dir, file)}`)
+          .join(" "),
       },
     });
     try {
