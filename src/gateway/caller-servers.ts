@@ -3,7 +3,6 @@ import type { Upstream } from "../model/ports/upstream.ts";
 import type { Principal } from "../model/principal.ts";
 import type { Route } from "../model/route.ts";
 import type { ServerDefinition } from "../model/server.ts";
-import type { NamespaceSnapshot } from "../model/snapshot.ts";
 import { type CallerRoutes, RouteTable } from "../policy/authorize/routes.ts";
 import { Catalog } from "./catalog.ts";
 import { type CatalogPart, compilePart } from "./catalog-part.ts";
@@ -100,12 +99,8 @@ export class CallerServers {
   }
 
   #routesOf({ principal, endpoint }: Caller): CallerRoutes | undefined {
-    const routes = this.#namespace(endpoint)?.routes;
+    const routes = this.#fleet.namespace(endpoint)?.routes;
     return routes && this.#table(routes).of(principal);
-  }
-
-  #namespace({ organizationId, namespaceId }: Endpoint): NamespaceSnapshot | undefined {
-    return this.#fleet.organization(organizationId)?.namespacesById.get(namespaceId);
   }
 
   #table(routes: readonly Route[]): RouteTable {

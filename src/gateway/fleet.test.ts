@@ -314,19 +314,18 @@ test("clashes are reported once, not at each rebuild", async () => {
 });
 
 describe("a server that connects for the first time", () => {
-  test("is waited for at its own endpoint until it answers, and never at a merged one", async () => {
+  test("is waited for at its own endpoint until it answers", async () => {
     await using gateway = new InProcessGateway([
       { name: "slow", offer: undefined },
       { name: "known", offer },
     ]);
     const endpointOf = (name: string) => sampleEndpoint(gateway.upstream(name).server);
-    const waiting = gateway.gateway.connecting(endpointOf("slow"), samplePrincipal());
+    const waiting = gateway.gateway.connecting(endpointOf("slow"), samplePrincipal(), "ping");
     expect(waiting).toBeInstanceOf(Promise);
-    expect(gateway.gateway.connecting(endpointOf("known"), samplePrincipal())).toBeUndefined();
-    expect(gateway.gateway.connecting(sampleEndpoint(), samplePrincipal())).toBeUndefined();
+    expect(gateway.gateway.connecting(endpointOf("known"), samplePrincipal(), "ping")).toBeUndefined();
     gateway.upstream("slow").change(offer);
     await waiting;
-    expect(gateway.gateway.connecting(endpointOf("slow"), samplePrincipal())).toBeUndefined();
+    expect(gateway.gateway.connecting(endpointOf("slow"), samplePrincipal(), "ping")).toBeUndefined();
   });
 });
 

@@ -35,6 +35,8 @@ const REBUILD_DELAY_MS = 50;
 
 /** A server that connects for the first time is waited for this long from its start; then its clients learn that it is not there. */
 const FIRST_ANSWER_MS = 5_000;
+/** How long after the first configuration lists of many servers wait for those that have not answered yet. */
+const START_MS = 2_000;
 
 interface Member {
   server: ServerDefinition;
@@ -45,6 +47,7 @@ interface Member {
   readonly stopListening: () => void;
   /** Resolves once it answered or failed, or after `FIRST_ANSWER_MS`. */
   readonly settled: Promise<void>;
+  isSettled: boolean;
 }
 
 /**
@@ -66,6 +69,7 @@ export class Fleet {
   readonly #appliedListeners = new Set<(applied: Applied) => void>();
   readonly #resourceListeners = new Set<(serverId: string, uri: string, event: UpstreamEvent) => void>();
   #snapshot: Snapshot = { version: 0, organizations: new Map() };
+  #startEndsAt: number | undefined;
 
   constructor(factory: UpstreamFactory, log: Log) {
     this.#factory = factory;
@@ -83,6 +87,7 @@ export class Fleet {
   apply(snapshot: Snapshot): void {
     const before = this.#snapshot;
     this.#snapshot = snapshot;
+    this.#startEndsAt ??= performance.now() + START_MS;
     const changed = changedBetween(before, snapshot);
     const wanted = new Map<string, ServerDefinition>();
     for (const namespace of namespacesOf(snapshot, changed))
@@ -137,12 +142,20 @@ export class Fleet {
     return this.#members.get(serverId)?.upstream;
   }
 
+  namespace(of: Pick<ServerDefinition, "organizationId" | "namespaceId">): NamespaceSnapshot | undefined {
+    return this.#snapshot.organizations.get(of.organizationId)?.namespacesById.get(of.namespaceId);
+  }
+
+  /** Milliseconds left of the time in which servers that have not answered are part of the start; none once it is over. */
+  get startLeftMs(): number {
+    return this.#startEndsAt === undefined ? 0 : this.#startEndsAt - performance.now();
+  }
+
   /** Set while nothing is known of a server that is connecting: an empty list or "unknown tool" now would be a lie a moment later. */
   connecting(serverId: string): Promise<void> | undefined {
     const member = this.#members.get(serverId);
-    if (member === undefined || member.part !== undefined || member.formerLists !== undefined)
-      return undefined;
-    return isUndecided(member.upstream) ? member.settled : undefined;
+    if (member === undefined || member.isSettled || member.part !== undefined) return undefined;
+    return member.formerLists === undefined && isUndecided(member.upstream) ? member.settled : undefined;
   }
 
   /** Resolves when each server answered once or failed, after a few seconds at most. */
@@ -176,8 +189,19 @@ export class Fleet {
     const upstream = this.#factory(server);
     const stopListening = upstream.onEvent((event) => this.#onEvent(server.id, event));
     const formerLists = former?.upstream.lists ?? former?.formerLists;
-    const settled = firstAnswer(upstream);
-    this.#members.set(server.id, { server, upstream, part: undefined, formerLists, stopListening, settled });
+    const settled = firstAnswer(upstream).then(() => {
+      member.isSettled = true;
+    });
+    const member: Member = {
+      server,
+      upstream,
+      part: undefined,
+      formerLists,
+      stopListening,
+      settled,
+      isSettled: false,
+    };
+    this.#members.set(server.id, member);
     upstream.start();
   }
 
@@ -199,7 +223,7 @@ export class Fleet {
     if (member === undefined) return;
     if (event.kind === "lists") {
       const before = member.part;
-      const namespace = this.#namespaceOf(member.server);
+      const namespace = this.namespace(member.server);
       if (namespace === undefined) return;
       member.part = compilePart(member.server, member.upstream, event.lists, namespace.separator);
       this.#rebuildSoon(namespace);
@@ -236,11 +260,7 @@ export class Fleet {
 
   /** The slug of the server's namespace; its id where the namespace is just going. */
   namespaceSlug(server: ServerDefinition): string {
-    return this.#namespaceOf(server)?.slug ?? server.namespaceId;
-  }
-
-  #namespaceOf(server: ServerDefinition): NamespaceSnapshot | undefined {
-    return this.#snapshot.organizations.get(server.organizationId)?.namespacesById.get(server.namespaceId);
+    return this.namespace(server)?.slug ?? server.namespaceId;
   }
 
   /** Hundreds of servers that answer one after another at the start cost one rebuild a moment, not one each. */

@@ -20,6 +20,7 @@ import { Attachments } from "./attachments.ts";
 import { CallerServers } from "./caller-servers.ts";
 import { Catalog } from "./catalog.ts";
 import { describe } from "./description.ts";
+import { startOf } from "./first-answers.ts";
 import { Listing } from "./listing.ts";
 import { type ParkedCallLimits, ParkedCalls } from "./parked-calls.ts";
 import { type CallDeps, callLayers } from "./pipeline.ts";
@@ -86,9 +87,15 @@ export class Gateway implements Relay {
     return this.#run(exchange);
   }
 
-  connecting(endpoint: Endpoint, principal: Principal): Promise<void> | undefined {
-    const { server } = endpoint;
-    return server === undefined ? undefined : this.servers.connecting({ endpoint, principal }, server.id);
+  connecting(
+    endpoint: Endpoint,
+    principal: Principal,
+    method: string | undefined,
+  ): Promise<void> | undefined {
+    const caller = { endpoint, principal };
+    if (endpoint.server !== undefined) return this.servers.connecting(caller, endpoint.server.id);
+    if (method === undefined || !DESCRIBING.has(method)) return undefined;
+    return startOf(caller, { ...this.#deps, servers: this.servers });
   }
 
   describe(endpoint: Endpoint, principal: Principal): EndpointDescription {
@@ -107,7 +114,7 @@ export class Gateway implements Relay {
 
   reaches(principal: Principal, { organizationId, namespaceId, namespaceSlug, server }: Endpoint): boolean {
     const { fleet, permissions } = this.#deps;
-    const namespace = fleet.organization(organizationId)?.namespacesById.get(namespaceId);
+    const namespace = fleet.namespace({ organizationId, namespaceId });
     if (namespace === undefined || (principal.namespaceBound && principal.namespaceId !== namespaceId))
       return false;
     if (server === undefined) return true;
@@ -126,15 +133,15 @@ export class Gateway implements Relay {
     const { fleet, permissions } = this.#deps;
     const granted = permissions.of(principal, endpoint.namespaceSlug);
     const servers =
-      endpoint.server === undefined
-        ? (fleet.organization(endpoint.organizationId)?.namespacesById.get(endpoint.namespaceId)?.servers ??
-          [])
-        : [endpoint.server];
+      endpoint.server === undefined ? (fleet.namespace(endpoint)?.servers ?? []) : [endpoint.server];
     const upstreams = servers
       .filter((server) => granted.server(server.name))
       .flatMap((server) => this.servers.upstream(session, server.id) ?? []);
     return [...new Set(upstreams)];
   }
 }
+
+/** Their answers say what the servers of an endpoint can do, and are not corrected later. */
+const DESCRIBING: ReadonlySet<string> = new Set(["initialize", "server/discover"]);
 
 const EMPTY = new Catalog({ id: "", slug: "", organizationId: "", servers: [], separator: "__" }, []);

@@ -26,6 +26,7 @@ import type { CallContents } from "../policy/record/call-contents.ts";
 import { recordPolicy } from "../policy/record/record.ts";
 import { validatePolicy } from "../policy/validate/validate.ts";
 import type { CallerServers } from "./caller-servers.ts";
+import { firstAnswersPolicy } from "./first-answers.ts";
 import type { Fleet } from "./fleet.ts";
 import type { ParkedCalls } from "./parked-calls.ts";
 import type { RequestStates } from "./request-state.ts";
@@ -117,6 +118,11 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
       reason:
         "who calls too much is stopped before anything is looked up for the call; names tried out count too",
       policy: limitPolicy(deps.limits, organizationOf),
+    },
+    {
+      name: "first-answers",
+      reason: "holds what may be of a server that has not answered yet, and what waits here has been counted",
+      policy: firstAnswersPolicy(deps),
     },
     {
       name: "authorize",

@@ -26,12 +26,18 @@ export function resolvePolicy(
   permissions: PermissionCache,
 ): Policy<Exchange, Outcome> {
   return (exchange, next) => {
-    if (!LIST_METHODS.has(exchange.method)) {
-      const catalog = servers.catalog(exchange);
-      exchange.target = catalog === undefined ? undefined : resolve(exchange, catalog, servers, permissions);
-    }
+    if (!LIST_METHODS.has(exchange.method)) exchange.target = resolveTarget(exchange, servers, permissions);
     return next(exchange);
   };
+}
+
+export function resolveTarget(
+  exchange: Exchange,
+  servers: CallerServers,
+  permissions: PermissionCache,
+): Target | undefined {
+  const catalog = servers.catalog(exchange);
+  return catalog === undefined ? undefined : resolve(exchange, catalog, servers, permissions);
 }
 
 function resolve(

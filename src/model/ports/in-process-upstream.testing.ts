@@ -27,6 +27,7 @@ export class InProcessUpstream implements Upstream {
   lists: UpstreamLists | undefined;
   answer: Answering;
   closed = false;
+  failed = false;
   era: Era = "modern";
   started = 0;
   refreshed = 0;
@@ -40,7 +41,13 @@ export class InProcessUpstream implements Upstream {
 
   get state(): UpstreamState {
     return {
-      status: this.closed ? "closed" : this.lists === undefined ? "connecting" : "ready",
+      status: this.closed
+        ? "closed"
+        : this.failed
+          ? "failed"
+          : this.lists === undefined
+            ? "connecting"
+            : "ready",
       reason: undefined,
       era: this.era,
       revision: "2026-07-28",
@@ -86,6 +93,11 @@ export class InProcessUpstream implements Upstream {
   change(offer: Offer): void {
     this.lists = listsOf(offer);
     this.emit({ kind: "lists", lists: this.lists });
+  }
+  /** Cannot be connected to, and says so. */
+  fail(): void {
+    this.failed = true;
+    this.emit({ kind: "state", state: this.state });
   }
   updated(uri: string, principalId?: string): void {
     this.emit({ kind: "resource_updated", params: { uri }, principalId });

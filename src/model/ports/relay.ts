@@ -55,8 +55,11 @@ export interface SessionAttachment {
 export interface Relay {
   /** Runs the Call pipeline. Failures of the gateway are thrown as `GatewayError`. */
   handle(exchange: Exchange): Outcome | Promise<Outcome>;
-  /** Set while the one server of an endpoint connects for the first time: resolves when it answered, failed, or took too long. */
-  connecting(endpoint: Endpoint, principal: Principal): Promise<void> | undefined;
+  /**
+   * Set while the one server of an endpoint connects for the first time, or while the process starts and `method` asks what
+   * an endpoint of many can do: resolves when they answered, failed, or took too long.
+   */
+  connecting(endpoint: Endpoint, principal: Principal, method: string | undefined): Promise<void> | undefined;
   describe(endpoint: Endpoint, principal: Principal): EndpointDescription;
   subscribe(subscriber: Subscriber, filter: SubscriptionFilter): Promise<Subscription>;
   /** Attaches a legacy session to the servers its principal may see, now and later, for what they send outside any call. */

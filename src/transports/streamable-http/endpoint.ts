@@ -54,10 +54,11 @@ async function post(deps: EndpointDeps, request: EdgeRequest): Promise<Response>
     if (contentType === null || !isJsonType(contentType)) throw new GatewayError("unsupported_media_type");
     const text = await readText(http, deps.body);
     const { value, exact } = parseGuarded(text, deps.jsonLimits);
-    const connecting = deps.relay.connecting(request.endpoint, request.principal);
+    const message = asObject(value);
+    const method = typeof message?.method === "string" ? message.method : undefined;
+    const connecting = deps.relay.connecting(request.endpoint, request.principal, method);
     if (connecting !== undefined) await connecting;
     if (Array.isArray(value)) return await serveBatch(deps, request, value, exact);
-    const message = asObject(value);
     if (message === undefined)
       throw new GatewayError("invalid_request", { detail: "the message must be an object" });
     if (isModern(message, http.headers)) return await serveModern(deps, request, message, exact);
