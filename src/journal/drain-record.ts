@@ -8,8 +8,10 @@ import type {
   CheckpointFields,
   DrainedRecord,
 } from "../model/ports/record-sink.ts";
+import { timeInUuid } from "../model/uuid-time.ts";
 import { auditBody, callBody, checkpointBody, contentBody, outcomeBody } from "./body.ts";
 import type { Line } from "./line.ts";
+import { PackedCall } from "./packed-record.ts";
 
 type CallPayload = CallFields & Partial<CallEndFields>;
 type EndPayload = CallEndFields & { readonly callId: string };
@@ -123,13 +125,6 @@ export function bodyOfRow(row: DrainedRecord): string {
   }
 }
 
-/** The time in a UUIDv7; `otherwise` for any other id. */
-export function timeInUuid(id: string, otherwise: number): number {
-  if (id.charCodeAt(14) !== 0x37 || id.length !== 36) return otherwise;
-  const time = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
-  return Number.isNaN(time) ? otherwise : time;
-}
-
 /** Rows of one batch, in order, each outcome put into its call's row where that is in the batch too. */
 export class MergedRows {
   readonly rows: DrainedRecord[] = [];
@@ -141,7 +136,8 @@ export class MergedRows {
       const call = place === undefined ? undefined : this.rows[place];
       if (place !== undefined && call?.row === "call") {
         this.#places.delete(row.id);
-        this.rows[place] = { ...call, end: row.end, endLink: row.link };
+        this.rows[place] =
+          call instanceof PackedCall ? call.close(row) : { ...call, end: row.end, endLink: row.link };
         return;
       }
     } else if (row.row === "call" && row.end === undefined) {

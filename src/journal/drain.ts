@@ -155,7 +155,7 @@ export class Drain {
 
   #rowOf(chainId: string, position: number, bytes: Buffer): DrainedRecord | undefined {
     try {
-      const call = this.#lines.read(bytes.toString("utf8"));
+      const call = this.#lines.read(bytes);
       if (call !== undefined) return call;
       const line = parseLine(bytes);
       if (line === undefined) throw new Error("not a record of the journal");

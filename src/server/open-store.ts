@@ -31,13 +31,16 @@ export function heldUntilClosed(store: OperatedStore, letGo: () => void): Operat
 }
 
 async function bringUpToDate(store: OperatedStore, migrates: boolean, log: Log): Promise<void> {
+  const states = await store.migrations();
+  const pending = states.filter(({ appliedAt }) => appliedAt === null).map(({ name }) => name);
   if (migrates) {
+    // Of a store with many records this takes a while: half a minute for a million.
+    if (pending.length > 0 && pending.length < states.length) log.info({ pending }, "store migrates");
     const applied = await store.migrateUp();
     if (applied.length > 0) log.info({ applied }, "store migrated");
   } else {
-    const pending = (await store.migrations()).filter(({ appliedAt }) => appliedAt === null);
     if (pending.length > 0) {
-      const names = pending.map(({ name }) => name).join(", ");
+      const names = pending.join(", ");
       throw new Error(
         `the store lacks migrations (${names}): run "mcp-gateway migrate up" or set MCP_GATEWAY_MIGRATE=auto`,
       );

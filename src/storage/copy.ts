@@ -1,6 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { CopyProgress } from "../model/ports/store.ts";
+import type { CallColumns } from "./call-table.ts";
 import type { Engine } from "./engine.ts";
 import type { Schema } from "./schema.ts";
 
@@ -78,7 +79,7 @@ export const copiedTables: readonly Table[] = [
     times: ["started_at", "last_activity_at", "ended_at"],
     json: ["subscriptions", "upstream_sessions"],
   },
-  { name: "request_logs", key: ["id", "started_at"], times: ["started_at"] },
+  { name: "request_logs", key: [], times: ["started_at"] },
   {
     name: "request_contents",
     key: ["id", "started_at", "chain_id", "chain_seq"],
@@ -112,7 +113,11 @@ export async function copyStore(
       await refuseFilled(transaction as unknown as Kysely<never>);
       for (const table of copiedTables) {
         let rows = 0;
-        for await (const batch of batches(from as unknown as Kysely<never>, table)) {
+        const read =
+          table.name === "request_logs"
+            ? calls(source, target)
+            : batches(from as unknown as Kysely<never>, table);
+        for await (const batch of read) {
           await insert(transaction as unknown as Kysely<never>, table, batch);
           rows += batch.length;
           onProgress({ table: table.name, rows, tableDone: false });
@@ -145,6 +150,27 @@ async function* batches(from: Kysely<never>, { name, key, times }: Table): Async
         from,
       );
     if (rows.length > 0) yield rows;
+    last = rows.length === BATCH_ROWS ? rows.at(-1) : undefined;
+  } while (last !== undefined);
+}
+
+/** Calls, which each dialect keeps in its own way. */
+async function* calls({ db, calls: from }: Engine, { calls: to }: Engine): AsyncGenerator<Row[]> {
+  const order = sql.join(from.key.map((column) => sql.ref(column)));
+  let last: CallColumns | undefined;
+  do {
+    const bound: CallColumns | undefined = last;
+    const values = bound && from.key.map((name) => stored(bound[name], name === "startedAt"));
+    const rows = (await db
+      .selectFrom("requestLogs")
+      .select(from.columns)
+      .$if(values !== undefined, (query) =>
+        query.where(sql<boolean>`(${order}) > (${sql.join(values ?? [])})`),
+      )
+      .orderBy(order)
+      .limit(BATCH_ROWS)
+      .execute()) as CallColumns[];
+    if (rows.length > 0) yield rows.map((row) => to.rowOf(from.entryOf(row)));
     last = rows.length === BATCH_ROWS ? rows.at(-1) : undefined;
   } while (last !== undefined);
 }

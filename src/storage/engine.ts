@@ -1,4 +1,5 @@
 import type { Kysely, RawBuilder } from "kysely";
+import type { CallTable } from "./call-table.ts";
 import type { Schema } from "./schema.ts";
 
 /** What differs between the two dialects; everything else is written once. */
@@ -6,6 +7,7 @@ export interface Engine {
   readonly kind: "sqlite" | "postgres";
   readonly db: Kysely<Schema>;
   readonly columns: ColumnTypes;
+  readonly calls: CallTable;
   /** The store's own clock, so that processes with different clocks agree, plus some milliseconds. */
   fromNow(ms: number): RawBuilder<Date>;
   /** Held until the transaction it is called in ends. */
@@ -17,6 +19,7 @@ export interface Engine {
 
 /** Column types and table endings for migrations. */
 export interface ColumnTypes {
+  readonly kind: Engine["kind"];
   readonly uuid: RawBuilder<unknown>;
   readonly text: RawBuilder<unknown>;
   readonly integer: RawBuilder<unknown>;

@@ -47,14 +47,14 @@ export async function migrateUp(engine: Engine): Promise<string[]> {
   });
 }
 
-/** Takes back the newest step. Its data is lost. */
+/** Takes back the newest step. Data that only its tables hold is lost. */
 export function migrateDown(engine: Engine): Promise<string | undefined> {
   return engine.db.transaction().execute(async (transaction) => {
     await engine.lockMigrations(transaction);
     const done = await applied(transaction, engine.kind);
     const newest = migrations.findLast(({ name }) => done.has(name));
     if (newest === undefined) return undefined;
-    await newest.down(transaction);
+    await newest.down(transaction, engine.columns);
     await sql`delete from schema_migrations where name = ${newest.name}`.execute(transaction);
     return newest.name;
   });

@@ -1,26 +1,23 @@
-import { type Kysely, sql } from "kysely";
+import type { Kysely } from "kysely";
 import type { StoredRecord } from "../model/ports/record-sink.ts";
 import type { Records } from "../model/ports/store.ts";
+import { timeInUuid } from "../model/uuid-time.ts";
+import { begunRecord, type CallColumns, type CallTable, endedRecord, nearMax } from "./call-table.ts";
+import type { Engine } from "./engine.ts";
 import { instant } from "./instant.ts";
 import { equals } from "./null-column.ts";
 import { limitOf } from "./page.ts";
 import { contentRecord, contentsOf, expireContents } from "./record-contents.ts";
-import {
-  auditEntry,
-  auditRecord,
-  begunRecord,
-  checkpointRecord,
-  endedRecord,
-  requestEntry,
-} from "./record-rows.ts";
+import { auditEntry, auditRecord, checkpointRecord } from "./record-rows.ts";
 import type { Schema } from "./schema.ts";
 
-export function recordStore(db: Kysely<Schema>): Records {
+export function recordStore({ db, calls }: Pick<Engine, "db" | "calls">): Records {
+  const source = sourceOf(calls);
   return {
     requests: async (organizationId, page = {}, filter = {}) => {
       let query = db
-        .selectFrom("requestLogs")
-        .selectAll()
+        .selectFrom(source)
+        .select(calls.columns)
         .where("organizationId", "=", organizationId)
         .orderBy("startedAt", "desc")
         .orderBy("id", "desc")
@@ -46,7 +43,7 @@ export function recordStore(db: Kysely<Schema>): Records {
           ]),
         );
       }
-      return (await query.execute()).map(requestEntry);
+      return (await query.execute()).map((row) => calls.entryOf(row as CallColumns));
     },
     audits: async (organizationId, page = {}, filter = {}) => {
       let query = db
@@ -79,16 +76,17 @@ export function recordStore(db: Kysely<Schema>): Records {
     request: async (organizationId, id) => {
       const row = await db
         .selectFrom("requestLogs")
-        .selectAll()
-        .where("id", "=", id)
+        .select(calls.columns)
         .where("organizationId", "=", organizationId)
+        .where("startedAt", "=", instant(timeInUuid(id, 0)))
+        .where("id", "=", id)
         .executeTakeFirst();
-      return row && requestEntry(row);
+      return row && calls.entryOf(row as CallColumns);
     },
     contents: (organizationId, callIds) => contentsOf(db, organizationId, callIds),
     tallies: async (organizationId, from, before) => {
       const rows = await db
-        .selectFrom("requestLogs")
+        .selectFrom(source)
         .select(["serverName", "target", "method", "status"])
         .select(({ fn }) => [
           fn.countAll<number>().as("calls"),
@@ -108,7 +106,7 @@ export function recordStore(db: Kysely<Schema>): Records {
       }));
     },
     expirePayloads: async (organizationId, before, limit) =>
-      (await expireRequests(db, organizationId, before, limit)) +
+      (await expireCalls(db, calls, organizationId, before, limit)) +
       (await expireContents(db, organizationId, before, limit)) +
       (await expireAudits(db, organizationId, before, limit)),
     heads: async () => {
@@ -120,45 +118,31 @@ export function recordStore(db: Kysely<Schema>): Records {
         updatedAt,
       }));
     },
-    chain: (chainId, after, limit) => chainRecords(db, chainId, after, limitOf(limit)),
+    chain: (chainId, after, limit) => chainRecords(db, calls, chainId, after, limitOf(limit)),
   };
 }
 
-async function expireRequests(
+/** Both have the same columns; one name keeps the types of the queries readable. */
+function sourceOf(calls: CallTable): "requestLogs" {
+  return calls.source as "requestLogs";
+}
+
+async function expireCalls(
   db: Kysely<Schema>,
+  calls: CallTable,
   organizationId: string | null,
   before: number,
   limit: number,
 ): Promise<number> {
+  const [rowKey] = calls.key;
   const { numUpdatedRows } = await db
     .updateTable("requestLogs")
-    .set({
-      correlationId: null,
-      principalId: null,
-      principalName: null,
-      method: null,
-      serverId: null,
-      serverName: null,
-      servedBy: null,
-      target: null,
-      argumentsDigest: null,
-      clientAddress: null,
-      clientName: null,
-      era: null,
-      traceId: null,
-      errorCode: null,
-      durationMs: null,
-      resultBytes: null,
-      // An intent without an outcome stays one; its outcome may still come.
-      status: sql<string | null>`case when status is null then null else 'expired' end`,
-      salt: null,
-      endSalt: null,
-    })
+    .set(calls.expired)
     .where("startedAt", "<", instant(before))
-    .where("id", "in", (select) =>
+    .where(rowKey, "in", (select) =>
       select
-        .selectFrom("requestLogs")
-        .select("id")
+        .selectFrom(sourceOf(calls))
+        .select(rowKey)
         .where("organizationId", equals(organizationId), organizationId)
         .where("startedAt", "<", instant(before))
         .where("method", "is not", null)
@@ -223,29 +207,40 @@ async function expireAudits(
   return count;
 }
 
-/** Each source gives its first `limit` records, so the first `limit` of all are among them. */
+/**
+ * Each source gives its first `limit` records, so the first `limit` of all are among them. Ends near their intents are
+ * found by these: with the intents that follow `after`, and with those before that ended after it.
+ */
 async function chainRecords(
   db: Kysely<Schema>,
+  calls: CallTable,
   chainId: string,
   after: number,
   limit: number,
 ): Promise<StoredRecord[]> {
-  const begun = await db
-    .selectFrom("requestLogs")
-    .selectAll()
+  const ofCalls = db.selectFrom("requestLogs").select(calls.columns);
+  const begun = await ofCalls
     .where("chainId", "=", chainId)
     .where("chainSeq", ">", after)
     .orderBy("chainSeq")
     .limit(limit)
     .execute();
-  const ended = await db
-    .selectFrom("requestLogs")
-    .selectAll()
+  const endedNear = await ofCalls
+    .where("chainId", "=", chainId)
+    .where("chainSeq", ">", after - nearMax)
+    .where("chainSeq", "<=", after)
+    .where("endChainId", "is", null)
+    .where("endChainSeq", ">", after)
+    .execute();
+  const endedFar = await ofCalls
     .where("endChainId", "=", chainId)
     .where("endChainSeq", ">", after)
     .orderBy("endChainSeq")
     .limit(limit)
     .execute();
+  const begunNear = begun.filter((row) => row.endChainId === null && row.endChainSeq !== null);
+  const ends = [...begunNear, ...endedNear, ...endedFar];
+  const entryOf = (row: (typeof begun)[number]) => calls.entryOf(row as CallColumns);
   const contents = await db
     .selectFrom("requestContents")
     .selectAll()
@@ -271,8 +266,8 @@ async function chainRecords(
     .limit(limit)
     .execute();
   const records = [
-    ...begun.map(begunRecord),
-    ...ended.flatMap((row) => endedRecord(row) ?? []),
+    ...begun.map((row) => begunRecord(entryOf(row))),
+    ...ends.flatMap((row) => endedRecord(entryOf(row)) ?? []),
     ...contents.map(contentRecord),
     ...audits.map(auditRecord),
     ...checkpoints.map(checkpointRecord),

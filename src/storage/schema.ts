@@ -36,6 +36,8 @@ export interface Schema {
   limitResets: LimitResetTable;
   signInFailures: SignInFailureTable;
   requestLogs: RequestLogTable;
+  /** SQLite: the same with its computed columns, to be read alone. */
+  requestCalls: RequestLogTable;
   requestContents: RequestContentTable;
   auditLogs: AuditLogTable;
   auditChains: AuditChainTable;
@@ -305,12 +307,20 @@ interface RequestLogTable {
   resultBytes: number | null;
   chainId: string;
   chainSeq: number;
-  link: string;
-  salt: string | null;
   endChainId: string | null;
   endChainSeq: number | null;
+  /** PostgreSQL: packed by `record-columns.ts`. */
+  link: string;
+  salt: string | null;
   endLink: string | null;
   endSalt: string | null;
+  /** SQLite: all from `namespaceId` to `traceId` as JSON, from which those are computed; and the links in parts. */
+  place: Fixed<number>;
+  payload: Uint8Array;
+  loggedAt: Time;
+  proof: Uint8Array;
+  endLoggedAt: OptionalTime;
+  endProof: Uint8Array | null;
 }
 interface RequestContentTable {
   /** Of the call. */

@@ -43,7 +43,7 @@ export function createStore(engine: Engine, sealer: RotatingSealer): Store {
     policies: policyStore(db),
     claimMappings: claimMappingStore(db),
     sessions: sessionStore(db, engine.kind),
-    records: recordStore(db),
+    records: recordStore(engine),
     idempotencyKeys: idempotencyKeyStore(db, sealer),
     rateLimits: rateLimitStore(db),
     leases: leaseStore(db, engine.fromNow),

@@ -22,7 +22,18 @@ export interface ChainLink {
   /** Hex SHA-256 of the header, which is all of the above. */
   readonly link: string;
   readonly salt: string | undefined;
+  /** `previous`, `digest`, `link` and `salt` as bytes, where they were read as such. */
+  readonly proof?: Uint8Array;
 }
+
+/** Where each stands in `ChainLink.proof`: from, to. Without its salt a proof ends where the salt began. */
+export const proofParts = {
+  previous: [0, 32],
+  digest: [32, 64],
+  link: [64, 96],
+  salt: [96, 112],
+} as const;
+export const proofBytes = 112;
 
 /** What the record says of a call before its upstream sees it. Absent values are `undefined`. */
 export interface CallFields {
@@ -81,6 +92,8 @@ export interface CallRow {
   /** The time inside `id`, milliseconds; the same in `CallRow` and `CallEndRow`, so a table may be partitioned by it. */
   readonly startedAt: number;
   readonly call: CallFields;
+  /** `call` without its `callId` as the journal's JSON, where it was read as such. */
+  readonly payload?: Uint8Array;
   readonly link: ChainLink;
   readonly end: CallEndFields | undefined;
   readonly endLink: ChainLink | undefined;

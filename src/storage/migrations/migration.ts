@@ -7,5 +7,5 @@ export interface Migration {
   /** `NNNN-noun`; the order of application. */
   readonly name: string;
   up(db: Kysely<Schema>, columns: ColumnTypes): Promise<void>;
-  down(db: Kysely<Schema>): Promise<void>;
+  down(db: Kysely<Schema>, columns: ColumnTypes): Promise<void>;
 }

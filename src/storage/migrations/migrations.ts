@@ -12,6 +12,7 @@ import { limitResets } from "./0015-limit-resets.ts";
 import { signInFailures } from "./0017-sign-in-failures.ts";
 import { claimMappings } from "./0018-claim-mappings.ts";
 import { routing } from "./0019-routing.ts";
+import { packedRecords } from "./0020-packed-records.ts";
 import type { Migration } from "./migration.ts";
 
 /** In order of application. */
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   signInFailures,
   claimMappings,
   routing,
+  packedRecords,
 ];

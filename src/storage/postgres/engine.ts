@@ -9,6 +9,7 @@ import {
 import { ColumnDecoder } from "../column.ts";
 import type { ColumnTypes, Engine } from "../engine.ts";
 import type { Schema } from "../schema.ts";
+import { postgresCalls } from "./call-table.ts";
 import { type PoolOptions, PostgresConnections } from "./connections.ts";
 import { PostgresDriver } from "./driver.ts";
 import { partitionLogs } from "./partitions.ts";
@@ -17,6 +18,7 @@ import { partitionLogs } from "./partitions.ts";
 const MIGRATION_LOCK = "6504136729114";
 
 const columns: ColumnTypes = {
+  kind: "postgres",
   uuid: sql`uuid`,
   text: sql`text`,
   integer: sql`integer`,
@@ -47,6 +49,7 @@ export function openPostgres(options: PoolOptions): Engine {
     kind: "postgres",
     db,
     columns,
+    calls: postgresCalls,
     fromNow: (ms) => sql<Date>`(clock_timestamp() + ${ms}::float8 * interval '1 millisecond')`,
     lockMigrations: async (transaction) => {
       await sql`select pg_advisory_xact_lock(${sql.raw(MIGRATION_LOCK)})`.execute(transaction);

@@ -4,14 +4,13 @@ import {
   type ColumnKind,
   type Columns,
   checkpointColumns,
-  endColumns,
   headColumns,
   onConflict,
-  requestColumns,
   rowsOf,
   type Value,
 } from "../record-columns.ts";
 import { contentColumns, contentValues } from "../record-contents.ts";
+import { callColumns, callValues, endColumns, endValues } from "./call-table.ts";
 import { type PooledConnection, type PoolOptions, PostgresConnections } from "./connections.ts";
 import { isUnavailable } from "./fault.ts";
 
@@ -34,8 +33,12 @@ function insertInto(table: string, columns: Columns, conflict: string): string {
 }
 
 const [, , ...ended] = Object.keys(endColumns);
+/** The first end of a call counts. */
+const onCallConflict = `on conflict (id, started_at) do update set ${ended
+  .map((name) => `${name} = excluded.${name}`)
+  .join()} where request_logs.status is null and excluded.status is not null`;
 const texts = {
-  requests: insertInto("request_logs", requestColumns, onConflict.requests),
+  calls: insertInto("request_logs", callColumns, onCallConflict),
   contents: insertInto("request_contents", contentColumns, onConflict.contents),
   audits: insertInto("audit_logs", auditColumns, onConflict.audits),
   checkpoints: insertInto("audit_checkpoints", checkpointColumns, onConflict.checkpoints),
@@ -78,9 +81,10 @@ export class PostgresRecordSink implements RecordSink {
       if (values.length === 0) return 0;
       return (await connection.run(text, [asJson(columns, values)])).count ?? 0;
     };
-    await put(texts.requests, requestColumns, rows.requests);
-    if ((await put(texts.ends, endColumns, rows.ends)) < rows.ends.length) {
-      const missing = await connection.run(texts.missing, [asJson(endColumns, rows.ends)]);
+    await put(texts.calls, callColumns, rows.calls.map(callValues));
+    const ends = rows.ends.map(({ id, startedAt, end, link }) => [id, startedAt, ...endValues(end, link)]);
+    if ((await put(texts.ends, endColumns, ends)) < ends.length) {
+      const missing = await connection.run(texts.missing, [asJson(endColumns, ends)]);
       if (missing.length > 0) throw new RecordsRefused("a call that ended is not in the store");
     }
     await put(texts.contents, contentColumns, rows.contents.map(contentValues));

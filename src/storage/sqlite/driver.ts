@@ -83,6 +83,7 @@ function bindable(value: unknown): SqliteValue {
   if (value === null || value === undefined) return null;
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value instanceof Date) return value.getTime();
+  if (value instanceof Uint8Array) return value;
   if (typeof value === "object") return JSON.stringify(value);
   return value as SqliteValue;
 }

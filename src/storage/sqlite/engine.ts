@@ -4,6 +4,7 @@ import { CamelCasePlugin, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQuery
 import { ColumnDecoder } from "../column.ts";
 import type { ColumnTypes, Engine } from "../engine.ts";
 import type { Schema } from "../schema.ts";
+import { sqliteCalls } from "./call-table.ts";
 import { SqliteConnections } from "./connections.ts";
 import { SqliteDriver } from "./driver.ts";
 
@@ -16,6 +17,7 @@ export interface SqliteOptions {
 }
 
 const columns: ColumnTypes = {
+  kind: "sqlite",
   uuid: sql`text`,
   text: sql`text`,
   integer: sql`integer`,
@@ -58,6 +60,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Engine> {
     kind: "sqlite",
     db,
     columns,
+    calls: sqliteCalls,
     fromNow: (ms) => sql<Date>`(cast(unixepoch('subsec') * 1000 as integer) + ${ms})`,
     // A transaction here holds the file's write lock from its first statement on.
     lockMigrations: () => Promise.resolve(),

@@ -1,40 +1,51 @@
 import { Database, type Statement } from "bun:sqlite";
-import { type DrainedRecord, type RecordSink, RecordsRefused } from "../../model/ports/record-sink.ts";
+import {
+  type CallEndRow,
+  type CallRow,
+  type DrainedRecord,
+  type RecordSink,
+  RecordsRefused,
+} from "../../model/ports/record-sink.ts";
 import {
   auditColumns,
   type Columns,
   checkpointColumns,
-  endColumns,
   headColumns,
   onConflict,
-  requestColumns,
   rowsOf,
   type Value,
 } from "../record-columns.ts";
 import { contentColumns, contentValues } from "../record-contents.ts";
+import { type CallValue, callColumns, endColumns, putCall, putEnd } from "./call-table.ts";
 import { isUnavailable } from "./fault.ts";
 
 /** Rows of one insert where there are many: binding goes to the database once for all of them. */
 const ROWS_AT_ONCE = 16;
 
-function insertInto(table: string, columns: Columns, conflict: string, rows = 1): string {
-  const names = Object.keys(columns);
+function insertInto(table: string, names: readonly string[], conflict: string, rows = 1): string {
   const row = `(${names.map(() => "?").join()})`;
   return `insert into ${table} (${names.join()}) values ${Array(rows).fill(row).join()} ${conflict}`;
 }
+function insertRow(table: string, columns: Columns, conflict: string): string {
+  return insertInto(table, Object.keys(columns), conflict);
+}
 
-const [, , ...ended] = Object.keys(endColumns);
+/** The record is there already; the first end of a call counts. */
+const onCallConflict = `on conflict (chain_id, chain_seq) do update set ${endColumns
+  .map((name) => `${name} = excluded.${name}`)
+  .join()} where request_logs.status is null and excluded.status is not null`;
+/** By its index; a call's id holds its time. */
+const ofCall = "organization_id is ?1 and started_at = ?2 and id = ?3";
 const statementTexts = {
-  requests: insertInto("request_logs", requestColumns, onConflict.requests),
-  manyRequests: insertInto("request_logs", requestColumns, onConflict.requests, ROWS_AT_ONCE),
-  contents: insertInto("request_contents", contentColumns, onConflict.contents),
-  audits: insertInto("audit_logs", auditColumns, onConflict.audits),
-  checkpoints: insertInto("audit_checkpoints", checkpointColumns, onConflict.checkpoints),
-  heads: insertInto("audit_chains", headColumns, onConflict.heads),
-  // The key comes first among the values.
-  end: `update request_logs set ${ended.map((name, index) => `${name} = ?${index + 3}`).join()}
-    where id = ?1 and started_at = ?2 and status is null`,
-  call: "select 1 from request_logs where id = ?1 and started_at = ?2",
+  call: insertInto("request_logs", callColumns, onCallConflict),
+  calls: insertInto("request_logs", callColumns, onCallConflict, ROWS_AT_ONCE),
+  contents: insertRow("request_contents", contentColumns, onConflict.contents),
+  audits: insertRow("audit_logs", auditColumns, onConflict.audits),
+  checkpoints: insertRow("audit_checkpoints", checkpointColumns, onConflict.checkpoints),
+  heads: insertRow("audit_chains", headColumns, onConflict.heads),
+  end: `update request_logs set ${endColumns.map((name, index) => `${name} = ?${index + 4}`).join()}
+    where ${ofCall} and status is null`,
+  known: `select 1 from request_logs where ${ofCall}`,
 };
 
 /**
@@ -70,8 +81,8 @@ export class SqliteRecordSink implements RecordSink {
   #write(batch: readonly DrainedRecord[]): void {
     const rows = rowsOf(batch, Date.now());
     this.#database.run("BEGIN IMMEDIATE");
-    this.#insertRequests(rows.requests);
-    for (const values of rows.ends) this.#end(values);
+    this.#insertCalls(rows.calls);
+    for (const end of rows.ends) this.#end(end);
     this.#insert("contents", rows.contents.map(contentValues));
     this.#insert("audits", rows.audits);
     this.#insert("checkpoints", rows.checkpoints);
@@ -79,12 +90,16 @@ export class SqliteRecordSink implements RecordSink {
     this.#database.run("COMMIT");
   }
 
-  #insertRequests(rows: readonly Value[][]): void {
+  #insertCalls(rows: readonly CallRow[]): void {
+    const width = callColumns.length;
+    const values: CallValue[] = [];
     const whole = rows.length - (rows.length % ROWS_AT_ONCE);
-    for (let at = 0; at < whole; at += ROWS_AT_ONCE) {
-      this.#statement("manyRequests").run(...rows.slice(at, at + ROWS_AT_ONCE).flat());
+    for (const [index, row] of rows.entries()) {
+      const turn = index % ROWS_AT_ONCE;
+      putCall(values, turn * width, row);
+      if (turn === ROWS_AT_ONCE - 1) this.#statement("calls").run(...values);
+      else if (index >= whole) this.#statement("call").run(...values.slice(turn * width, (turn + 1) * width));
     }
-    this.#insert("requests", rows.slice(whole));
   }
 
   #insert(name: keyof typeof onConflict, rows: readonly Value[][]): void {
@@ -93,10 +108,11 @@ export class SqliteRecordSink implements RecordSink {
     for (const values of rows) statement.run(...values);
   }
 
-  #end(values: readonly Value[]): void {
+  #end({ id, startedAt, end, link }: CallEndRow): void {
+    const values: CallValue[] = [link.tenant || null, startedAt, id];
+    putEnd(values, values.length, end, link, false);
     if (this.#statement("end").run(...values).changes > 0) return;
-    const [id, startedAt] = values;
-    if (this.#statement("call").get(id ?? null, startedAt ?? null) === null) {
+    if (this.#statement("known").get(...values.slice(0, 3)) === null) {
       throw new RecordsRefused(`the call ${id} that ended is not in the store`);
     }
   }
