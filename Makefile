@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: all build run test test-unit test-integration test-coverage test-cover test-transport test-rpc test-sse \
   test-websocket test-stdio test-mcp test-long itest watch dev clean migrate migrate-down lint format check deps \
-  bench conformance docker-infra help
+  bench conformance docker-build docker-run docker-down docker-infra help
 
 all: deps check test build ## dependencies, checks, tests, executable
 
@@ -47,8 +47,14 @@ migrate: ## bring the store's schema up to date
 	@npm run --silent migrate
 migrate-down: ## undo the store's last migration; its data is lost, so say `make migrate-down YES=1`
 	@npm run --silent migrate:down $(if $(YES),-- --yes)
+docker-build: ## the container image, mcp-gateway
+	@npm run --silent docker:build
+docker-run: ## the gateway in a container, with PostgreSQL and Redis in theirs
+	@npm run --silent docker:run
+docker-down: ## end these containers; their data stays
+	@npm run --silent docker:down
 docker-infra: ## PostgreSQL and Redis in containers
-	@docker compose up -d
+	@npm run --silent docker:infra
 clean: ## what builds and tests left; data/ and node_modules/ stay
 	@npm run --silent clean
 help: ## this list
