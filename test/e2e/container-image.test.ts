@@ -75,8 +75,8 @@ describe("the container image", () => {
       expect(await healthCheck()).toBe(0);
       const key = readFileSync(join(folder, "data/bootstrap-key"), "utf8").trim();
       const name = "everything__echo";
-      // A server that is slow to start holds up nobody, so that its tools may come later than readiness.
-      const answered = await eventually("the tool answers", async () => {
+      // On a busy machine a server may take longer to start than a call waits for it.
+      const toolAnswers = async () => {
         const answer = await fetch(`${origin}/mcp`, {
           method: "POST",
           headers: headersFor("tools/call", name, key),
@@ -84,7 +84,8 @@ describe("the container image", () => {
         });
         const text = await answer.text();
         return text.includes("tool_unknown") ? undefined : text;
-      });
+      };
+      const answered = await eventually("the tool answers", toolAnswers, { timeoutMs: 20_000 });
       expect(answered).toContain("from the image");
       const page = await fetch(`${origin}/docs`);
       expect(page.status).toBe(200);
