@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import type { KeyAdministration } from "../admin/api-keys/key-administration.ts";
 import type { AdministratorAccounts } from "../admin/users/administrator.ts";
 import type { Settings } from "../config/settings.ts";
+import { placeOf } from "../config/store-place.ts";
 import { AdminSocket } from "./admin-socket.ts";
 import { CommandError } from "./terminal.ts";
 
@@ -20,8 +22,10 @@ export async function withOperation<T>(
   act: (operation: Operation) => Promise<T>,
 ): Promise<T> {
   const socket = await AdminSocket.connect(settings.adminSocketPath);
-  if (socket)
+  if (socket) {
+    refuseOtherStore(settings, (await socket.status()).store);
     return act({ keys: socket.keys, administrators: socket.administrators, reseal: () => socket.reseal() });
+  }
   const { openOperatedStore, localAdministrators, localKeys } = await import("../server/operated-store.ts");
   const store = await openOperatedStore(settings);
   try {
@@ -33,6 +37,20 @@ export async function withOperation<T>(
   } finally {
     await store.close();
   }
+}
+
+/**
+ * A command that is told nothing of a store means the gateway's, whatever that is; one that is told another must not act on it.
+ * @throws CommandError that names both
+ */
+function refuseOtherStore({ store, dataDir }: Settings, running: unknown): void {
+  const isTold = store.kind !== "sqlite" || store.path !== join(dataDir, "gateway.db");
+  const place = placeOf(store);
+  if (!isTold || running === place) return;
+  throw new CommandError(
+    `the gateway that runs on ${dataDir} keeps its data in ${String(running)}, and this command was told ${place} (store.url, DATABASE_URL); ` +
+      "leave that out to act through the gateway, or name another --data-dir to act on that store",
+  );
 }
 
 /** @throws CommandError where a gateway has the embedded store open */

@@ -7,6 +7,7 @@ import { newPassword } from "../auth/user/password.ts";
 import { processEnvironment } from "../config/environment.ts";
 import type { ServeOptions } from "../config/serve-options.ts";
 import type { Settings } from "../config/settings.ts";
+import { placeOf } from "../config/store-place.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
 import { EndpointTable } from "../gateway/endpoint-table.ts";
 import { Fleet } from "../gateway/fleet.ts";
@@ -328,7 +329,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     }),
     reseal: () => store.rotateKeys(),
     reload,
-    status: () => ({ version, pid: process.pid }),
+    status: () => ({ version, pid: process.pid, store: placeOf(settings.store) }),
   });
   started = true;
   return {

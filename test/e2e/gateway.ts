@@ -46,6 +46,8 @@ export interface Gateway {
   mintKey(...arguments_: readonly string[]): Promise<string>;
   /** What the command printed; rejects with its output when it fails. */
   run(...arguments_: readonly string[]): Promise<string>;
+  /** The same with further variables. */
+  runWith(variables: Readonly<Record<string, string>>, ...arguments_: readonly string[]): Promise<string>;
   logs(): string;
   /** SIGTERM, then the folder is removed. */
   stop(): Promise<void>;
@@ -66,10 +68,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const child = startChild([PROGRAM, "serve", "--config", configPath], { cwd: folder, environment });
   const origin = `http://localhost:${port}`;
 
-  async function run(...arguments_: readonly string[]): Promise<string> {
+  const run = (...arguments_: readonly string[]) => runWith({}, ...arguments_);
+  async function runWith(
+    variables: Readonly<Record<string, string>>,
+    ...arguments_: readonly string[]
+  ): Promise<string> {
     const process_ = Bun.spawn([PROGRAM, ...arguments_, "--config", configPath], {
       cwd: folder,
-      env: childEnvironment(environment),
+      env: childEnvironment({ ...environment, ...variables }),
       stdout: "pipe",
       stderr: "pipe",
     });
@@ -102,6 +108,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     mcpUrl: (server) => (server === undefined ? `${origin}/mcp` : `${origin}/servers/${server}/mcp`),
     mintKey: async (...arguments_) => keyOf(await run("keys", "create", ...arguments_, "--json")),
     run,
+    runWith,
     logs: () => child.output(),
     stop,
     [Symbol.asyncDispose]: stop,

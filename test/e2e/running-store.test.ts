@@ -31,6 +31,16 @@ test("a second gateway on an embedded store does not start, and leaves the first
   expect(await gateway.run("migrate", "up").catch(String)).toContain("a gateway is running");
 });
 
+test("a command that is told another store than the running gateway's does nothing, and names both", async () => {
+  const own = `sqlite:${join(gateway.folder, "data/gateway.db")}`;
+  const elsewhere = "postgres://someone:secret@db.example.com/keys";
+  const refused = await gateway.runWith({ DATABASE_URL: elsewhere }, "keys", "list").catch(String);
+  expect(refused).toContain(own);
+  expect(refused).toContain("postgres://db.example.com:5432/keys");
+  expect(refused).not.toContain("secret");
+  expect(await gateway.runWith({ DATABASE_URL: own }, "keys", "list")).toContain("bootstrap");
+});
+
 test("a store is free again once its gateway was killed", async () => {
   const killed = await startGateway({ anonymous: false, servers: [] });
   killed.child.kill("SIGKILL");
