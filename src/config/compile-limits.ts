@@ -1,7 +1,7 @@
 import type { LimitRule } from "../model/limit-rule.ts";
 import type { RateLimitRecord } from "../model/rate-limit-record.ts";
 import { limitIdOf } from "./identity.ts";
-import type { LimitEntry } from "./limit-schema.ts";
+import type { LimitEntry } from "./limit-rate.ts";
 import type { Settings } from "./settings.ts";
 
 /** A rule of the file: the same for all organisations, so it has one id. */

@@ -219,7 +219,7 @@ function addStored(row: ServerRecord, draft: NamespaceDraft, settings: Settings)
     return exclusion("unreadable", "Its secrets were sealed with a master key that is not configured.");
   const parsed = storedEntry(row);
   if ("problems" in parsed) return exclusion("invalid", parsed.problems.map(formatProblem).join(" "));
-  const entry = serverEntry(parsed.entry, (path) => resolve(settings.dataDir, path));
+  const entry = serverEntry(parsed.entry, settings.serverDefaults, (path) => resolve(settings.dataDir, path));
   draft.servers.set(name, definition(entry, id, organizationId, namespaceId, "store", settings.audit));
   return undefined;
 }
@@ -263,11 +263,11 @@ export function storedEntry(
 /** A stored server as it would be served; without a snapshot, for a dry connection. */
 export function serverDefinitionOf(
   row: ServerRecord,
-  settings: Pick<Settings, "dataDir" | "audit">,
+  settings: Pick<Settings, "dataDir" | "audit" | "serverDefaults">,
 ): { readonly server: ServerDefinition } | { readonly problem: string } {
   const parsed = storedEntry(row);
   if ("problems" in parsed) return { problem: parsed.problems.map(formatProblem).join(" ") };
-  const entry = serverEntry(parsed.entry, (path) => resolve(settings.dataDir, path));
+  const entry = serverEntry(parsed.entry, settings.serverDefaults, (path) => resolve(settings.dataDir, path));
   return { server: definition(entry, row.id, row.organizationId, row.namespaceId, "store", settings.audit) };
 }
 

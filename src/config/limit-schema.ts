@@ -3,12 +3,12 @@ import {
   type LimitAlgorithm,
   type LimitDimension,
   type LimitMatch,
-  type LimitRule,
   limitRuleFault,
   type QuotaPeriod,
 } from "../model/limit-rule.ts";
 import { field, list, optionalField, Refusal, requiredField, section } from "./field.ts";
 import { addressRange, count, duration, filledText, listOf, oneOf, text } from "./kinds.ts";
+import { type LimitEntry, limitRate } from "./limit-rate.ts";
 
 const patterns = (doc: string) => optionalField(listOf(filledText), doc);
 
@@ -64,15 +64,17 @@ export const rateLimitSchema = section("Limits on calls; see docs/guides/limits.
     "Rules of every organisation, until it has one of the same name itself, active or not.",
     limitSchema,
   ),
+  default_rates: field(
+    listOf(limitRate),
+    [],
+    "Rules as in `defaults`, in short: `user=600/1m`, `user+tool=60/1m`, `organization=100000/day`, called `user-per-1m`, `user-tool-per-1m`, `organization-per-day`.",
+  ),
   processes: field(
     count,
     1,
     "Least number of processes that share a limit out among them while they cannot count together.",
   ),
 });
-
-/** A rule as written, before it has an id. */
-export type LimitEntry = Omit<LimitRule, "id" | "organizationId" | "namespaceId" | "source" | "resetAt">;
 
 export function draftOf(entry: LimitFileEntry): LimitEntry {
   const { window, match: written, ...rest } = entry;

@@ -93,6 +93,11 @@ function checkNames(file: FileSettings, refuse: Refuse): void {
       limits.add(name);
     }
   }
+  for (const [index, { name }] of file.rate_limits.default_rates.entries()) {
+    if (limits.has(name))
+      refuse(`rate_limits.default_rates[${index}]`, `a second rule called "${name}"`, "one rule of a name");
+    limits.add(name);
+  }
   const slugs = new Set<string>();
   for (const [index, entry] of file.namespaces.entries()) {
     if (slugs.has(entry.slug))

@@ -26,7 +26,7 @@ import {
 } from "./kinds.ts";
 import { rateLimitSchema } from "./limit-schema.ts";
 import { policiesSchema } from "./policy-schema.ts";
-import { serverSchema } from "./server-schema.ts";
+import { serverDefaultsSchema, serverSchema } from "./server-schema.ts";
 
 const second = 1000;
 const day = 86_400_000;
@@ -216,6 +216,7 @@ export const fileSchema = section("", {
   ),
   server,
   proxy: section("What stands behind the gateway.", {
+    defaults: serverDefaultsSchema,
     servers: list("The servers. An entry wins over a stored server of the same name.", serverSchema),
   }),
   namespaces: list(

@@ -28,6 +28,43 @@ function exposed(doc: string) {
   return alsoFrom<ExposeFilter>((value) => (Array.isArray(value) ? { include: value } : value), filter);
 }
 
+/** What a server that says nothing itself runs by; each is the default of the entries' member of its name. */
+const bounds = {
+  timeout: { kind: duration(1), default: 5 * minute, doc: "The longest a whole call may take." },
+  max_retries: { kind: integer(0, 20), default: 3, doc: "Retries after a refused or failed connect." },
+  max_concurrency: {
+    kind: integer(1, 100_000),
+    default: 100,
+    doc: "Calls under way at once; one more is refused.",
+  },
+  heartbeat: {
+    kind: duration(),
+    default: 30_000,
+    doc: "Interval of liveness checks; `0` switches them off.",
+  },
+  refresh_interval: {
+    kind: duration(1000),
+    default: 5 * minute,
+    doc: "Interval of reading the server's lists again.",
+  },
+} as const;
+type Bound = keyof typeof bounds;
+
+const ownBounds = Object.fromEntries(
+  Object.entries(bounds).map(([key, { kind, doc }]) => [
+    key,
+    optionalField<number>(kind, doc, { defaultText: `\`proxy.defaults.${key}\`` }),
+  ]),
+) as Record<Bound, ReturnType<typeof optionalField<number>>>;
+
+/** `proxy.defaults`. */
+export const serverDefaultsSchema = section(
+  "What servers run by that say nothing else themselves, of the file and of the store.",
+  Object.fromEntries(
+    Object.entries(bounds).map(([key, bound]) => [key, field<number>(bound.kind, bound.default, bound.doc)]),
+  ) as Record<Bound, ReturnType<typeof field<number>>>,
+);
+
 const connection = section("How to reach a server over HTTP.", {
   url: optionalField(url("https:", "http:"), "The server's MCP endpoint."),
   timeout: optionalField(
@@ -66,11 +103,7 @@ export const serverSchema = section(
       secret: true,
     }),
     working_dir: optionalField(filledText, "`stdio`: the directory it runs in."),
-    timeout: optionalField(duration(1), "The longest a whole call may take.", { defaultText: "5m" }),
-    max_retries: field(integer(0, 20), 3, "Retries after a refused or failed connect."),
-    max_concurrency: field(integer(1, 100_000), 100, "Calls under way at once; one more is refused."),
-    heartbeat: field(duration(), 30_000, "Interval of liveness checks; `0` switches them off."),
-    refresh_interval: field(duration(1000), 5 * minute, "Interval of reading the server's lists again."),
+    ...ownBounds,
     sharing: optionalField(
       oneOf<Sharing>("shared", "per_principal", "per_session"),
       "Who may share one session with a server of an older protocol revision.",
@@ -173,6 +206,8 @@ function checkHttp(entry: RawEntry, refuse: Refuse): void {
 function isHeaderName(name: string): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name);
 }
+
+export type ServerFileDefaults = ReturnType<typeof serverDefaultsSchema.parse>;
 
 /** The validated entry, in the file's own spelling, durations in milliseconds. */
 export type ServerFileEntry = ServerEntryInput;

@@ -4,7 +4,7 @@ import type { AccessEffect, PolicyRule } from "../model/policy.ts";
 import type { ContentLevel, Durability } from "../model/ports/journal.ts";
 import type { Role } from "../model/principal.ts";
 import type { ServerDefinition } from "../model/server.ts";
-import type { LimitEntry } from "./limit-schema.ts";
+import type { LimitEntry } from "./limit-rate.ts";
 
 export type Mode = "development" | "production" | "test";
 /** `api` serves clients, `worker` does background duties, `all` both. */
@@ -29,6 +29,8 @@ export interface Settings {
   readonly server: ListenerSettings;
   /** Servers of the file, disabled ones left out. */
   readonly servers: readonly ServerEntry[];
+  /** What a server runs by that says nothing else itself. */
+  readonly serverDefaults: ServerDefaults;
   readonly namespaces: readonly NamespaceEntry[];
   readonly policies: PolicySettings;
   readonly auth: AuthSettings;
@@ -93,6 +95,11 @@ export interface ServerEntry
   /** Slug of its namespace. */
   readonly namespace: string;
 }
+
+export type ServerDefaults = Pick<
+  ServerDefinition,
+  "timeoutMs" | "maxRetries" | "maxConcurrency" | "heartbeatMs" | "refreshIntervalMs"
+>;
 
 export interface PolicySettings {
   /** Where an organisation has policies and none of them decides. */

@@ -4,8 +4,15 @@ import { isLoopbackHost } from "./kinds.ts";
 import { draftOf } from "./limit-schema.ts";
 import { providersOf } from "./providers.ts";
 import type { FileSettings } from "./schema.ts";
-import type { ServerFileEntry } from "./server-schema.ts";
-import type { LimitSettings, Mode, ServerEntry, Settings, StoreSettings } from "./settings.ts";
+import type { ServerFileDefaults, ServerFileEntry } from "./server-schema.ts";
+import type {
+  LimitSettings,
+  Mode,
+  ServerDefaults,
+  ServerEntry,
+  Settings,
+  StoreSettings,
+} from "./settings.ts";
 
 export interface SettingsContext {
   readonly mode: Mode;
@@ -14,12 +21,11 @@ export interface SettingsContext {
   readonly generatedKey: readonly string[] | undefined;
 }
 
-const WHOLE_CALL_MS = 300_000;
-
 /** The file's values under the program's names, with the defaults that depend on other settings. */
 export function toSettings(file: FileSettings, context: SettingsContext): Settings {
   const dataDir = resolve(context.workingDir, file.data_dir);
   const path = (text: string) => resolve(context.workingDir, text);
+  const serverDefaults = defaultsOf(file.proxy.defaults);
   return {
     mode: context.mode,
     role: file.role,
@@ -34,7 +40,10 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
       bootstrapKey: file.bootstrap_key,
     },
     server: listenerSettings(file.server, path),
-    servers: file.proxy.servers.filter((entry) => entry.enabled).map((entry) => serverEntry(entry, path)),
+    servers: file.proxy.servers
+      .filter((entry) => entry.enabled)
+      .map((entry) => serverEntry(entry, serverDefaults, path)),
+    serverDefaults,
     namespaces: file.namespaces,
     policies: {
       defaultEffect: file.policies.default ?? (context.mode === "production" ? "deny" : "allow"),
@@ -46,7 +55,7 @@ export function toSettings(file: FileSettings, context: SettingsContext): Settin
     redis: file.redis,
     rateLimits: {
       rules: file.rate_limits.rules.map(draftOf),
-      defaults: file.rate_limits.defaults.map(draftOf),
+      defaults: [...file.rate_limits.defaults.map(draftOf), ...file.rate_limits.default_rates],
       processes: file.rate_limits.processes,
     },
     audit: {
@@ -140,8 +149,22 @@ function storeSettings(
   };
 }
 
+function defaultsOf(file: ServerFileDefaults): ServerDefaults {
+  return {
+    timeoutMs: file.timeout,
+    maxRetries: file.max_retries,
+    maxConcurrency: file.max_concurrency,
+    heartbeatMs: file.heartbeat,
+    refreshIntervalMs: file.refresh_interval,
+  };
+}
+
 /** A validated entry, of the file or of the store, under the program's names. */
-export function serverEntry(entry: ServerFileEntry, path: (text: string) => string): ServerEntry {
+export function serverEntry(
+  entry: ServerFileEntry,
+  defaults: ServerDefaults,
+  path: (text: string) => string,
+): ServerEntry {
   return {
     name: entry.name,
     namespace: entry.namespace,
@@ -164,11 +187,11 @@ export function serverEntry(entry: ServerFileEntry, path: (text: string) => stri
             auth: credential(entry.auth),
             headers: entry.connection.headers,
           },
-    timeoutMs: entry.timeout ?? entry.connection.timeout ?? WHOLE_CALL_MS,
-    maxRetries: entry.max_retries,
-    maxConcurrency: entry.max_concurrency,
-    heartbeatMs: entry.heartbeat,
-    refreshIntervalMs: entry.refresh_interval,
+    timeoutMs: entry.timeout ?? entry.connection.timeout ?? defaults.timeoutMs,
+    maxRetries: entry.max_retries ?? defaults.maxRetries,
+    maxConcurrency: entry.max_concurrency ?? defaults.maxConcurrency,
+    heartbeatMs: entry.heartbeat ?? defaults.heartbeatMs,
+    refreshIntervalMs: entry.refresh_interval ?? defaults.refreshIntervalMs,
     sharing: entry.sharing ?? (entry.type === "streamable-http" ? "shared" : "per_principal"),
     protocol: entry.protocol,
     validate: entry.validate,
