@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { ownMs } from "../../test/fixtures/own-time.ts";
 import { InProcessGateway, sealerOfOneKey } from "../../test/integration/in-process-gateway.ts";
 import type { ListOutcome } from "../model/call.ts";
 import type { ExchangeInit } from "../model/exchange.ts";
@@ -207,28 +208,28 @@ test("10,000 tools over 500 servers: the first page, later pages, and starting t
     }),
   );
   await using gateway = new InProcessGateway(names.map((name) => ({ name, offer: undefined })));
-  const startedAt = performance.now();
+  const startedAt = ownMs();
   for (const name of names) gateway.upstream(name).change({ tools });
-  const startMs = performance.now() - startedAt;
+  const startMs = ownMs() - startedAt;
   const principal = samplePrincipal({ permissions: names.slice(0, 400).map((name) => `${name}:*`) });
   const timed = async (over: Partial<ExchangeInit>) => {
-    const at = performance.now();
+    const at = ownMs();
     const page = await list(gateway, over);
-    return { ms: performance.now() - at, page };
+    return { ms: ownMs() - at, page };
   };
   const warm = samplePrincipal({ permissions: ["*"] });
   await timed({ principal: warm });
   const first = await timed({ principal });
   expect(namesIn(first.page)).toHaveLength(1_000);
-  const later: number[] = [];
-  for (let i = 0; i < 200; i++) later.push((await timed({ principal })).ms);
-  later.sort((a, b) => a - b);
+  // Together: one page takes less than the clock of a thread's own time may tell apart.
+  const laterAt = ownMs();
+  for (let i = 0; i < 200; i++) await list(gateway, { principal });
+  const laterMs = (ownMs() - laterAt) / 200;
   expect(await allNames(gateway, { principal })).toHaveLength(8_000);
-  const median = later[100] as number;
   console.log(
-    `tools/list over 10,000 tools: first ${first.ms.toFixed(2)} ms, then ${median.toFixed(3)} ms; 500 servers joined in ${startMs.toFixed(0)} ms`,
+    `tools/list over 10,000 tools: first ${first.ms.toFixed(2)} ms, then ${laterMs.toFixed(3)} ms; 500 servers joined in ${startMs.toFixed(0)} ms`,
   );
   expect(first.ms).toBeLessThan(15);
-  expect(median).toBeLessThan(1);
+  expect(laterMs).toBeLessThan(1);
   expect(startMs).toBeLessThan(15_000);
 }, 60_000);

@@ -189,7 +189,15 @@ describe("a session's own stream", () => {
     expect(await status({ accept: "application/json" })).toBe(406);
     expect(await status({ "mcp-session-id": "x" })).toBe(404);
     expect(await status({ authorization: "Bearer key-of-bob" })).toBe(404);
-    expect((await http.send("GET", { accept: "text/event-stream" }, undefined)).status).toBe(405);
+    const stream = { accept: "text/event-stream" };
+    expect((await http.send("GET", stream, undefined)).status).toBe(405);
+    for (const revision of ["2025-03-26", "2025-06-18", "2025-11-25"]) {
+      for (const method of ["GET", "DELETE"]) {
+        const answer = await http.send(method, { ...stream, "mcp-protocol-version": revision }, undefined);
+        expect([method, answer.status]).toEqual([method, 400]);
+        expect(await answer.json()).toMatchObject({ error: { code: 1020 } });
+      }
+    }
     expect(await status({})).toBe(200);
   });
 });

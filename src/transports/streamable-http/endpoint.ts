@@ -140,8 +140,7 @@ async function serveBatch(
 /** GET: the session's own stream, or a broken one taken up again by `Last-Event-ID`. */
 async function openStream(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
   const { headers } = request.arrival.request;
-  // 2026-07-28 has no GET; without a session there is nothing to stream.
-  if (headers.get("mcp-session-id") === null) throw new GatewayError("method_not_allowed");
+  if (isSessionless(headers)) throw new GatewayError("method_not_allowed");
   if (!request.streams) throw new GatewayError("not_acceptable", { expected: "text/event-stream" });
   const session = await sessionOf(deps, request);
   const lastEventId = headers.get("last-event-id");
@@ -174,9 +173,17 @@ function resume(
   return stream.attach(event.sequence, onEnd);
 }
 
+/**
+ * 2026-07-28 has neither GET nor DELETE. A client that names an older revision forgot its session, and is told so
+ * (2025-11-25, transports: 400 where a session id is required).
+ */
+function isSessionless(headers: Headers): boolean {
+  const declared = headers.get("mcp-protocol-version")?.trim() ?? "";
+  return headers.get("mcp-session-id") === null && !isLegacyRevision(declared);
+}
+
 async function endSession(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
-  const { headers } = request.arrival.request;
-  if (headers.get("mcp-session-id") === null) throw new GatewayError("method_not_allowed");
+  if (isSessionless(request.arrival.request.headers)) throw new GatewayError("method_not_allowed");
   const session = await sessionOf(deps, request);
   await deps.sessions.end(session);
   return new Response(null, { status: 204, headers: request.headers });
