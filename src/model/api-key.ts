@@ -1,4 +1,5 @@
 import type { Role } from "./principal.ts";
+import type { User } from "./user.ts";
 
 /** `a2a` keys belong to an application and have no user. */
 export type ApiKeyType = "user" | "a2a";
@@ -36,6 +37,13 @@ export interface ApiKeyIdentity {
   /** The organisation's namespace `default`, where it has not been deleted. */
   readonly defaultNamespaceId: string | null;
   readonly organizationActive: boolean;
-  /** The user it belongs to, where it belongs to one. */
-  readonly userActive: boolean;
+  /** The user it belongs to, as it is now; `null` for a key of nobody's, which depends on nobody. */
+  readonly owner: KeyOwner | null;
+}
+export type KeyOwner = Pick<User, "isActive" | "role" | "platformAdmin" | "permissions">;
+
+/** Whose keys are asked for: those that belong to the user, and those that the principal made. */
+export interface KeyHolder {
+  readonly principalId: string;
+  readonly userId: string | undefined;
 }

@@ -22,6 +22,14 @@ export function covers(granted: readonly string[], wanted: string): boolean {
   });
 }
 
+/** Patterns of either that the other permits too. Where two overlap and neither covers the other, what they share is left out. */
+export function coveredBoth(first: readonly string[], second: readonly string[]): readonly string[] {
+  const [ofFirst, ofSecond] = [new Set(first), new Set(second)];
+  const kept = first.filter((pattern) => ofSecond.has(pattern) || covers(second, pattern));
+  const added = second.filter((pattern) => !ofFirst.has(pattern) && covers(first, pattern));
+  return added.length === 0 ? kept : [...kept, ...added];
+}
+
 /** A glob that matches another glob's own text matches all that one matches: its stars are met by stars alone. */
 function contains(outer: string, inner: string): boolean {
   return outer === inner || compileGlob(outer)(inner);

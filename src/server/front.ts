@@ -152,7 +152,7 @@ export class Front {
     const { endpoints, challenge } = this.#deps;
     if (principal === undefined || opensPath(endpoints, principal, path, match)) return;
     const error = { error: "invalid_token", error_description: "The token is for another resource." };
-    const headers = { "www-authenticate": bearerChallenge(challenge, path, error) };
+    const headers = { "www-authenticate": bearerChallenge(challenge, resourceOf(match, path), error) };
     throw new GatewayError("unauthenticated", {}, { headers });
   }
 
@@ -164,12 +164,17 @@ export class Front {
       this.#deps.log.error({ correlationId: visit.id, path: visit.path, err: error.cause }, "request failed");
     }
     if (error.httpStatus === 401)
-      headers["www-authenticate"] = bearerChallenge(this.#deps.challenge, visit.path);
+      headers["www-authenticate"] = bearerChallenge(this.#deps.challenge, resourceOf(match, visit.path));
     if (error.code === "method_not_allowed" && match !== undefined) headers.allow = allowOf(match);
     Object.assign(headers, error.headers);
     if (match?.route.serves !== "mcp") return problemResponse(error, visit.id, headers);
     return refuse({ arrival: visit, headers }, undefined, error);
   }
+}
+
+/** What a token is to be for: the endpoint, or the gateway itself, whose administration has no metadata of its own. */
+function resourceOf(match: Match | undefined, path: string): string {
+  return match?.route.serves === "mcp" ? path : "/";
 }
 
 /** Of the path, whether or not what it names is there (RFC 9110, 10.2.1). */

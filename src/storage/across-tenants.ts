@@ -178,24 +178,24 @@ async function apiKeyIdentity(
     .leftJoin("namespaces", (join) =>
       join.onRef("namespaces.organizationId", "=", "organizations.id").on("namespaces.slug", "=", "default"),
     )
-    .leftJoin("users", "users.id", "apiKeys.userId")
     .selectAll("apiKeys")
-    .select([
-      "namespaces.id as defaultNamespaceId",
-      "organizations.isActive as organizationIsActive",
-      "users.isActive as userIsActive",
-    ])
+    .select(["namespaces.id as defaultNamespaceId", "organizations.isActive as organizationIsActive"])
     .where(`apiKeys.${column}`, "=", value)
     .executeTakeFirst();
   if (row === undefined) return undefined;
-  const { defaultNamespaceId, organizationIsActive, userIsActive, ...key } = row;
-  return {
-    key,
-    defaultNamespaceId,
-    organizationActive: organizationIsActive,
-    // A key of nobody's depends on nobody.
-    userActive: userIsActive ?? true,
-  };
+  const { defaultNamespaceId, organizationIsActive, ...key } = row;
+  const owner =
+    key.userId === null
+      ? null
+      : await db
+          .selectFrom("users")
+          .select(["isActive", "role", "platformAdmin", "permissions"])
+          .where("organizationId", "=", key.organizationId)
+          .where("id", "=", key.userId)
+          .executeTakeFirst();
+  // Removed between the two readings, and its keys with it.
+  if (owner === undefined) return undefined;
+  return { key, defaultNamespaceId, organizationActive: organizationIsActive, owner };
 }
 
 /** In order of id, so that two processes never wait for each other's rows. */

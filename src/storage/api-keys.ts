@@ -37,9 +37,18 @@ export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
       return within(key.organizationId).where("id", "=", key.id).executeTakeFirstOrThrow();
     },
     find: (organizationId, id) => within(organizationId).where("id", "=", id).executeTakeFirst(),
-    list: (organizationId, page) => {
+    list: (organizationId, page, holder) => {
       const { after, limit } = pageOf(page);
       let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
+      if (holder !== undefined) {
+        const { principalId, userId } = holder;
+        query = query.where(({ eb, or }) =>
+          or([
+            eb("createdBy", "=", principalId),
+            ...(userId === undefined ? [] : [eb("userId", "=", userId)]),
+          ]),
+        );
+      }
       if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
       return query.execute();
     },

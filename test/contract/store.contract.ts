@@ -151,7 +151,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
         key,
         defaultNamespaceId: t.namespaceId,
         organizationActive: true,
-        userActive: true,
+        owner: null,
       });
       await store.organizations.update(t.organizationId, { isActive: false });
       expect((await store.acrossTenants.apiKeyByHash(given.hash))?.organizationActive).toBe(false);

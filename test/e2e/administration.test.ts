@@ -282,6 +282,24 @@ describe("tenants", () => {
     expect((await call("GET", "/gateway/servers", key)).status).toBe(401);
     expect((await call("DELETE", `/api/admin/organizations/${made.id}`, operator)).status).toBe(204);
   });
+
+  test("409: nobody takes away the organisation default, nor their own", async () => {
+    const elsewhere = await gateway.mintKey(
+      ...["--name", "e", "--role", "admin", "--organization", "acme", "--platform-admin"],
+    );
+    const { items } = (await call("GET", "/api/admin/organizations", operator)).json;
+    const idOf = (name: string) => items.find(({ slug }: { slug: string }) => slug === name).id;
+    for (const [key, name] of [
+      [operator, "default"],
+      [elsewhere, "default"],
+      [elsewhere, "acme"],
+    ] as const) {
+      const path = `/api/admin/organizations/${idOf(name)}`;
+      expect((await call("DELETE", path, key)).json.code).toBe("conflict");
+      expect((await call("PUT", path, key, { active: false })).json.code).toBe("conflict");
+    }
+    expect((await call("GET", "/gateway/servers", operator)).status).toBe(200);
+  });
 });
 
 describe("keys", () => {
@@ -313,6 +331,23 @@ describe("keys", () => {
     expect(
       (await call("POST", "/auth/api-keys", keys.default.admin, { name: "x", platform_admin: true })).status,
     ).toBe(403);
+  });
+
+  test("what ends one day makes nothing that outlasts it, a platform administrator's key included", async () => {
+    const brief = await gateway.mintKey("--name", "brief", "--platform-admin", "--expires", "1h");
+    const make = (body: object) => call("POST", "/auth/api-keys", brief, { name: "child", ...body });
+    const at = (ms: number) => new Date(Date.now() + ms).toISOString();
+    for (const body of [{}, { platform_admin: true }, { expires_at: at(7_200_000) }])
+      expect((await make(body)).json.code).toBe("exceeds_creator");
+    expect((await make({ expires_at: at(1_800_000), platform_admin: true })).status).toBe(201);
+  });
+
+  test("the first page of one's own keys begins with the first of them", async () => {
+    await call("POST", "/auth/api-keys", keys.default.admin, { name: "of another" });
+    const key = await gateway.mintKey("--name", "late", "--role", "user");
+    const made = (await call("POST", "/auth/api-keys", key, { name: "own" })).json;
+    const { items, next_cursor } = (await call("GET", "/auth/api-keys?limit=1", key)).json;
+    expect([items.map(({ id }: { id: string }) => id), next_cursor]).toEqual([[made.id], null]);
   });
 
   test("revoked over HTTP, it works no more at once; the key itself is shown once", async () => {

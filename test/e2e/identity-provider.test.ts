@@ -99,6 +99,9 @@ describe("tokens of an identity provider", () => {
     const challenge = (await tool(undefined, "test_echo")).headers.get("www-authenticate") ?? "";
     const url = /resource_metadata="([^"]+)"/.exec(challenge)?.[1] as string;
     const metadata = (await call("GET", new URL(url).pathname)).json;
+    const ofApi = (await call("GET", "/policies")).headers.get("www-authenticate") ?? "";
+    const general = /resource_metadata="([^"]+)"/.exec(ofApi)?.[1] as string;
+    expect((await call("GET", new URL(general).pathname)).json.resource).toBe(gateway.origin);
     expect(metadata).toMatchObject({
       resource: `${gateway.origin}/servers/filed/mcp`,
       authorization_servers: [issuer],
@@ -106,6 +109,14 @@ describe("tokens of an identity provider", () => {
     });
     const other = (await call("GET", "/.well-known/oauth-protected-resource/servers/nowhere/mcp")).json;
     expect(other).toEqual({ ...metadata, resource: `${gateway.origin}/servers/nowhere/mcp` });
+  });
+
+  test("a key is given none of what a token's scopes permit, which end with it", async () => {
+    const user = await token({ groups: ["User"] });
+    const body = { name: "kept", permissions: ["filed:test_echo"] };
+    const { status, json } = await call("POST", "/auth/api-keys", user, body);
+    expect([status, json.code]).toEqual([403, "exceeds_creator"]);
+    expect(json.detail).toContain("a scope's");
   });
 
   test("nothing else is taken: audience, issuer, expiry, algorithm, key", async () => {

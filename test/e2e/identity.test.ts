@@ -129,6 +129,39 @@ describe("users", () => {
   });
 });
 
+describe("keys of a user whose rights change", () => {
+  const made = async (access: string, body: object) => {
+    const { status, json } = await call("POST", "/auth/api-keys", access, { name: "k", ...body });
+    expect(status).toBe(201);
+    return json.key as string;
+  };
+
+  test("a key never exceeds its owner: at once, and as long as it is so", async () => {
+    const kim = await person("kim");
+    const key = await made(kim.access, { permissions: ["filed:*"] });
+    expect((await echo(key)).status).toBe(200);
+    const change = (over: object) => call("PUT", `/api/admin/users/${kim.id}`, operator, over);
+    await change({ permissions: ["filed:test_simple_*"] });
+    expect((await echo(key)).json.error.message).toContain("Unknown tool");
+    expect((await call("GET", "/auth/profile", key)).json.permissions).toEqual(["filed:test_simple_*"]);
+    const tool = await toolCall(gateway.origin, "/servers/filed/mcp", key, "test_simple_text", {});
+    expect(tool.text).toContain("simple text");
+    await change({ role: "viewer", permissions: ["filed:*"] });
+    expect((await echo(key)).json.error.message).toContain("Unknown tool");
+    await change({ role: "user" });
+    expect((await echo(key)).status).toBe(200);
+  });
+
+  test("an administrator's key administers nothing once its owner does not", async () => {
+    const lou = await person("lou", { role: "admin" });
+    const key = await made(lou.access, {});
+    expect((await call("GET", "/api/admin/users", key)).status).toBe(200);
+    await call("PUT", `/api/admin/users/${lou.id}`, operator, { role: "user" });
+    expect((await call("GET", "/api/admin/users", key)).status).toBe(403);
+    expect((await echo(key)).status).toBe(200);
+  });
+});
+
 describe("sign-ins", () => {
   test("a refresh token works once; shown again, the whole sign-in ends", async () => {
     const eve = await person("eve");
@@ -219,6 +252,8 @@ describe("applications", () => {
     });
     expect(token.json).toMatchObject({ token_type: "Bearer", scope: "filed:test_echo" });
     expect((await echo(token.json.access_token)).status).toBe(200);
+    const child = { name: "longer", permissions: ["filed:test_echo"] };
+    expect((await call("POST", "/auth/api-keys", token.json.access_token, child)).status).toBe(403);
     const basic = Buffer.from(`${key.id}:${key.key}`).toString("base64");
     expect(
       (await form({ grant_type: "client_credentials" }, { authorization: `Basic ${basic}` })).status,

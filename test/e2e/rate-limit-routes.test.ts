@@ -96,6 +96,18 @@ describe("rate limits over the API", () => {
     expect((await as(admin, "POST", "", body)).status).toBe(400);
   });
 
+  test("whoever made a rule too tight can take it back", async () => {
+    const tight = { name: "tight", per: ["organization"], limit: 1, window_seconds: 86_400 };
+    const { json } = await as(admin, "POST", "", tight);
+    const namespaces = () => request(gateway.origin, "GET", "/api/admin/namespaces", admin);
+    await namespaces();
+    expect((await namespaces()).status).toBe(429);
+    expect((await as(admin, "GET")).status).toBe(200);
+    expect((await as(viewer, "GET")).status).toBe(429);
+    expect((await as(admin, "DELETE", `/${json.id}`)).status).toBe(204);
+    expect((await namespaces()).status).toBe(200);
+  });
+
   test("401, 403, 404, 409", async () => {
     const [fixed] = (await as(admin, "GET")).json.items as { id: string }[];
     const missing = crypto.randomUUID();

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ApiKey } from "../../model/api-key.ts";
+import { isWithin } from "../../model/key-rights.ts";
 import type { Operation } from "../../model/operation.ts";
 import { covers } from "../../model/permission-cover.ts";
-import type { Role } from "../../model/principal.ts";
 import {
   checkIfMatch,
   found,
@@ -89,14 +89,6 @@ function keyView(parts: AdminParts, key: ApiKey): z.input<typeof apiKey> {
   };
 }
 
-/** Roles a holder of the first may give to a key. */
-const GIVES: Readonly<Record<Role, readonly Role[]>> = {
-  admin: ["admin", "user", "viewer", "api_user"],
-  user: ["user", "viewer", "api_user"],
-  viewer: ["viewer"],
-  api_user: [],
-};
-
 /** A key never exceeds who makes it. @throws GatewayError `exceeds_creator` */
 function checkWithinCreator(
   operation: Operation,
@@ -104,24 +96,35 @@ function checkWithinCreator(
   namespaceId: string | null,
 ): void {
   const { principal } = operation;
-  if (principal.platformAdmin) return;
   const exceeds = (detail: string) => new GatewayError("exceeds_creator", { detail });
-  if (body.platform_admin) throw exceeds("platform_admin");
   // It would outlive the setting that lets anonymous callers in.
   if (principal.kind === "anonymous") throw exceeds("an anonymous caller has no right to pass on");
-  if (body.role !== undefined && !GIVES[principal.role].includes(body.role))
-    throw exceeds(`role ${body.role}`);
   if (principal.namespaceBound && namespaceId !== principal.namespaceId) throw exceeds("another namespace");
-  if (body.expires_at === undefined && principal.kind === "api_key" && principal.expiresAt !== undefined) {
-    throw exceeds("no expiry");
-  }
-  if (body.expires_at !== undefined && principal.kind === "api_key" && principal.expiresAt !== undefined) {
-    if (Date.parse(body.expires_at) > principal.expiresAt) throw exceeds("a later expiry");
-  }
+  checkEndsWithCreator(principal, body.expires_at, exceeds);
+  if (principal.platformAdmin) return;
+  if (body.platform_admin) throw exceeds("platform_admin");
+  if (body.role !== undefined && !isWithin(body.role, principal.role)) throw exceeds(`role ${body.role}`);
   if (principal.role === "admin") return;
   if (body.type === "a2a") throw exceeds("type a2a");
-  const beyond = body.permissions.find((wanted) => !covers(principal.permissions, wanted));
-  if (beyond !== undefined) throw exceeds(`permission ${beyond}`);
+  // Scopes are a token's, for as long as its provider says so: no key outlives them.
+  const own = principal.token?.permissions ?? principal.permissions;
+  const beyond = body.permissions.find((wanted) => !covers(own, wanted));
+  if (beyond === undefined) return;
+  const isScoped = covers(principal.permissions, beyond);
+  throw exceeds(
+    `permission ${beyond}${isScoped ? ", which is a scope's of your token and not your own" : ""}`,
+  );
+}
+
+/** What is not a person ends one day, and so does what it makes; a person makes keys that outlive the token it shows. */
+function checkEndsWithCreator(
+  { kind, expiresAt }: Operation["principal"],
+  wanted: string | undefined,
+  exceeds: (detail: string) => GatewayError,
+): void {
+  if (kind === "user" || expiresAt === undefined) return;
+  if (wanted === undefined) throw exceeds("no expiry");
+  if (Date.parse(wanted) > expiresAt) throw exceeds("a later expiry");
 }
 
 const isOwn = (operation: Operation, key: ApiKey): boolean =>
@@ -154,10 +157,10 @@ export const keyRoutes = [
     query: z.strictObject(pageQuery),
     response: pageOf(apiKey),
     handle: async ({ operation, parts, query }) => {
-      const rows = await parts.store.apiKeys.list(operation.organizationId, pageRequest(query));
-      const page = pageAnswer(rows, query.limit, (key) => key);
-      const own = page.items.filter((key) => isOwn(operation, key));
-      return { body: { ...page, items: own.map((key) => keyView(parts, key)) } };
+      const { id: principalId, userId } = operation.principal;
+      const page = pageRequest(query);
+      const rows = await parts.store.apiKeys.list(operation.organizationId, page, { principalId, userId });
+      return { body: pageAnswer(rows, query.limit, (key) => keyView(parts, key)) };
     },
   }),
   defineRoute({

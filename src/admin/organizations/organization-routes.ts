@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { DEFAULT_SLUG } from "../../config/identity.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Operation } from "../../model/operation.ts";
 import type { Organization } from "../../model/tenancy.ts";
 import {
   checkIfMatch,
@@ -35,6 +38,13 @@ const newOrganization = z.strictObject({
   log_retention_days: limits.log_retention_days.default(7),
 });
 const change = z.strictObject({ name: label, ...limits, active: z.boolean() }).partial();
+
+/** Nobody takes away what they stand on, nor where the configuration file's servers and the command line are at home. */
+function checkIsDispensable({ organizationId }: Operation, { id, slug: name }: Organization): void {
+  if (id === organizationId) throw new GatewayError("conflict", { detail: "it is your own organisation" });
+  if (name === DEFAULT_SLUG)
+    throw new GatewayError("conflict", { detail: "the installation keeps its organisation default" });
+}
 
 export function organizationView(row: Organization): z.input<typeof organization> {
   return {
@@ -125,6 +135,7 @@ export const organizationRoutes = [
     summary: "Changes what is given; `active: false` ends its service at once.",
     body: change,
     versioned: true,
+    refuses: ["conflict"],
     response: organization,
     handle: async ({ operation, parts, params, body, headers }) => {
       const id = idOf(params);
@@ -132,6 +143,7 @@ export const organizationRoutes = [
       const row = found(
         await parts.store.organizations.update(id, (before) => {
           checkIfMatch(headers, before);
+          if (body.active === false) checkIsDispensable(operation, before);
           operation.before = organizationView(before);
           return {
             ...(body.name !== undefined && { name: body.name }),
@@ -160,12 +172,14 @@ export const organizationRoutes = [
       "Deletes it with its namespaces, users, keys and servers; its log records stay until they expire.",
     status: 204,
     versioned: true,
+    refuses: ["conflict"],
     handle: async ({ operation, parts, params, headers }) => {
       const id = idOf(params);
       operation.target = `organization:${id}`;
       removed(
         await parts.store.organizations.remove(id, (before) => {
           checkIfMatch(headers, before);
+          checkIsDispensable(operation, before);
           operation.before = organizationView(before);
         }),
       );

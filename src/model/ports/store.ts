@@ -1,4 +1,4 @@
-import type { ApiKey, ApiKeyIdentity } from "../api-key.ts";
+import type { ApiKey, ApiKeyIdentity, KeyHolder } from "../api-key.ts";
 import type { ClaimMapping, ClaimMappingRecord } from "../claim-mapping.ts";
 import type { QuotaPeriod } from "../limit-rule.ts";
 import type { AuditLogEntry, CallContentEntry, ChainHead, RequestLogEntry } from "../log-entry.ts";
@@ -135,7 +135,7 @@ export interface Namespaces {
 export interface ApiKeys {
   create(key: NewApiKey): Promise<ApiKey>;
   find(organizationId: string, id: string): Promise<ApiKey | undefined>;
-  list(organizationId: string, page?: PageRequest): Promise<ApiKey[]>;
+  list(organizationId: string, page?: PageRequest, holder?: KeyHolder): Promise<ApiKey[]>;
   update(
     organizationId: string,
     id: string,

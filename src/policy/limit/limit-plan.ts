@@ -23,6 +23,8 @@ export class LimitPlan {
   readonly caller: readonly CompiledRule<Exchange>[];
   /** The same for administrative acts; those of a namespace are none of theirs. */
   readonly operations: readonly CompiledRule<Operation>[];
+  /** Those of them that only the configuration file changes. */
+  readonly ofFile: readonly CompiledRule<Operation>[];
   readonly #target: readonly LimitRule[];
   readonly #byServer = new Map<string, Map<string, TargetRules>>();
 
@@ -45,6 +47,7 @@ export class LimitPlan {
         );
         return compiled === undefined ? [] : [{ ...compiled, rule }];
       });
+    this.ofFile = this.operations.filter(({ rule }) => rule.source === "file");
     this.#target = ours.filter((rule) => stageOf(rule) === "target");
   }
 

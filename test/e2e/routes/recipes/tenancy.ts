@@ -12,6 +12,12 @@ const organization = async (world: World, tenant: Tenant) => {
   return { params: { id: id as string } };
 };
 
+const ownOrganization = async (world: World, tenant: Tenant) => {
+  const { items } = await world.done("organizations-list", tenant);
+  const { id } = items.find(({ slug }: { slug: string }) => slug === "default");
+  return { params: { id: id as string } };
+};
+
 export const tenancyRecipes: Recipes = {
   "namespaces-list": { succeed: nothing },
   "namespaces-create": {
@@ -42,6 +48,12 @@ export const tenancyRecipes: Recipes = {
   "organizations-get": { succeed: organization },
   "organizations-update": {
     succeed: async (world, tenant) => ({ ...(await organization(world, tenant)), body: { plan: "large" } }),
+    refuse: {
+      conflict: async (world, tenant) => ({
+        ...(await ownOrganization(world, tenant)),
+        body: { active: false },
+      }),
+    },
   },
-  "organizations-delete": { succeed: organization },
+  "organizations-delete": { succeed: organization, refuse: { conflict: ownOrganization } },
 };
