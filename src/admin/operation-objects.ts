@@ -18,13 +18,14 @@ interface Noun {
   readonly find: (parts: AdminParts, organizationId: string, id: string) => Promise<Found | undefined>;
 }
 
+/** What the store has is asked of the store: as compiled it may have the name it had two seconds ago. */
 const nouns: Readonly<Record<string, Noun>> = {
   server: {
     segment: "servers",
     named: "name",
     find: async (parts, organizationId, id) => {
       for (const namespace of parts.organization(organizationId)?.namespacesById.values() ?? []) {
-        const managed = namespace.servers.find((one) => one.id === id);
+        const managed = namespace.servers.find((one) => one.id === id && one.source !== "store");
         if (managed !== undefined) return { name: managed.name, namespaceId: namespace.id };
       }
       return parts.store.servers.find(organizationId, id);
@@ -47,10 +48,11 @@ const nouns: Readonly<Record<string, Noun>> = {
     segment: "policies",
     named: "name",
     find: async (parts, organizationId, id) => {
-      const organization = parts.organization(organizationId);
-      const managed = organization?.policies?.all.find((one) => one.id === id);
+      const { policies, routing = [], namespacesBySlug } = parts.organization(organizationId) ?? {};
+      const all = [...(policies?.all ?? []), ...routing];
+      const managed = all.find((one) => one.id === id && one.source === "file");
       if (managed === undefined) return parts.store.policies.find(organizationId, id);
-      const namespace = organization?.namespacesBySlug.get(managed.namespaceSlug ?? "");
+      const namespace = namespacesBySlug?.get(managed.namespaceSlug ?? "");
       return { name: managed.name, namespaceId: namespace?.id ?? null };
     },
   },
@@ -58,7 +60,8 @@ const nouns: Readonly<Record<string, Noun>> = {
     segment: "rate-limits",
     named: "name",
     find: async (parts, organizationId, id) => {
-      const managed = parts.organization(organizationId)?.limits?.find((one) => one.id === id);
+      const limits = parts.organization(organizationId)?.limits ?? [];
+      const managed = limits.find((one) => one.id === id && one.source === "file");
       if (managed === undefined) return parts.store.rateLimits.find(organizationId, id);
       return { name: managed.name, namespaceId: managed.namespaceId ?? null };
     },

@@ -41,6 +41,8 @@ beforeAll(async () => {
         rules: [
           { name: "no-users", effect: "deny", actions: ["user.create"], subjects: ["role:admin"] },
           { name: "no-prod", effect: "deny", actions: ["server.*"], resources: ["server:prod-*"] },
+          { name: "no-look", effect: "deny", actions: ["policy.get"], resources: ["policy:canary"] },
+          { name: "canary", effect: "route", resources: ["old:*"], route: { server: "new" } },
         ],
       },
     },
@@ -56,6 +58,13 @@ beforeAll(async () => {
 afterAll(() => gateway?.stop(), TIMEOUT_MS);
 
 describe("of the file", () => {
+  test("name its routes like its other policies", async () => {
+    const { json } = await call("GET", "/policies", keys.filed);
+    const idOf = (wanted: string) => json.items.find(({ name }: { name: string }) => name === wanted).id;
+    const look = (name: string) => call("GET", `/policies/${idOf(name)}`, keys.filed);
+    expect(await ends(look("canary"), look("no-look"))).toEqual(["denied_by_policy", 200]);
+  });
+
   test("deny its organisation the act, name themselves, and stand in the record; no other tenant is touched", async () => {
     const refused = await call("POST", "/api/admin/users", keys.filed, { username: "nobody" });
     expect([refused.status, refused.json.code, refused.json.data]).toEqual([
