@@ -14,7 +14,7 @@ export interface Caller {
   readonly endpoint: Endpoint;
 }
 
-/** Merged lists kept for the callers of one namespace whom other servers serve; past it they are made anew. */
+/** Merged lists kept for the callers of one namespace whom other servers serve; past it those unused the longest go. */
 const VARIANTS_MAX = 64;
 
 /**
@@ -114,12 +114,13 @@ export class CallerServers {
     if (variants === undefined) this.#variants.set(base, (variants = new Map()));
     let catalog = variants.get(key);
     if (catalog === undefined) {
-      if (variants.size >= VARIANTS_MAX) variants.clear();
+      const [oldest] = variants.keys();
+      if (oldest !== undefined && variants.size >= VARIANTS_MAX) variants.delete(oldest);
       const routed = [...serving.values()].flatMap((server) => this.#part(base, server) ?? []);
       const kept = base.parts.filter((part) => !serving.has(part.server.id));
       catalog = new Catalog(base.namespace, [...routed, ...kept], { base, key });
-      variants.set(key, catalog);
-    }
+    } else if (variants.size >= VARIANTS_MAX) variants.delete(key);
+    variants.set(key, catalog);
     return catalog;
   }
 

@@ -106,8 +106,8 @@ export class Subscriptions {
     const server = { id: change.serverId, name: change.serverName };
     for (const listener of this.#listeners) {
       const { subscriber, filter } = listener;
-      if (change.reconnected) void this.#follow(listener);
       if (subscriber.endpoint.namespaceId !== change.namespaceId) continue;
+      if (change.reconnected) void this.#follow(listener);
       if (!this.#seesAny(subscriber, this.#deps.servers.servedBy(subscriber, server))) continue;
       if (change.tools && filter.toolsListChanged) notifyOf(subscriber, "notifications/tools/list_changed");
       if (change.prompts && filter.promptsListChanged)
@@ -128,11 +128,13 @@ export class Subscriptions {
       if (held.upstream === upstream) continue;
       held.release();
       held.upstream = upstream;
-      held.release = () => {};
+      held.release = notHeld;
       if (upstream === undefined) continue;
       try {
         const release = await upstream.subscribeResource(uri);
-        if (this.#listeners.has(listener) && held.upstream === upstream) held.release = release;
+        // A route that led away and back in the meantime has subscribed a second time.
+        const isWanted = held.upstream === upstream && held.release === notHeld;
+        if (this.#listeners.has(listener) && isWanted) held.release = release;
         else release();
       } catch (cause) {
         this.#deps.log.info(
@@ -167,6 +169,8 @@ export class Subscriptions {
     return servers.some(({ name }) => granted.server(name));
   }
 }
+
+function notHeld(): void {}
 
 function notifyOf(subscriber: Subscriber, method: string): void {
   subscriber.notify({ jsonrpc: "2.0", method });
