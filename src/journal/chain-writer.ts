@@ -189,17 +189,22 @@ export class ChainWriter {
     this.flush();
   }
 
-  /** Ends the chain with a mark and a checkpoint, on stable storage. Appends are refused from here on. */
+  /**
+   * Ends the chain with a mark and a checkpoint, on stable storage. Appends are refused from here on.
+   * @throws Error where the mark could not be written; the chain ends without it
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.flush();
     this.#isClosed = true;
     this.#chain("journal", "", ownBody("journal.closed", {}));
     this.#checkpoint();
+    const end = this.#sequence;
     this.flush();
     while (this.#syncIsRunning) await new Promise((resolve) => setTimeout(resolve, 1));
     this.#options.files.close();
     this.#options.onCommitted(this.#options.files.position);
+    if (this.#written.sequence < end) throw new Error("the mark of the chain's end could not be written");
   }
 
   #chain(kind: RecordKind, tenant: string, body: string): void {

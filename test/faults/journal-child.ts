@@ -1,5 +1,5 @@
 /**
- * A process that lives on its journal: `bun journal-child.ts <dir> <durability> [writes]`. For each call it says on
+ * A process that lives on its journal: `bun journal-child.ts <dir> <durability> [writes [clients]]`. For each call it says on
  * stdout `U <id>` once an upstream may see it and `A <id>` once the client may have the answer, `R <id>` where refused.
  */
 import { writeSync } from "node:fs";
@@ -9,7 +9,7 @@ import { FileJournal } from "../../src/journal/file-journal.ts";
 import { okEnd, sampleIntent } from "../../src/journal/sample-records.ts";
 import type { Durability } from "../../src/model/ports/journal.ts";
 
-const [dir = "", durability = "standard", calls = "0"] = process.argv.slice(2);
+const [dir = "", durability = "standard", calls = "0", clients = "16"] = process.argv.slice(2);
 const journal = FileJournal.open({
   dir: join(dir, "journal"),
   durability: durability as Durability,
@@ -39,6 +39,6 @@ async function client(): Promise<void> {
     }
   }
 }
-await Promise.all(Array.from({ length: 16 }, client));
+await Promise.all(Array.from({ length: Number(clients) }, client));
 writeSync(1, `S ${JSON.stringify(journal.stats())}\n`);
 await journal.close();

@@ -88,19 +88,21 @@ mountTest("batch: a full disk drops, every drop is counted, and the record says 
   });
 });
 
-test("a file-size limit tears a batch in the middle: it is cut back, refused, and the chain stays whole", async () => {
-  using dir = temporaryDir();
-  // SIGXFSZ ignored, so that the write fails with EFBIG after a first, short one.
-  const script = `trap '' XFSZ; ulimit -f 200; exec "$0" "$1" "$2" standard 2000`;
+/** Where no file may grow past 200 blocks. SIGXFSZ is ignored, so that the write fails with EFBIG after a first, short one. */
+async function limited(dir: string, ...args: string[]): Promise<string> {
+  const script = `trap '' XFSZ; ulimit -f 200; exec "$0" "$@"`;
   const child = Bun.spawn(
-    ["sh", "-c", script, process.execPath, join(import.meta.dir, "journal-child.ts"), dir.path],
-    {
-      stdout: "pipe",
-      stderr: "inherit",
-    },
+    ["sh", "-c", script, process.execPath, join(import.meta.dir, "journal-child.ts"), dir, ...args],
+    { stdout: "pipe", stderr: "inherit" },
   );
   const said = await new Response(child.stdout).text();
   expect(await child.exited).toBe(0);
+  return said;
+}
+
+test("a file-size limit tears a batch in the middle: it is cut back, refused, and the chain stays whole", async () => {
+  using dir = temporaryDir();
+  const said = await limited(dir.path, "standard", "2000");
   const refused = said.match(/^R /gm)?.length ?? 0;
   const acknowledged = said.match(/^[UA] /gm)?.length ?? 0;
   expect(refused).toBeGreaterThan(0);
@@ -108,4 +110,13 @@ test("a file-size limit tears a batch in the middle: it is cut back, refused, an
   const report = await verifyJournal({ dir: join(dir.path, "journal") });
   expect(report.problems).toEqual([]);
   expect(report.records).toBeGreaterThanOrEqual(acknowledged);
+});
+
+test("a chain whose end could not be marked is not taken for one that was cut", async () => {
+  using dir = temporaryDir();
+  // One record at a time leaves room for none, and the mark is longer than one.
+  await limited(dir.path, "standard", "2000", "1");
+  const report = await verifyJournal({ dir: join(dir.path, "journal") });
+  expect(report.chains.map(({ closedInOrder }) => closedInOrder)).toEqual([false]);
+  expect(report.problems).toEqual([]);
 });
