@@ -126,3 +126,14 @@ test("Google makes no users for the whole world", async () => {
     [],
   );
 });
+
+test("an issuer belongs to one provider, in whichever of its spellings", async () => {
+  const v2 = `https://login.microsoftonline.com/${tenant}/v2.0`;
+  const v1 = `https://sts.windows.net/${tenant}/`;
+  const entry = (name: string, issuer: string) =>
+    `    - { name: ${name}, preset: entra, issuer: "${issuer}", organization: ${name} }\n`;
+  const both = `oauth:\n  enabled: true\n  providers:\n${entry("acme", v2)}${entry("globex", v1)}`;
+  expect(await problemsOf(both)).toEqual([
+    expect.stringContaining(`oauth.providers[1]: found "${v1}" a second time`),
+  ]);
+});

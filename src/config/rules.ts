@@ -150,7 +150,8 @@ function checkProviders(settings: Settings, { oauth }: FileSettings, refuse: Ref
   if (oauth.enabled && settings.providers.length === 0)
     refuse("oauth.authorization_servers", "no provider", "an issuer, or oauth.providers");
   const seen = new Set<string>();
-  for (const { name, preset, issuer, tenancy, client, jit, requiredClaims } of settings.providers) {
+  for (const provider of settings.providers) {
+    const { name, preset, issuer, otherIssuers, tenancy, client, jit, requiredClaims } = provider;
     const at = oauth.providers.findIndex((entry) => entry.name === name);
     const key = at < 0 ? "oauth" : `oauth.providers[${at}]`;
     const fault = providerPresets[preset].fault?.(new URL(issuer), client !== undefined);
@@ -169,10 +170,11 @@ function checkProviders(settings: Settings, { oauth }: FileSettings, refuse: Ref
         "required_claims beside it",
         'set required_claims: { hd: ["<your domain>"] }',
       );
-    for (const part of [name, issuer]) {
-      if (seen.has(part)) refuse(key, `"${part}" a second time`, "each name and each issuer once");
-      seen.add(part);
-    }
+    const parts = [name, issuer, ...otherIssuers];
+    const again = parts.find((part) => seen.has(part));
+    if (again !== undefined)
+      refuse(key, `"${again}" a second time`, "each name and each issuer once, in whichever spelling");
+    for (const part of parts) seen.add(part);
     if ("claim" in tenancy && tenancy.allowed.length === 0)
       refuse(
         `${key}.organizations`,
