@@ -27,6 +27,8 @@ export interface GatewayOptions {
   /** Other gateways on the same store reach it under its URL. */
   readonly advertised?: boolean;
   readonly readyTimeoutMs?: number;
+  /** What is run; default `bin/mcp-gateway` of this tree. */
+  readonly program?: string;
   /** One that is free where it is not given. */
   readonly port?: number;
 }
@@ -56,7 +58,7 @@ export interface Gateway {
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const folder = await mkdtemp(join(process.env.TMPDIR ?? "/tmp", "mcp-gateway-e2e-"));
-  const port = options.port ?? (await freePort());
+  const { program = PROGRAM, port = await freePort() } = options;
   const configPath = join(folder, "gateway.yaml");
   await writeFile(configPath, stringify(configuration(options, port)));
   const environment = {
@@ -65,7 +67,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...(options.advertised === true && { MCP_GATEWAY_ADVERTISE_URL: `http://127.0.0.1:${port}` }),
     ...options.environment,
   };
-  const child = startChild([PROGRAM, "serve", "--config", configPath], { cwd: folder, environment });
+  const child = startChild([program, "serve", "--config", configPath], { cwd: folder, environment });
   const origin = `http://localhost:${port}`;
 
   const run = (...arguments_: readonly string[]) => runWith({}, ...arguments_);
@@ -73,7 +75,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     variables: Readonly<Record<string, string>>,
     ...arguments_: readonly string[]
   ): Promise<string> {
-    const process_ = Bun.spawn([PROGRAM, ...arguments_, "--config", configPath], {
+    const process_ = Bun.spawn([program, ...arguments_, "--config", configPath], {
       cwd: folder,
       env: childEnvironment({ ...environment, ...variables }),
       stdout: "pipe",

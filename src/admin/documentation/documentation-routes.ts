@@ -1,14 +1,15 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import style from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
+// Named so, they are inside the single executable, too.
+import script from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import { defineRoute } from "../route.ts";
 
-const FILES: Readonly<Record<string, string>> = {
-  "swagger-ui.css": "text/css; charset=utf-8",
-  "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-};
+const FILES = new Map([
+  ["swagger-ui.css", { path: style, contentType: "text/css; charset=utf-8" }],
+  ["swagger-ui-bundle.js", { path: script, contentType: "text/javascript; charset=utf-8" }],
+]);
 const START = `window.ui = SwaggerUIBundle({ url: "/openapi.json", dom_id: "#ui", deepLinking: true });`;
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -78,11 +79,10 @@ export const documentationRoutes = [
       const name = params.file ?? "";
       if (parts.openApi() === undefined) throw new GatewayError("not_found");
       if (name === "start.js") return { raw: { body: START, contentType: "text/javascript; charset=utf-8" } };
-      const contentType = FILES[name];
-      if (contentType === undefined) throw new GatewayError("not_found");
-      const folder = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
+      const file = FILES.get(name);
+      if (file === undefined) throw new GatewayError("not_found");
       return {
-        raw: { body: readFileSync(join(folder, name), "utf8"), contentType },
+        raw: { body: await readFile(file.path, "utf8"), contentType: file.contentType },
         headers: { "cache-control": "public, max-age=3600" },
       };
     },
