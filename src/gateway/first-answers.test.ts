@@ -4,6 +4,7 @@ import { Cancellation } from "../model/cancellation.ts";
 import type { ExchangeInit } from "../model/exchange.ts";
 import { tool } from "../model/ports/in-process-upstream.testing.ts";
 import { sampleEndpoint, samplePrincipal } from "../model/sample-exchange.testing.ts";
+import type { JsonObject } from "../protocol/json-value.ts";
 
 const offer = {
   tools: [tool("a"), tool("secret")],
@@ -17,6 +18,7 @@ const start = () =>
     { name: "known", offer: { tools: [tool("k"), tool("k-secret")] } },
   ]);
 const called = (name: string, over: Partial<ExchangeInit> = {}) => ({ params: { name }, ...over });
+const completion = (ref: JsonObject) => ({ method: "completion/complete", params: { ref, argument: {} } });
 
 /** The verdict, or `waits`. */
 async function soon(verdict: Promise<string>): Promise<string> {
@@ -39,12 +41,14 @@ describe("while a server connects for the first time", () => {
       gateway.verdict(called("a")),
       gateway.verdict(called("slow__p", { method: "prompts/get" })),
       gateway.verdict({ method: "resources/read", params: { uri: "x://1" } }),
+      gateway.verdict(completion({ type: "ref/prompt", name: "slow__p" })),
+      gateway.verdict(completion({ type: "ref/resource", uri: "x://1" })),
       gateway.verdict(called("slow__nothing")),
     ];
     for (const verdict of verdicts) expect(await soon(verdict)).toBe("waits");
     gateway.upstream("slow").change(offer);
-    expect(await Promise.all(verdicts)).toEqual([...Array(5).fill("answered"), "tool_unknown"]);
-    expect(gateway.upstream("slow").calls).toHaveLength(5);
+    expect(await Promise.all(verdicts)).toEqual([...Array(7).fill("answered"), "tool_unknown"]);
+    expect(gateway.upstream("slow").calls).toHaveLength(7);
     expect(await soon(gateway.verdict(called("slow__nothing")))).toBe("tool_unknown");
   });
 

@@ -5,6 +5,7 @@ import type { Exchange } from "../model/exchange.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import type { Next, Policy } from "../policy/policy.ts";
+import { asObject } from "../protocol/json-value.ts";
 import type { Caller, CallerServers } from "./caller-servers.ts";
 import type { Fleet } from "./fleet.ts";
 import { LIST_METHODS, resolveTarget } from "./resolve.ts";
@@ -93,13 +94,21 @@ function candidates(
   { fleet, permissions }: FirstAnswersDeps,
 ): readonly ServerDefinition[] {
   const servers = visible(exchange, fleet, permissions);
-  const { name } = exchange.params;
-  if (exchange.method === "resources/read" || typeof name !== "string") return servers;
+  const name = nameIn(exchange);
+  if (name === undefined) return servers;
   const separator = fleet.namespace(exchange.endpoint)?.separator ?? "";
   const named = servers.filter(
     ({ name: server }) => name.startsWith(`${server}${separator}`) || name.startsWith(`${server}:`),
   );
   return named.length > 0 ? named : servers;
+}
+
+/** Of a tool or prompt; a URI tells nothing of its server. */
+function nameIn({ method, params }: Exchange): string | undefined {
+  const ref = method === "completion/complete" ? asObject(params.ref) : undefined;
+  if (method === "resources/read" || ref?.type === "ref/resource") return undefined;
+  const { name } = ref ?? params;
+  return typeof name === "string" ? name : undefined;
 }
 
 function visible(

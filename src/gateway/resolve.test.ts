@@ -199,9 +199,10 @@ describe("completion", () => {
     expect(await complete(gateway, { type: "ref/prompt", name: "nope" }, { principal })).toBe(
       "prompt_unknown",
     );
-    expect(await complete(gateway, { type: "ref/resource", uri: "doc://alpha/{id}" }, { principal })).toBe(
-      "resource_unknown",
-    );
+    const template = { type: "ref/resource", uri: "doc://alpha/{id}", name: "beta__greet" };
+    expect(await complete(gateway, template, { principal })).toBe("resource_unknown");
+    const read = { method: "resources/read", params: { uri: "nope://", name: "x", type: "ref/prompt" } };
+    expect(await reached(gateway, { ...read, principal })).toBe("resource_unknown");
   });
 
   test("of anything else is wrong params", async () => {

@@ -213,9 +213,7 @@ function findCompletion(
   if (ref?.type === "ref/prompt" && typeof ref.name === "string") {
     const entry = findNamed("prompts", ref.name, exchange, catalog, permissions);
     const granted = permissions.of(exchange.principal, exchange.endpoint.namespaceSlug);
-    if (entry === undefined || !isVisible(granted, entry)) {
-      throw new GatewayError("prompt_unknown", { name: ref.name });
-    }
+    if (entry === undefined || !isVisible(granted, entry)) return undefined;
     return { ...(targetOf("prompt", entry) as Target), kind: "completion" };
   }
   if (ref?.type === "ref/resource" && typeof ref.uri === "string") {
@@ -225,9 +223,7 @@ function findCompletion(
         ? resourceTarget(ref.uri, listed.server, listed.upstream)
         : findResource(ref.uri, exchange, catalog, servers, permissions);
     const granted = permissions.of(exchange.principal, exchange.endpoint.namespaceSlug);
-    if (found === undefined || !granted.resource(found.server.name, ref.uri)) {
-      throw new GatewayError("resource_unknown", { uri: ref.uri }, { data: { uri: ref.uri } });
-    }
+    if (found === undefined || !granted.resource(found.server.name, ref.uri)) return undefined;
     return { ...found, kind: "completion" };
   }
   throw new GatewayError("invalid_params", {

@@ -1,6 +1,7 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Outcome } from "../../model/call.ts";
 import type { Exchange, Target } from "../../model/exchange.ts";
+import { asObject } from "../../protocol/json-value.ts";
 import type { Policy } from "../policy.ts";
 import type { Kind } from "./pattern.ts";
 import type { PermissionCache } from "./permission-cache.ts";
@@ -66,7 +67,7 @@ const KIND_OF: Readonly<Record<string, Kind>> = {
   "prompts/get": "prompt",
   "resources/read": "resource",
 };
-const NAMED = new Set(["tools/call", "prompts/get", "resources/read"]);
+const NAMED = new Set(["tools/call", "prompts/get", "resources/read", "completion/complete"]);
 
 export function permits(permissions: Permissions, target: Target): boolean {
   const server = target.server.name;
@@ -85,14 +86,10 @@ export function permits(permissions: Permissions, target: Target): boolean {
   }
 }
 
-function unknownTarget(exchange: Exchange): GatewayError {
-  const { params } = exchange;
-  switch (exchange.method) {
-    case "tools/call":
-      return new GatewayError("tool_unknown", { name: String(params.name) });
-    case "prompts/get":
-      return new GatewayError("prompt_unknown", { name: String(params.name) });
-    default:
-      return new GatewayError("resource_unknown", { uri: String(params.uri) }, { data: { uri: params.uri } });
-  }
+function unknownTarget({ method, params }: Exchange): GatewayError {
+  if (method === "tools/call") return new GatewayError("tool_unknown", { name: String(params.name) });
+  const named = method === "completion/complete" ? (asObject(params.ref) ?? {}) : params;
+  if (method === "prompts/get" || (named !== params && named.type === "ref/prompt"))
+    return new GatewayError("prompt_unknown", { name: String(named.name) });
+  return new GatewayError("resource_unknown", { uri: String(named.uri) }, { data: { uri: named.uri } });
 }
