@@ -76,6 +76,7 @@ export class Administration {
       deps.journal,
       deps.limits,
       (id) => parts.organization(id),
+      (id) => parts.scopes.rules(id),
       () => parts.clock.now(),
     );
     for (const route of deps.routes) if (route.access !== "open") nounOfPath(route);
@@ -128,6 +129,7 @@ export class Administration {
       roles: route.access === "open" ? [principal.role] : route.roles,
       changes: !route.reads,
       reveals: false,
+      permittedBy: undefined,
       refusedBy: undefined,
       objects: onceAsked(async () => {
         const { body } = await read();

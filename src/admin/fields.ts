@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { GatewayError } from "../errors/gateway-error.ts";
+import { isActPattern } from "../model/claim-mapping.ts";
 import { entityTag } from "./route.ts";
 
 /** Kinds of values the API takes and shows; durations are `*_seconds`, times RFC 3339, names snake case. */
@@ -13,7 +14,11 @@ export const role = z.enum(["admin", "user", "viewer", "api_user"]);
 export const permission = z
   .string()
   .max(512)
-  .regex(/^([a-z0-9-]{1,32}\/)?(\*|[a-z0-9*?-]{1,32}:\S+)$/, "must be a pattern such as server:tool");
+  .regex(/^([a-z0-9-]{1,32}\/)?(\*|[a-z0-9*?-]{1,32}:\S+)$/, "must be a pattern such as server:tool")
+  .refine((pattern) => !isActPattern(pattern), {
+    error:
+      "must be a pattern such as server:tool: acts of administration are permitted by a role or by scopes",
+  });
 
 export const timeOf = (at: number): string => new Date(at).toISOString();
 export const optionalTime = (at: number | null): string | null => (at === null ? null : timeOf(at));

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
+import { actAreas, actsNamed } from "../policy/authorize/act-areas.ts";
 import { nounOfPath } from "./operation-objects.ts";
 import { adminRoutes } from "./routes.ts";
 import { verbsOf } from "./verbs.ts";
@@ -32,4 +33,43 @@ test("a route whose object policies could not find is not served", () => {
   expect(nounOfPath({ id: "x", path: "/api/admin/namespaces/{id}/servers", action: "server.list" })).toBe(
     "namespace",
   );
+});
+
+/** What an organisation's administrators may and not everybody does of themselves. */
+const ofAdministrators = [...verbs]
+  .filter(([, routes]) => routes.some((roles) => roles.includes("admin") && !roles.includes("api_user")))
+  .map(([verb]) => verb);
+
+test("every act of an organisation's administrators is in one area that scopes may permit, and no other act is in any", () => {
+  expect(Object.values(actAreas).flat().sort()).toEqual(ofAdministrators.sort());
+});
+
+test("docs/guides/identity.md lists the areas with their acts", async () => {
+  const guide = await readFile("docs/guides/identity.md", "utf8");
+  const rows = [...guide.matchAll(/^\| `admin:([a-z_]+)` \| ((?:`[a-z_.]+`(?:, )?)+) \|/gm)];
+  const listed = rows.map(([, area = "", acts = ""]) => [area, acts.replaceAll("`", "").split(", ").sort()]);
+  expect(Object.fromEntries(listed)).toEqual(
+    Object.fromEntries(Object.entries(actAreas).map(([area, acts]) => [area, [...acts].sort()])),
+  );
+});
+
+test.each([
+  ["admin:user_management", ["user.create", "user.delete", "user.get", "user.list", "user.update"]],
+  ["admin:user.*", ["user.create", "user.delete", "user.get", "user.list", "user.update"]],
+  ["admin:server.create", ["server.create"]],
+  ["admin:*.create", ofAdministrators.filter((verb) => verb.endsWith(".create"))],
+  ["admin:*", ofAdministrators],
+  ["admin:*.*", ofAdministrators],
+  ["admin:organization.*", []],
+  ["admin:auth.password", []],
+  ["admin:user_*", []],
+  ["admin:users", []],
+  ["admin:constructor", []],
+  ["admin:", []],
+  ["*:*", []],
+  ["*", []],
+  ["a*:user.*", []],
+  ["default/admin:*", []],
+])("%s names %j", (pattern, acts) => {
+  expect([...actsNamed(pattern)].sort()).toEqual([...acts].sort());
 });

@@ -207,6 +207,7 @@ export type Profile = {
   readonly platform_admin: boolean;
   readonly permissions: readonly string[];
   readonly scopes: readonly string[] | null;
+  readonly acts: readonly string[];
   readonly expires_at: string | null;
   readonly updated_at: string | null;
   readonly user: {

@@ -24,10 +24,17 @@ test("the shape people know is taken as it is", async () => {
   expect(providers).toMatchObject([{ name: "okta", groupClaims: ["groups"], accessTokenClaims: ["cid"] }]);
 });
 
-test("a pattern that no server can have a name for is taken, and said to permit nothing", async () => {
-  const loaded = await load(issue);
-  expect("notes" in loaded && loaded.notes).toEqual([
-    expect.stringContaining("auth.permissions admin:user_management permits nothing"),
+test("a pattern that no server can have a name for is taken, and said to permit nothing; acts are patterns of their own", async () => {
+  const notes = async (yaml: string) => {
+    const loaded = await load(yaml);
+    return "notes" in loaded && loaded.notes;
+  };
+  expect(await notes(issue)).toEqual([]);
+  expect(await notes(issue.replace("admin:user", "metrics:user"))).toEqual([
+    expect.stringContaining("auth.permissions metrics:user_management permits nothing"),
+  ]);
+  expect(await notes(issue.replace("provider: okta,", 'provider: okta, permissions: ["admin:*"],'))).toEqual([
+    expect.stringContaining("oauth permissions admin:* permits nothing"),
   ]);
 });
 
@@ -56,6 +63,23 @@ test.each([
     "a name as it is on the wire",
     'auth:\n  permissions:\n    "ok:*": ["s"]\n    GitHub__create_issue:\n      - s\n',
     'gateway.yaml:4:5: auth.permissions.GitHub__create_issue: found "GitHub__create_issue", expected a pattern such as "github:*" or "github:create_issue". Fix: write "github:create_issue".',
+  ],
+  [
+    "an area there is none of",
+    'auth:\n  permissions:\n    "admin:users": ["s"]\n',
+    expect.stringMatching(
+      /^gateway\.yaml:3:5: auth\.permissions\."admin:users": found "admin:users", expected "admin:" with an area .*user_management.*\. Fix: write "admin:user_management"\.$/,
+    ),
+  ],
+  [
+    "an act of platform administrators",
+    'auth:\n  permissions:\n    "admin:organization.*": ["s"]\n',
+    expect.stringContaining(`found "admin:organization.*", expected "admin:" with an area`),
+  ],
+  [
+    "acts of a namespace",
+    'auth:\n  permissions:\n    "prod/admin:*": ["s"]\n',
+    'gateway.yaml:3:5: auth.permissions."prod/admin:*": found "prod/admin:*", expected acts of administration without a namespace: they are the organisation\'s. Fix: write "admin:*".',
   ],
   [
     "a value without its claim",

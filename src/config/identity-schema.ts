@@ -119,9 +119,13 @@ export const claimMembers = {
     defaultText: "those its provider's product is known for; `groups`",
   }),
   mappings: optionalField(scopeMap, "`claim:value` to the scopes it stands for.", { defaultText: "`{}`" }),
-  permissions: optionalField(scopeMap, "Patterns `server:tool` to the scopes that permit them.", {
-    defaultText: "`{}`",
-  }),
+  permissions: optionalField(
+    scopeMap,
+    "Patterns `server:tool`, or `admin:user_management` for acts of administration, to the scopes that permit them.",
+    {
+      defaultText: "`{}`",
+    },
+  ),
   options: section("How scopes are read.", {
     scope_mode: optionalField(
       oneOf<"any" | "all">("any", "all"),

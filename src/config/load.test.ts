@@ -78,6 +78,11 @@ describe("mistakes are named with file, line, column and fix", () => {
       'gateway.yaml:3:13: proxy.servers[0].name: found "api", expected a name that is not a path of the gateway itself. Fix: write api-server.',
     ],
     [
+      "the name that patterns of acts of administration begin with",
+      server("name: admin\ntype: stdio\ncommand: x"),
+      'gateway.yaml:3:13: proxy.servers[0].name: found "admin", expected a name that is not a path of the gateway itself. Fix: write admin-server.',
+    ],
+    [
       "a missing name",
       server("type: stdio\ncommand: x"),
       "gateway.yaml:3:7: proxy.servers[0].name: found nothing, expected slug (required).",

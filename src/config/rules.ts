@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { isWellFormed } from "../model/api-key-form.ts";
+import { isActPattern } from "../model/claim-mapping.ts";
 import { claimMappingProblems } from "./claim-mapping.ts";
 import { passwordFault } from "./connection-password.ts";
 import { errorCode } from "./environment.ts";
@@ -41,11 +42,13 @@ export function checkRules(
   checkProcesses(settings, refuse);
   for (const pattern of Object.keys(settings.auth.claimMapping?.permissions ?? {})) {
     const name = /^(?:[^/:]+\/)?([^:*]+):/.exec(pattern)?.[1] ?? "";
-    if (reservedNames.has(name))
-      notes.push(
-        `auth.permissions ${pattern} permits nothing: no server is called ${name}, and administration is by role.`,
-      );
+    if (!isActPattern(pattern) && reservedNames.has(name))
+      notes.push(`auth.permissions ${pattern} permits nothing: no server is called ${name}.`);
   }
+  for (const pattern of settings.providers.flatMap(({ permissions }) => permissions).filter(isActPattern))
+    notes.push(
+      `oauth permissions ${pattern} permits nothing: acts of administration are permitted by oauth.role or by scopes (auth.permissions).`,
+    );
   const { bootstrapKey } = settings.secrets;
   if (bootstrapKey !== undefined && !isWellFormed(bootstrapKey))
     refuse(

@@ -148,7 +148,11 @@ export const catalogue = {
     rpc: 1102,
     text: "The organisation has its maximum of {max} {what}. Raise it, or remove one.",
   },
-  exceeds_creator: { http: 403, rpc: 1104, text: "A key never exceeds who makes it: {detail}." },
+  exceeds_creator: {
+    http: 403,
+    rpc: 1104,
+    text: "Nobody gives or takes over rights beyond their own: {detail}.",
+  },
   precondition_failed: {
     http: 412,
     rpc: 1103,

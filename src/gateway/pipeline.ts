@@ -13,6 +13,7 @@ import { clientAddressPolicy } from "../policy/authenticate/client-address.ts";
 import { authorizePolicy } from "../policy/authorize/authorize.ts";
 import { authorizeOperationPolicy } from "../policy/authorize/authorize-operation.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
+import type { ScopeRules } from "../policy/authorize/scope-rules.ts";
 import { bodySizePolicy } from "../policy/body-size/body-size.ts";
 import { conditionsPolicy } from "../policy/conditions/conditions.ts";
 import { deadlinePolicy } from "../policy/deadline/deadline.ts";
@@ -174,6 +175,7 @@ export function operationLayers<R>(
   journal: Journal,
   limits: Limits,
   organizationOf: (id: string) => OrganizationSnapshot | undefined,
+  scopesOf: (organizationId: string) => ScopeRules,
   now: () => number,
 ): readonly Layer<Operation, R>[] {
   return [
@@ -190,7 +192,7 @@ export function operationLayers<R>(
     {
       name: "authorize",
       reason: "before the handler looks at anything the caller named",
-      policy: authorizeOperationPolicy((id) => organizationOf(id)?.policies, now),
+      policy: authorizeOperationPolicy((id) => organizationOf(id)?.policies, scopesOf, now),
     },
   ];
 }

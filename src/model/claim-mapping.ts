@@ -4,7 +4,7 @@ export interface ClaimMapping {
   readonly claims: readonly string[] | undefined;
   /** `claim:value` to the scopes it stands for. */
   readonly mappings: ScopeLists;
-  /** Patterns to the scopes that permit them; one with an empty list is permitted by none. */
+  /** Patterns, of servers' offers or of acts, to the scopes that permit them; one with an empty list is permitted by none. */
   readonly permissions: ScopeLists;
   /** Whether one of a pattern's scopes is enough. */
   readonly scopeMode: "any" | "all";
@@ -46,7 +46,17 @@ export function scopesSuffice(
   return scopeMode === "any" ? needed.some(isHeld) : needed.length > 0 && needed.every(isHeld);
 }
 
-/** The patterns that scopes permit. */
+const ACTS = "admin:";
+
+/**
+ * Whether a pattern is about acts of administration: no server can have the name that it begins with. A glob that would match
+ * that name is about servers alone.
+ */
+export const isActPattern = (pattern: string): boolean => pattern.startsWith(ACTS);
+/** What such a pattern names. */
+export const actsOfPattern = (pattern: string): string => pattern.slice(ACTS.length);
+
+/** The patterns that scopes permit, of both kinds. */
 export function patternsPermitted(mapping: ClaimMapping, scopes: readonly string[]): string[] {
   return Object.entries(mapping.permissions).flatMap(([pattern, needed]) =>
     scopesSuffice(mapping, needed, scopes) ? [pattern] : [],

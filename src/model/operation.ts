@@ -34,6 +34,8 @@ export interface Operation {
   reveals: boolean;
   /** What it is about; two where it gives the object another name. Looked up when it is first asked for. */
   readonly objects: () => Promise<readonly OperationObject[]>;
+  /** The pattern of acts that let its caller in, where the role does not. */
+  permittedBy: string | undefined;
   /** The policy that denied it. */
   refusedBy: string | undefined;
   /** What it was about, `server:<id>`; set by the handler as soon as it is known. */

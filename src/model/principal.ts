@@ -24,6 +24,8 @@ export interface Principal {
   readonly signInId?: string | undefined;
   /** Groups an identity provider vouches for; subjects of policies. */
   readonly groups?: readonly string[] | undefined;
+  /** Patterns of acts of administration that the scopes permit beside the role: `admin:user_management`. */
+  readonly acts?: readonly string[] | undefined;
   /** Scopes of a token; `undefined` where scopes do not govern the caller (keys, users of our own). */
   readonly scopes?: readonly string[] | undefined;
   /** Where the credential is one of an identity provider: groups, scopes and what they permit are made of it. */

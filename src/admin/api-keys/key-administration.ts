@@ -1,5 +1,6 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ApiKey, ApiKeyType } from "../../model/api-key.ts";
+import { isActPattern } from "../../model/claim-mapping.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Store } from "../../model/ports/store.ts";
 import type { Role } from "../../model/principal.ts";
@@ -224,7 +225,7 @@ function withoutKey({ key: _key, ...shown }: IssuedKey): KeySummary {
 
 /** `*`, `server:tool`, `server:*`, `server:resource:…`, each optionally after `namespace/`. */
 function isPermission(pattern: string): boolean {
-  return /^([a-z0-9-]{1,32}\/)?(\*|[a-z0-9*?-]{1,32}:\S+)$/.test(pattern);
+  return !isActPattern(pattern) && /^([a-z0-9-]{1,32}\/)?(\*|[a-z0-9*?-]{1,32}:\S+)$/.test(pattern);
 }
 
 function refusal(detail: string): GatewayError {

@@ -1,9 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ApiKey } from "../../model/api-key.ts";
-import { isWithin } from "../../model/key-rights.ts";
 import type { Operation } from "../../model/operation.ts";
-import { covers } from "../../model/permission-cover.ts";
 import {
   checkIfMatch,
   found,
@@ -22,6 +20,7 @@ import {
   uuid,
 } from "../fields.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
+import { checkWithinOwn, checkWithinReach, exceeds, isPermittedByScopes } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 
@@ -96,32 +95,19 @@ function checkWithinCreator(
   namespaceId: string | null,
 ): void {
   const { principal } = operation;
-  const exceeds = (detail: string) => new GatewayError("exceeds_creator", { detail });
   // It would outlive the setting that lets anonymous callers in.
   if (principal.kind === "anonymous") throw exceeds("an anonymous caller has no right to pass on");
   if (principal.namespaceBound && namespaceId !== principal.namespaceId) throw exceeds("another namespace");
-  checkEndsWithCreator(principal, body.expires_at, exceeds);
+  checkEndsWithCreator(principal, body.expires_at);
   if (principal.platformAdmin) return;
   if (body.platform_admin) throw exceeds("platform_admin");
-  if (body.role !== undefined && !isWithin(body.role, principal.role)) throw exceeds(`role ${body.role}`);
-  if (principal.role === "admin") return;
-  if (body.type === "a2a") throw exceeds("type a2a");
-  // Scopes are a token's, for as long as its provider says so: no key outlives them.
-  const own = principal.token?.permissions ?? principal.permissions;
-  const beyond = body.permissions.find((wanted) => !covers(own, wanted));
-  if (beyond === undefined) return;
-  const isScoped = covers(principal.permissions, beyond);
-  throw exceeds(
-    `permission ${beyond}${isScoped ? ", which is a scope's of your token and not your own" : ""}`,
-  );
+  const mayForAll = principal.role === "admin" || isPermittedByScopes(principal, "api_key.create");
+  if (body.type === "a2a" && !mayForAll) throw exceeds("type a2a");
+  checkWithinOwn(principal, body);
 }
 
 /** What is not a person ends one day, and so does what it makes; a person makes keys that outlive the token it shows. */
-function checkEndsWithCreator(
-  { kind, expiresAt }: Operation["principal"],
-  wanted: string | undefined,
-  exceeds: (detail: string) => GatewayError,
-): void {
+function checkEndsWithCreator({ kind, expiresAt }: Operation["principal"], wanted: string | undefined): void {
   if (kind === "user" || expiresAt === undefined) return;
   if (wanted === undefined) throw exceeds("no expiry");
   if (Date.parse(wanted) > expiresAt) throw exceeds("a later expiry");
@@ -247,7 +233,7 @@ export const keyRoutes = [
       "Public keys of an application: it signs its assertions with them instead of showing its key (RFC 7523).",
     body: z.strictObject({ keys: z.array(publicKey).min(1).max(10) }),
     status: 204,
-    refuses: ["conflict"],
+    refuses: ["conflict", "exceeds_creator"],
     handle: async ({ operation, parts, params, body }) => {
       const { organizationId } = operation;
       const key = found(await parts.store.apiKeys.find(organizationId, idOf(params)));
@@ -255,6 +241,8 @@ export const keyRoutes = [
       if (key.type !== "a2a")
         throw new GatewayError("conflict", { detail: "only a2a keys have public keys" });
       if (key.platformAdmin && !operation.principal.platformAdmin) throw new GatewayError("forbidden");
+      // Whoever signs for an application has its rights.
+      checkWithinOwn(operation.principal, key);
       await parts.store.clients.register(organizationId, key.id, JSON.stringify(body));
       operation.after = { keys: body.keys.map(({ kid, kty, alg }) => ({ kid, kty, alg })) };
       return {};
@@ -297,10 +285,11 @@ export const keyRoutes = [
     summary: "Revokes a key: within a second here, within five seconds elsewhere.",
     status: 204,
     versioned: true,
-    refuses: ["conflict"],
+    refuses: ["conflict", "exceeds_creator"],
     handle: async ({ operation, parts, params, headers }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
       if (key.platformAdmin && !operation.principal.platformAdmin) throw new GatewayError("forbidden");
+      checkWithinReach(operation.principal, key);
       return revoke(operation, parts, key, headers);
     },
   }),

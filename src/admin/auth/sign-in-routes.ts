@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { Operation } from "../../model/operation.ts";
 import type { User } from "../../model/user.ts";
+import { mayDo } from "../../policy/authorize/authorize-operation.ts";
 import { checkIfMatch, found, label, role, slug, time, timeOf, uuid } from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
 import { type AdminAnswer, defineRoute, entityTag } from "../route.ts";
 import { userView } from "../users/user-view.ts";
 
@@ -28,6 +30,9 @@ const profile = z
     platform_admin: z.boolean(),
     permissions: z.array(z.string()),
     scopes: z.array(z.string()).nullable(),
+    acts: z
+      .array(z.string())
+      .describe("Acts of administration that role and scopes permit, before policies are asked."),
     expires_at: time.nullable(),
     updated_at: time.nullable().describe("Of the user's account; null for other callers."),
     user: z
@@ -50,7 +55,11 @@ export function actedAs(operation: Operation, user: User): void {
   operation.target = `user:${user.id}`;
 }
 
-function profileOf({ principal }: Operation, user: User | undefined): z.input<typeof profile> {
+function profileOf(
+  { principal }: Operation,
+  parts: AdminParts,
+  user: User | undefined,
+): z.input<typeof profile> {
   return {
     id: principal.id,
     kind: principal.kind,
@@ -61,14 +70,17 @@ function profileOf({ principal }: Operation, user: User | undefined): z.input<ty
     platform_admin: principal.platformAdmin,
     permissions: [...principal.permissions],
     scopes: principal.scopes === undefined ? null : [...principal.scopes],
+    acts: [...parts.verbs].flatMap(([action, routes]) =>
+      routes.some((roles) => mayDo({ action, roles, principal })) ? [action] : [],
+    ),
     expires_at: principal.expiresAt === undefined ? null : timeOf(principal.expiresAt),
     updated_at: user === undefined ? null : timeOf(user.updatedAt),
     user: user === undefined ? null : userView(user),
   };
 }
 
-function profileAnswer(operation: Operation, user: User | undefined): AdminAnswer {
-  const body = profileOf(operation, user);
+function profileAnswer(operation: Operation, parts: AdminParts, user: User | undefined): AdminAnswer {
+  const body = profileOf(operation, parts, user);
   return user === undefined ? { body } : { body, headers: { etag: entityTag(timeOf(user.updatedAt)) } };
 }
 
@@ -154,7 +166,7 @@ export const signInRoutes = [
     handle: async ({ operation, parts }) => {
       const { userId, organizationId } = operation.principal;
       const user = userId === undefined ? undefined : await parts.store.users.find(organizationId, userId);
-      return profileAnswer(operation, user);
+      return profileAnswer(operation, parts, user);
     },
   }),
   defineRoute({
@@ -184,7 +196,7 @@ export const signInRoutes = [
       );
       operation.after = userView(changed);
       parts.credentialsChanged(id);
-      return profileAnswer(operation, changed);
+      return profileAnswer(operation, parts, changed);
     },
   }),
 ];

@@ -3,8 +3,10 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ClaimMapping, ClaimMappingInForce, ClaimMappingRecord } from "../../model/claim-mapping.ts";
 import type { IdentityProvider } from "../../model/identity-provider.ts";
 import type { Operation } from "../../model/operation.ts";
+import { administersAll } from "../../policy/authorize/act-areas.ts";
 import { claimMappingFaults } from "../../policy/authorize/claim-mapping-faults.ts";
 import { checkIfMatch, time, timeOf } from "../fields.ts";
+import { checkMappingWithinOwn, exceeds } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 
@@ -22,7 +24,9 @@ const members = {
     .nullable()
     .describe("Claims whose values are groups; null for those the provider's product is known for."),
   mappings: scopeLists.describe("`claim:value` to the scopes it stands for."),
-  permissions: scopeLists.describe("Patterns `server:tool` to the scopes that permit them."),
+  permissions: scopeLists.describe(
+    "Patterns `server:tool`, or `admin:user_management` for acts of administration, to the scopes that permit them.",
+  ),
   options: z.strictObject({
     scope_mode: z
       .enum(["any", "all"])
@@ -180,10 +184,11 @@ export const claimMappingRoutes = [
     body: replacement,
     versioned: true,
     response: claimMapping,
-    refuses: ["managed_by_file"],
+    refuses: ["managed_by_file", "exceeds_creator"],
     handle: async ({ operation, parts, body, headers }) => {
       const providers = providersOf(parts, operation);
       const mapping = mappingOf(body, providers);
+      checkMappingWithinOwn(operation.principal, mapping);
       const row = await parts.store.claimMappings.put(own(parts, operation), (before) => {
         checked(operation, headers, before);
         return mapping;
@@ -203,8 +208,10 @@ export const claimMappingRoutes = [
     summary: "Removes the organisation's own: the file's holds again, or nothing is permitted by claims.",
     status: 204,
     versioned: true,
-    refuses: ["managed_by_file"],
+    refuses: ["managed_by_file", "exceeds_creator"],
     handle: async ({ operation, parts, headers }) => {
+      // What holds then is not the caller's to say.
+      if (!administersAll(operation.principal)) throw exceeds("whatever the file's mapping permits");
       const organizationId = own(parts, operation);
       const isRemoved = await parts.store.claimMappings.remove(organizationId, (before) =>
         checked(operation, headers, before),

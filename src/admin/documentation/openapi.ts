@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { catalogue } from "../../errors/catalogue.ts";
+import { actAreas } from "../../policy/authorize/act-areas.ts";
 import { refusalsOf, showsVersion } from "../refusals.ts";
 import type { AdminRoute } from "../route.ts";
 import { examples } from "./examples/examples.ts";
@@ -124,7 +125,7 @@ function operationOf(
   const who =
     access === "open"
       ? "Open."
-      : `For ${[...roles.map((role) => `\`${role}\``), "platform administrators"].join(", ")}.`;
+      : `For ${[...roles.map((role) => `\`${role}\``), "platform administrators"].join(", ")}.${byScopes(action, roles)}`;
   return {
     operationId: id,
     summary,
@@ -142,6 +143,12 @@ function operationOf(
     }),
     responses: { ...successOf(route, schemas), ...refusalAnswers(route, refusals) },
   };
+}
+
+/** The pattern of a claim mapping that permits an administrator's act. */
+function byScopes(action: string, roles: AdminRoute["roles"]): string {
+  const area = Object.entries(actAreas).find(([, acts]) => acts.includes(action))?.[0];
+  return area === undefined || roles.length === 0 ? "" : ` Scopes permit it by \`admin:${area}\`.`;
 }
 
 function requestContent(route: AdminRoute, body: z.ZodType, schemas: Record<string, unknown>): Json {

@@ -4,11 +4,12 @@ import type { Operation, OperationObject, Verbs } from "../../model/operation.ts
 import type { Policies } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import { ActPolicies, isBeyondPolicies, nounOf } from "../../policy/authorize/act-policies.ts";
-import { passesRoleTable } from "../../policy/authorize/authorize-operation.ts";
+import { mayDo, passesRoleTable, permittingPattern } from "../../policy/authorize/authorize-operation.ts";
+import type { ScopeRules } from "../../policy/authorize/scope-rules.ts";
 import { label, slug, time } from "../fields.ts";
 import { objectNamed } from "../operation-objects.ts";
 import type { AdminParts } from "../parts.ts";
-import type { DecisionStep } from "./policy-steps.ts";
+import type { DecisionStep, StepOutcome } from "./policy-steps.ts";
 import { policyStep } from "./policy-steps.ts";
 import type { Trial, TriedStep } from "./policy-trial.ts";
 import { knownNamespace } from "./policy-trial-body.ts";
@@ -66,13 +67,16 @@ export class ActTrial {
   readonly #policies: ActPolicies;
   readonly #verbs: Verbs;
 
-  constructor(policies: Policies, verbs: Verbs) {
+  readonly #scopes: ScopeRules;
+
+  constructor(policies: Policies, verbs: Verbs, scopes: ScopeRules) {
     this.#policies = new ActPolicies(policies);
     this.#verbs = verbs;
+    this.#scopes = scopes;
   }
 
   ask(principal: Principal, { action, ...asked }: TriedAct): Trial {
-    const granted = this.#rolesOf(action).some((roles) => passesRoleTable({ action, roles, principal }));
+    const granted = this.#rolesOf(action).some((roles) => mayDo({ action, roles, principal }));
     const chain: TriedStep[] = [];
     const judgement = this.#policies.judge({ action, principal, ...asked }, (policy, answer) =>
       chain.push({ policy, answer }),
@@ -96,8 +100,6 @@ export class ActTrial {
     const free = { ...principal, namespaceBound: false };
     const isBound =
       !granted && this.#rolesOf(action).some((roles) => passesRoleTable({ action, roles, principal: free }));
-    const who = principal.platformAdmin ? "a platform administrator" : `the role ${principal.role}`;
-    const unasked = { outcome: "not_asked", detail: "of calls alone" } as const;
     const refusedBefore = { outcome: "not_asked", detail: "refused before" } as const;
     return [
       isBound
@@ -107,23 +109,46 @@ export class ActTrial {
             detail: "it concerns more than the credential's namespace",
           }
         : { step: "namespace", outcome: "passes", detail: "the credential's namespace is no matter" },
-      isBound
-        ? { step: "role", ...refusedBefore }
-        : {
-            step: "role",
-            outcome: granted ? "passes" : "refuses",
-            detail: `${who} ${granted ? "may" : "may not"} ${action}`,
-          },
-      { step: "permissions", ...unasked },
-      { step: "scopes", ...unasked },
+      ...(isBound
+        ? [
+            { step: "role", ...refusedBefore } as const,
+            { step: "permissions", ...unasked } as const,
+            { step: "scopes", ...refusedBefore } as const,
+          ]
+        : this.#grantSteps(principal, action)),
       granted ? ruling(principal, action, trial) : { step: "policies", ...refusedBefore },
     ];
+  }
+
+  /** What the role does not, scopes may: where they govern the caller, the role refuses nothing. */
+  #grantSteps(principal: Principal, action: string): readonly DecisionStep[] {
+    const { role, platformAdmin, scopes } = principal;
+    const asked = this.#rolesOf(action).map((roles) => ({ action, roles, principal }));
+    const isByRole = asked.some(passesRoleTable);
+    const who = platformAdmin ? "a platform administrator" : `the role ${role}`;
+    const detail = `${who} ${isByRole ? "may" : "may not"} ${action}`;
+    const refusal = scopes === undefined ? "refuses" : "not_asked";
+    const roleStep = { step: "role", outcome: isByRole ? "passes" : refusal, detail } as const;
+    const permissions = { step: "permissions", ...unasked } as const;
+    const scopeStep = (outcome: StepOutcome, said: string) =>
+      [roleStep, permissions, { step: "scopes", outcome, detail: said }] as const;
+    if (isByRole) return scopeStep("not_asked", "the role suffices");
+    if (scopes === undefined) return scopeStep("not_asked", "scopes do not govern this caller");
+    const pattern = asked.map(permittingPattern).find((one) => one !== undefined);
+    if (pattern !== undefined) return scopeStep("passes", `granted by ${pattern}`);
+    const needed = this.#scopes.missingOfAct(scopes, action);
+    return scopeStep(
+      "refuses",
+      needed.length > 0 ? `it takes ${needed.join(" ")}` : `no pattern names ${action}`,
+    );
   }
 
   #rolesOf(action: string) {
     return this.#verbs.get(action) ?? [];
   }
 }
+
+const unasked = { outcome: "not_asked", detail: "of calls alone" } as const;
 
 function ruling(principal: Principal, action: string, trial: Trial): DecisionStep {
   if (!isBeyondPolicies(action, principal)) return policyStep(trial);

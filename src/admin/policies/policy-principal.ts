@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
+import { isActPattern } from "../../model/claim-mapping.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Principal } from "../../model/principal.ts";
 import { found, permission, role, uuid } from "../fields.ts";
@@ -47,7 +48,11 @@ export async function principalOf(
   return {
     ...somebody(operation),
     role: body.role ?? "user",
-    permissions: [...(body.permissions ?? (scopes === undefined ? ["*"] : [])), ...opened],
+    permissions: [
+      ...(body.permissions ?? (scopes === undefined ? ["*"] : [])),
+      ...opened.filter((pattern) => !isActPattern(pattern)),
+    ],
+    acts: opened.filter(isActPattern),
     groups: body.groups,
     scopes,
   };

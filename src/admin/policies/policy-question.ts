@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Principal } from "../../model/principal.ts";
+import type { ScopeRules } from "../../policy/authorize/scope-rules.ts";
 import type { AdminParts } from "../parts.ts";
 import { ActTrial, actBody, actOf } from "./policy-act-trial.ts";
 import { type DecisionStep, stepsOf } from "./policy-steps.ts";
@@ -26,14 +27,16 @@ export class Questions {
   readonly #parts: AdminParts;
   readonly #operation: Operation;
   readonly #calls: PolicyTrial;
+  readonly #rules: ScopeRules;
   readonly #acts: ActTrial;
   readonly #routes: RouteTrial;
 
   constructor(parts: AdminParts, operation: Operation, { access, routing }: TriedPolicies) {
     this.#parts = parts;
     this.#operation = operation;
-    this.#calls = new PolicyTrial(access, parts.scopes.rules(operation.organizationId));
-    this.#acts = new ActTrial(access, parts.verbs);
+    this.#rules = parts.scopes.rules(operation.organizationId);
+    this.#calls = new PolicyTrial(access, this.#rules);
+    this.#acts = new ActTrial(access, parts.verbs, this.#rules);
     this.#routes = new RouteTrial(parts, operation, routing);
   }
 
@@ -52,11 +55,11 @@ export class Questions {
         ask: (principal) => this.#acts.ask(principal, asked),
         serving: () => undefined,
         steps: (principal, trial) => this.#acts.steps(principal, asked, trial),
-        scopes: [],
+        scopes: this.#rules.missingOfAct([], asked.action),
       };
     }
     const asked = callOf(this.#parts, this.#operation, call as z.output<typeof callBody>);
-    const rules = this.#parts.scopes.rules(this.#operation.organizationId);
+    const rules = this.#rules;
     return {
       ask: (principal) => this.#calls.ask(principal, this.#routes.annotated(principal, asked)),
       serving: (principal) => this.#routes.ask(principal, asked),

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import type { Operation } from "../../model/operation.ts";
-import type { Policy, PolicyRecord } from "../../model/policy.ts";
+import type { Policy, PolicyRecord, PolicyRule } from "../../model/policy.ts";
 import type { PolicyChange } from "../../model/ports/store.ts";
 import { checkIfMatch, found, idOf, pageOf, pageQuery, removed } from "../fields.ts";
 import { pageWithManaged } from "../managed-page.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
+import { checkOpensOwn } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 import {
@@ -49,6 +50,16 @@ function answerOf(view: PolicyView) {
   return updatedAt === null ? { body: view } : { ...tagged({ updated_at: updatedAt }), body: view };
 }
 
+/** A route opens the server that serves to whoever may use the called one. @throws GatewayError `exceeds_creator` */
+function checkOpens(
+  { principal }: Operation,
+  { effect, route }: Pick<PolicyRule, "effect" | "route">,
+  namespaceSlug: string | undefined,
+): void {
+  if (effect !== "route" || route === undefined) return;
+  checkOpensOwn(principal, `${namespaceSlug === undefined ? "" : `${namespaceSlug}/`}${route.server}:*`);
+}
+
 export const policyRoutes = [
   defineRoute({
     id: "policies-list",
@@ -78,10 +89,11 @@ export const policyRoutes = [
     body: newPolicy,
     status: 201,
     response: policy,
-    refuses: ["already_exists", "managed_by_file"],
+    refuses: ["already_exists", "managed_by_file", "exceeds_creator"],
     handle: async ({ operation, parts, body }) => {
       const { organizationId } = operation;
       checkRule(parts, body);
+      checkOpens(operation, body, body.namespace);
       const { namespace: namespaceSlug, active, condition, ...rule } = body;
       const namespace =
         namespaceSlug === undefined ? undefined : await namespaceNamed(parts, organizationId, namespaceSlug);
@@ -133,7 +145,7 @@ export const policyRoutes = [
     body: policyChange,
     versioned: true,
     response: policy,
-    refuses: ["already_exists", "managed_by_file"],
+    refuses: ["already_exists", "managed_by_file", "exceeds_creator"],
     handle: async ({ operation, parts, params, body, headers }) => {
       const id = notOfFile(parts, operation, idOf(params));
       managed(ofFile(parts, operation).find(({ name }) => name === body.name));
@@ -157,13 +169,9 @@ export const policyRoutes = [
           checkIfMatch(headers, before);
           const rule = { ...before, ...change };
           checkRule(parts, rule);
-          if (isRouted && rule.isActive)
-            checkTarget(
-              parts,
-              operation,
-              rule,
-              slugOf(parts, organizationId, before.namespaceId) ?? undefined,
-            );
+          const namespaceSlug = slugOf(parts, organizationId, before.namespaceId) ?? undefined;
+          checkOpens(operation, rule, namespaceSlug);
+          if (isRouted && rule.isActive) checkTarget(parts, operation, rule, namespaceSlug);
           return change;
         }),
       );

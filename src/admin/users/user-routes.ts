@@ -15,6 +15,7 @@ import {
   removed,
   role,
 } from "../fields.ts";
+import { checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 import { user, userView } from "./user-view.ts";
@@ -47,6 +48,19 @@ async function userOf(parts: AdminParts, operation: Operation, id: string): Prom
   const row = found(await parts.store.users.find(operation.organizationId, id));
   operation.target = `user:${id}`;
   return row;
+}
+
+/**
+ * What a change may give: patterns that are new, a role, and, with a password, all that its user has then, since whoever set
+ * the password can be that user.
+ * @throws GatewayError `exceeds_creator`
+ */
+function checkMayChange({ principal }: Operation, now: User, body: z.output<typeof change>): void {
+  checkWithinReach(principal, now);
+  const { role: given, permissions = now.permissions } = body;
+  if (body.password !== undefined) checkWithinOwn(principal, { role: given ?? now.role, permissions });
+  const added = permissions.filter((pattern) => !now.permissions.includes(pattern));
+  checkWithinOwn(principal, { ...(given !== now.role && { role: given }), permissions: added });
 }
 
 /** Platform administrators are made and changed by their like alone. */
@@ -82,9 +96,10 @@ export const userRoutes = [
     body: newUser,
     status: 201,
     response: user,
-    refuses: ["already_exists", "password_refused"],
+    refuses: ["already_exists", "password_refused", "exceeds_creator"],
     handle: async ({ operation, parts, body }) => {
       checkMayTouch(operation, body.platform_admin);
+      checkWithinOwn(operation.principal, body);
       const { password } = body;
       const row = await parts.store.users.create({
         id: Bun.randomUUIDv7(),
@@ -125,11 +140,12 @@ export const userRoutes = [
     body: change,
     versioned: true,
     response: user,
-    refuses: ["already_exists", "password_refused"],
+    refuses: ["already_exists", "password_refused", "exceeds_creator"],
     handle: async ({ operation, parts, params, body, headers }) => {
       const before = await userOf(parts, operation, idOf(params));
       // Also here, before a password costs its hash.
       checkMayTouch(operation, before.platformAdmin, body.platform_admin);
+      checkMayChange(operation, before, body);
       const { password } = body;
       const passwordHash =
         password === undefined
@@ -138,6 +154,7 @@ export const userRoutes = [
       const row = found(
         await parts.store.users.update(operation.organizationId, before.id, (now) => {
           checkMayTouch(operation, now.platformAdmin);
+          checkMayChange(operation, now, body);
           checkIfMatch(headers, now);
           operation.before = userView(now);
           return {
@@ -170,13 +187,14 @@ export const userRoutes = [
     summary: "Deletes the user with its keys and sign-ins.",
     status: 204,
     versioned: true,
-    refuses: ["conflict"],
+    refuses: ["conflict", "exceeds_creator"],
     handle: async ({ operation, parts, params, headers }) => {
       const id = idOf(params);
       removed(
         await parts.store.users.remove(operation.organizationId, id, (before) => {
           operation.target = `user:${id}`;
           checkMayTouch(operation, before.platformAdmin);
+          checkWithinReach(operation.principal, before);
           checkIfMatch(headers, before);
           operation.before = userView(before);
           if (id === operation.principal.userId) {

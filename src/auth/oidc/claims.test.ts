@@ -29,11 +29,11 @@ test("claims of other kinds than text permit nothing, and names of an object's o
   const mapping = {
     ...NO_CLAIM_MAPPING,
     mappings: { "groups:Admin": ["s"] },
-    permissions: { "x:*": ["s"], "y:*": [] },
+    permissions: { "x:*": ["s"], "y:*": [], "admin:user.*": ["s"], "admin:*": [] },
   };
   const rights = (claims: Record<string, unknown>) => claimedRights({ ...token, claims }, mapping);
   expect(rights({ groups: ["Admin", 1, null], scp: "a b" })).toEqual({
-    ...{ groups: ["Admin"], scopes: ["a", "b", "s"], granted: ["x:*"] },
+    ...{ groups: ["Admin"], scopes: ["a", "b", "s"], granted: ["x:*"], acts: ["admin:user.*"] },
   });
   for (const groups of [1, null, { Admin: true }, [["Admin"]], "toString", ["__proto__"]])
     expect(rights({ groups }).granted).toEqual([]);

@@ -1,4 +1,4 @@
-import { type ClaimMapping, patternsPermitted } from "../../model/claim-mapping.ts";
+import { type ClaimMapping, isActPattern, patternsPermitted } from "../../model/claim-mapping.ts";
 import type { ProviderToken } from "../../model/principal.ts";
 
 const VALUES_MAX = 1_000;
@@ -7,8 +7,10 @@ export type Claims = Readonly<Record<string, unknown>>;
 export interface ClaimedRights {
   readonly groups: readonly string[];
   readonly scopes: readonly string[];
-  /** Patterns the scopes permit. */
+  /** Patterns of servers' offers that the scopes permit. */
   readonly granted: readonly string[];
+  /** Patterns of acts of administration that they permit. */
+  readonly acts: readonly string[];
 }
 
 /** What a token's claims are worth: values of the mapping's claims, what they stand for, and the token's own scopes. */
@@ -25,7 +27,13 @@ export function claimedRights(token: ProviderToken, mapping: ClaimMapping): Clai
     }
   }
   const held = [...scopes];
-  return { groups: [...groups], scopes: held, granted: patternsPermitted(mapping, held) };
+  const patterns = patternsPermitted(mapping, held);
+  return {
+    groups: [...groups],
+    scopes: held,
+    granted: patterns.filter((pattern) => !isActPattern(pattern)),
+    acts: patterns.filter(isActPattern),
+  };
 }
 
 /**

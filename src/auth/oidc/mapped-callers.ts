@@ -48,13 +48,23 @@ function mappedBy(
   token: NonNullable<Principal["token"]>,
   mapping: ClaimMapping,
 ): Principal {
-  const { groups, scopes, granted } = claimedRights(token, mapping);
+  const { groups, scopes, granted, acts } = claimedRights(token, mapping);
   const { role, platformAdmin } = principal;
-  const rights = { role, platformAdmin, permissions: [...token.permissions, ...granted], groups, scopes };
+  const rights = {
+    role,
+    platformAdmin,
+    permissions: [...token.permissions, ...granted],
+    groups,
+    scopes,
+  };
   const { defaultScope, permissions } = mapping;
   // Those who hold the default scope may use what no pattern names: which patterns there are counts for them.
   const named =
     defaultScope !== undefined && scopes.includes(defaultScope) ? Object.keys(permissions) : undefined;
   const permissionKey = permissionKeyOf({ ...rights, named });
-  return permissionKey === principal.permissionKey ? principal : { ...principal, ...rights, permissionKey };
+  // Acts are in no list that a client could have read: who gains or loses one is told nothing. Whoever has some has scopes,
+  // so that the key is another than that of the principal without.
+  return permissionKey === principal.permissionKey
+    ? principal
+    : { ...principal, ...rights, acts, permissionKey };
 }

@@ -10,7 +10,7 @@ import type { Policy } from "../policy.ts";
 export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> {
   const record = async (operation: Operation, outcome: string): Promise<void> => {
     const { action, principal, organizationId, namespaceId, target, clientAddress } = operation;
-    const { refusedBy: policy, before, after } = operation;
+    const { permittedBy, refusedBy: policy, before, after } = operation;
     await journal.event({
       kind: outcome === "ok" ? "admin" : "security",
       action,
@@ -22,6 +22,7 @@ export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> 
       clientAddress,
       detail: {
         outcome,
+        ...(permittedBy !== undefined && { permitted_by: permittedBy }),
         ...(policy !== undefined && { policy }),
         ...(before !== undefined && { before }),
         ...(after !== undefined && { after }),

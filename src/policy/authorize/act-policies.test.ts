@@ -7,6 +7,7 @@ import { isVerb, matchesVerb } from "./act-pattern.ts";
 import { ActPolicies } from "./act-policies.ts";
 import { authorizeOperationPolicy } from "./authorize-operation.ts";
 import { PermissionCache } from "./permission-cache.ts";
+import { ScopeRules } from "./scope-rules.ts";
 
 const policy = (over: Partial<Policy>): Policy => ({
   id: "id",
@@ -35,6 +36,7 @@ const operationOf = (over: Partial<Operation> = {}): Operation => ({
   changes: true,
   reveals: false,
   objects: async () => [github],
+  permittedBy: undefined,
   refusedBy: undefined,
   target: undefined,
   namespaceId: undefined,
@@ -148,11 +150,20 @@ test("a platform administrator may always see and change policies, and nobody el
 });
 
 describe("the layer", () => {
+  const rules = new ScopeRules(
+    {
+      permissions: { "admin:user_management": ["scope:admin"], "admin:server.*": ["s", "t"], "*:*": ["any"] },
+      scopeMode: "any",
+      defaultScope: "any",
+    },
+    { url: "http://gateway.test", issuers: ["https://issuer.test"] },
+  );
   const run = async (all: readonly Policy[], over: Partial<Operation>) => {
     const operation = operationOf(over);
     const policies = { all, defaultEffect: "allow" as const };
     const layer = authorizeOperationPolicy<string>(
       (id) => (id === admin.organizationId ? policies : undefined),
+      () => rules,
       () => NOON,
     );
     try {
@@ -167,6 +178,42 @@ describe("the layer", () => {
     expect(await run([policy({ effect: "allow" })], { principal: viewer })).toEqual({
       code: "forbidden",
       refusedBy: undefined,
+    });
+  });
+
+  const claiming = (acts: string[], scopes: string[], over: Partial<Principal> = {}) =>
+    samplePrincipal({ role: "viewer", permissions: ["*"], acts, scopes, ...over });
+  const users = claiming(["admin:user_management"], ["scope:admin"]);
+  const refused = (code: string) => ({ code, refusedBy: undefined });
+
+  test.each<[string, string | ReturnType<typeof refused>, Partial<Operation>]>([
+    ["an act of a pattern it holds", "done", { principal: users, action: "user.create" }],
+    ["another act, that no scope opens", refused("forbidden"), { principal: users, action: "log.read" }],
+    ["another act, that a scope opens", refused("insufficient_scope"), { principal: users }],
+    ["platform-wide", refused("forbidden"), { principal: claiming(["admin:*"], ["x"]), roles: [] }],
+    ["everything", "done", { principal: claiming(["admin:*"], ["x"]) }],
+    [
+      "everything, bound to a namespace",
+      refused("forbidden"),
+      { principal: claiming(["admin:*"], [], { namespaceBound: true }) },
+    ],
+    ["a default scope", refused("forbidden"), { principal: claiming([], ["any"]), action: "log.read" }],
+    ["no scopes", refused("forbidden"), { principal: samplePrincipal({ acts: ["admin:*"] }) }],
+  ])("what scopes add to the role: %s", async (_what, expected, over) => {
+    expect(await run([], over)).toEqual(expected);
+  });
+
+  test("a policy narrows what scopes permit; the pattern that let somebody in is kept for the record", async () => {
+    const by = operationOf({ principal: users, action: "user.create" });
+    await authorizeOperationPolicy<string>(
+      () => undefined,
+      () => rules,
+      () => NOON,
+    )(by, () => "done");
+    expect(by.permittedBy).toBe("admin:user_management");
+    expect(await run([policy({ name: "no" })], { principal: users, action: "user.create" })).toEqual({
+      code: "denied_by_policy",
+      refusedBy: "no",
     });
   });
 

@@ -2,7 +2,9 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Policies } from "../../model/policy.ts";
 import type { Policy } from "../policy.ts";
+import { namesAct } from "./act-areas.ts";
 import { ActPolicies, nounOf } from "./act-policies.ts";
+import type { ScopeRules } from "./scope-rules.ts";
 
 /** Nouns whose lists show what is in every namespace of the organisation. */
 const SHARED_NOUNS = new Set([
@@ -17,12 +19,14 @@ const SHARED_NOUNS = new Set([
 ]);
 
 /**
- * First the role table, then the organisation's policies, which only narrow it.
+ * First the role table and what scopes add to it, then the organisation's policies, which only narrow both.
  * @param policiesOf those in force now; another object where they changed
- * @throws GatewayError `forbidden`; `denied_by_policy`, naming the policy
+ * @param scopesOf what scopes open now
+ * @throws GatewayError `forbidden`; `insufficient_scope`, naming what a token needs; `denied_by_policy`, naming the policy
  */
 export function authorizeOperationPolicy<R>(
   policiesOf: (organizationId: string) => Policies | undefined,
+  scopesOf: (organizationId: string) => ScopeRules,
   now: () => number,
 ): Policy<Operation, R> {
   const compiled = new WeakMap<Policies, ActPolicies>();
@@ -34,7 +38,10 @@ export function authorizeOperationPolicy<R>(
     return known;
   };
   return async (operation, next) => {
-    if (!passesRoleTable(operation)) throw new GatewayError("forbidden");
+    if (!passesRoleTable(operation)) {
+      operation.permittedBy = permittingPattern(operation);
+      if (operation.permittedBy === undefined) throw refusalOf(operation, scopesOf);
+    }
     const policy = await inForce(operation.organizationId)?.refusal(operation, now());
     if (policy === undefined) return next(operation);
     operation.refusedBy = policy;
@@ -42,16 +49,46 @@ export function authorizeOperationPolicy<R>(
   };
 }
 
+type Asked = Pick<Operation, "action" | "roles" | "principal">;
+
 /**
  * The role table: each route names the roles that may; a platform administrator stands above it. The operator token reads
  * metrics and readiness; whoever scrapes those administers nothing. A credential of one namespace has no part in what is
  * the whole organisation's, whatever its role.
  */
-export function passesRoleTable(operation: Pick<Operation, "action" | "roles" | "principal">): boolean {
+export function passesRoleTable(operation: Asked): boolean {
   const { principal, roles } = operation;
   if (principal.kind === "system") return false;
   if (principal.namespaceBound && concernsAll(operation)) return false;
   return principal.platformAdmin || roles.includes(principal.role);
+}
+
+/** Before policies are asked: by its role, or by its scopes. */
+export function mayDo(asked: Asked): boolean {
+  return passesRoleTable(asked) || permittingPattern(asked) !== undefined;
+}
+
+/** The pattern by which the caller's scopes permit what an administrator may do. */
+export function permittingPattern({ action, roles, principal }: Asked): string | undefined {
+  if (!isOpenToScopes({ roles, principal })) return undefined;
+  return principal.acts?.find((pattern) => namesAct(pattern, action));
+}
+
+/** A credential of one namespace has no part in administration, and what no administrator may do no scope permits. */
+function isOpenToScopes({ roles, principal }: Pick<Asked, "roles" | "principal">): boolean {
+  return principal.scopes !== undefined && !principal.namespaceBound && roles.includes("admin");
+}
+
+function refusalOf(
+  { action, roles, principal }: Asked,
+  scopesOf: (organizationId: string) => ScopeRules,
+): GatewayError {
+  if (principal.scopes === undefined || !isOpenToScopes({ roles, principal }))
+    return new GatewayError("forbidden");
+  const rules = scopesOf(principal.organizationId);
+  const needed = rules.missingOfAct(principal.scopes, action);
+  // The resource is the gateway as a whole: a token of one endpoint administers nothing.
+  return needed.length > 0 ? rules.refusal("/", needed) : new GatewayError("forbidden");
 }
 
 function concernsAll({ action, roles }: Pick<Operation, "action" | "roles">): boolean {

@@ -1,4 +1,10 @@
-import type { ClaimMapping, ScopeLists } from "../../model/claim-mapping.ts";
+import {
+  actsOfPattern,
+  type ClaimMapping,
+  isActPattern,
+  type ScopeLists,
+} from "../../model/claim-mapping.ts";
+import { actAreas, actsNamed, areaMeant } from "./act-areas.ts";
 import { isPattern } from "./pattern.ts";
 
 /** One mistake in a claim mapping. */
@@ -27,9 +33,8 @@ export function claimMappingFaults(
     if (fault !== undefined) faults.push({ path: ["mappings", key], found: quoted(key), ...fault });
   }
   for (const key of Object.keys(permissions)) {
-    if (isPattern(key)) continue;
-    const expected = 'a pattern such as "github:*" or "github:create_issue"';
-    faults.push({ path: ["permissions", key], found: quoted(key), expected, fix: patternMeant(key) });
+    const fault = permissionKeyFault(key);
+    if (fault !== undefined) faults.push({ path: ["permissions", key], found: quoted(key), ...fault });
   }
   faults.push(...scopeFaults("mappings", mappings), ...scopeFaults("permissions", permissions));
   if (defaultScope !== undefined && !SCOPE.test(defaultScope)) {
@@ -40,6 +45,24 @@ export function claimMappingFaults(
     });
   }
   return faults;
+}
+
+function permissionKeyFault(key: string) {
+  if (isActPattern(key)) {
+    if (actsNamed(key).length > 0) return undefined;
+    const expected = `"admin:" with an area of administration (${Object.keys(actAreas).join(", ")}), an organisation's act such as "user.create" or "user.*", or *`;
+    const area = areaMeant(actsOfPattern(key));
+    return { expected, fix: area === undefined ? "" : `write "admin:${area}"` };
+  }
+  const qualified = /^([a-z0-9-]{1,32}|\*)\/(admin:.*)$/s.exec(key)?.[2];
+  if (qualified !== undefined)
+    return {
+      expected: "acts of administration without a namespace: they are the organisation's",
+      fix: actsNamed(qualified).length > 0 ? `write ${quoted(qualified)}` : "",
+    };
+  if (isPattern(key)) return undefined;
+  const expected = 'a pattern such as "github:*" or "github:create_issue"';
+  return { expected, fix: patternMeant(key) };
 }
 
 function mappingKeyFault(key: string, claims: readonly string[] | undefined) {

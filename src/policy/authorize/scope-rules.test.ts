@@ -135,6 +135,14 @@ test("what no pattern names: unknown, or the default scope", async () => {
   expect(await answer({ text: "files:write", target, rules, caller })).toBe("passed");
 });
 
+test("patterns of acts of administration say nothing of a server, whatever its name", async () => {
+  const rules = rulesOf({ permissions: { "admin:*": ["all"], "admin:user.create": ["users"] } });
+  expect(await answer({ text: "admin__user.create", rules })).toContain("tool_unknown");
+  expect(rules.missingOfServer([], "default", "admin")).toEqual([]);
+  expect(rules.missingOfAct([], "user.create")).toEqual(["all", "users"]);
+  expect(rules.missingOfAct(["users"], "user.create")).toEqual([]);
+});
+
 test("callers without scopes are asked for none", async () => {
   const caller = { scopes: undefined };
   expect(await answer({ text: "files:read_a", target: found("tool", "read_a"), caller })).toContain(

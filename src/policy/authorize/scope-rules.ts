@@ -1,6 +1,12 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
-import { type ClaimMapping, NO_CLAIM_MAPPING, scopesSuffice } from "../../model/claim-mapping.ts";
+import {
+  type ClaimMapping,
+  isActPattern,
+  NO_CLAIM_MAPPING,
+  scopesSuffice,
+} from "../../model/claim-mapping.ts";
 import { bearerChallenge, type ChallengeSettings } from "../authenticate/challenge.ts";
+import { namesAct } from "./act-areas.ts";
 import { type Kind, matchesKind, type Pattern, parsePattern, withinNamespace } from "./pattern.ts";
 import type { Permissions } from "./permissions.ts";
 
@@ -70,13 +76,28 @@ export class ScopeRules {
     return this.#lacking(scopes, named);
   }
 
+  /** The same for an act of administration, which no default scope opens. */
+  missingOfAct(scopes: readonly string[], action: string): string[] {
+    const named = Object.entries(this.#settings.permissions).flatMap(([pattern, needed]) =>
+      namesAct(pattern, action) ? [needed] : [],
+    );
+    return this.#beyond(scopes, named);
+  }
+
   #lacking(scopes: readonly string[], named: readonly Rule[]): string[] {
     const { defaultScope } = this.#settings;
     if (named.length === 0) {
       return defaultScope === undefined || scopes.includes(defaultScope) ? [] : [defaultScope];
     }
-    if (named.some(({ needed }) => scopesSuffice(this.#settings, needed, scopes))) return [];
-    return [...new Set(named.flatMap(({ needed }) => needed))];
+    return this.#beyond(
+      scopes,
+      named.map(({ needed }) => needed),
+    );
+  }
+
+  #beyond(scopes: readonly string[], lists: readonly (readonly string[])[]): string[] {
+    if (lists.some((needed) => scopesSuffice(this.#settings, needed, scopes))) return [];
+    return [...new Set(lists.flat())];
   }
 
   /** What a caller may with `default_scope` besides what it was granted: all that no pattern names. */
@@ -109,7 +130,7 @@ export class ScopeRules {
     let rules = this.#byNamespace.get(namespaceSlug);
     if (rules === undefined) {
       rules = Object.entries(this.#settings.permissions).flatMap(([pattern, needed]) => {
-        const plain = withinNamespace(pattern, namespaceSlug);
+        const plain = isActPattern(pattern) ? undefined : withinNamespace(pattern, namespaceSlug);
         return plain === undefined ? [] : [{ needed, patterns: parsePattern(plain) }];
       });
       if (this.#byNamespace.size >= 1_000) this.#byNamespace.clear();

@@ -144,6 +144,14 @@ export class World {
     });
   }
 
+  /** A token of somebody in the first organisation whose only rights these scopes are. */
+  tokenOf(scope: string): Promise<string> {
+    return this.provider.issuer.buildToken({
+      scopesOrTransform: (_header, payload) =>
+        void Object.assign(payload, { sub: scope, aud: this.gateway.origin, scope }),
+    });
+  }
+
   /** As if the process had died between a create and the answer to it. */
   loseAnswer(idempotencyKey: string): void {
     using store = new Database(join(this.gateway.folder, "data/gateway.db"));
@@ -180,7 +188,13 @@ export async function startWorld(): Promise<World> {
           default: "allow",
           rules: [{ name: "of-the-file", effect: "deny", subjects: ["user:nobody"] }],
         },
-        auth: { permissions: { "none:*": ["scope:none"] } },
+        auth: {
+          permissions: {
+            ...{ "none:*": ["scope:none"], "admin:user_management": ["users"] },
+            ...{ "admin:key_management": ["keys"], "admin:claim_management": ["claims"] },
+            ...{ "admin:policy_management": ["policies"] },
+          },
+        },
         oauth: {
           enabled: true,
           providers: [

@@ -16,7 +16,8 @@ const tokens = {
 const profile = {
   ...{ id: `user:${ids.user}`, kind: "user", name: "ada", organization_id: ids.organization },
   ...{ namespace_id: ids.namespace, role: "user", platform_admin: false, permissions: ["tickets:*"] },
-  ...{ scopes: null, expires_at: null, updated_at: updatedAt, user: shownUser },
+  ...{ scopes: null, acts: ["server.list", "server.get", "auth.password"], expires_at: null },
+  ...{ updated_at: updatedAt, user: shownUser },
 };
 const apiKey = {
   ...{ id: ids.key, name: "laptop", prefix: "mgw_4f2a", type: "user", role: "user", platform_admin: false },

@@ -66,6 +66,10 @@ const userRecipes: Recipes = {
         body: { username: (await user(world, tenant)).username.toUpperCase() },
       }),
       password_refused: (world) => ({ body: { ...userBody(world), password: "short" } }),
+      exceeds_creator: async (world) => ({
+        body: { ...userBody(world), role: "admin" },
+        key: await world.tokenOf("users"),
+      }),
     },
   },
   "users-get": { succeed: async (world, tenant) => ({ params: { id: (await user(world, tenant)).id } }) },
@@ -83,6 +87,10 @@ const userRecipes: Recipes = {
         params: { id: (await user(world, tenant)).id },
         body: { password: "short" },
       }),
+      exceeds_creator: async (world, tenant) => ({
+        ...(await administratorOfTheFirst(world, tenant)),
+        body: { password: FIRST },
+      }),
     },
   },
   "users-delete": {
@@ -92,9 +100,23 @@ const userRecipes: Recipes = {
         const own = await person(world, tenant);
         return { params: { id: own.id }, key: own.key };
       },
+      exceeds_creator: (world, tenant) => administratorOfTheFirst(world, tenant),
     },
   },
 };
+
+/** Of the organisation in which scopes permit something, and who may change everybody but them. */
+async function administratorOfTheFirst(world: World, tenant: Tenant) {
+  const body = { ...userBody(world), role: "admin" };
+  const { id } = await world.done("users-create", tenant, { body, key: world.operator });
+  return { params: { id }, key: await world.tokenOf("users") };
+}
+/** An administrators' application there. */
+async function keyOfTheFirst(world: World, tenant: Tenant) {
+  const body = { name: world.name("key"), type: "a2a", role: "admin" };
+  const { id } = await world.done("own-keys-create", tenant, { body, key: world.operator });
+  return { params: { id }, key: await world.tokenOf("keys") };
+}
 
 const signInRecipes: Recipes = {
   login: {
@@ -204,11 +226,17 @@ const keyRecipes: Recipes = {
   "own-keys-revoke": { succeed: oneKey, refuse: { conflict: revokedKey } },
   "own-keys-jwks": {
     succeed: async (world, tenant) => ({ params: { id: (await client(world, tenant)).id }, body: keySet }),
-    refuse: { conflict: async (world, tenant) => ({ ...(await oneKey(world, tenant)), body: keySet }) },
+    refuse: {
+      conflict: async (world, tenant) => ({ ...(await oneKey(world, tenant)), body: keySet }),
+      exceeds_creator: async (world, tenant) => ({ ...(await keyOfTheFirst(world, tenant)), body: keySet }),
+    },
   },
   "keys-list": { succeed: nothing },
   "keys-get": { succeed: oneKey },
-  "keys-revoke": { succeed: oneKey, refuse: { conflict: revokedKey } },
+  "keys-revoke": {
+    succeed: oneKey,
+    refuse: { conflict: revokedKey, exceeds_creator: (world, tenant) => keyOfTheFirst(world, tenant) },
+  },
 };
 
 export const identityRecipes: Recipes = {

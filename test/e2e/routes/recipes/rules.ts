@@ -3,6 +3,10 @@ import type { Tenant, World } from "../world.ts";
 import { key } from "./identities.ts";
 
 const policyBody = (world: World) => ({ name: world.name("policy"), effect: "deny", resources: ["none:*"] });
+const routeBody = (world: World) => ({
+  ...{ name: world.name("route"), effect: "route" },
+  ...{ resources: ["none:*"], route: { server: "filed" } },
+});
 const policy = async (world: World, tenant: Tenant) => {
   const { id, name } = await world.done("policies-create", tenant, { body: policyBody(world) });
   return { params: { id: id as string }, name: name as string };
@@ -52,6 +56,10 @@ const policyRecipes: Recipes = {
         body: { ...policyBody(world), name: "of-the-file" },
         key: world.operator,
       }),
+      exceeds_creator: async (world) => ({
+        body: routeBody(world),
+        key: await world.tokenOf("policies"),
+      }),
     },
   },
   "policies-get": { succeed: onePolicy },
@@ -66,6 +74,11 @@ const policyRecipes: Recipes = {
         ...(await filedPolicy(world, tenant)),
         body: { description: "x" },
       }),
+      exceeds_creator: async (world, tenant) => {
+        const body = { ...routeBody(world), active: false };
+        const { id } = await world.done("policies-create", tenant, { body, key: world.operator });
+        return { params: { id }, body: { subjects: ["*"] }, key: await world.tokenOf("policies") };
+      },
     },
   },
   "policies-delete": { succeed: onePolicy, refuse: { managed_by_file: filedPolicy } },
@@ -128,9 +141,18 @@ const claimMappingRecipes: Recipes = {
   "claim-mapping-get": { succeed: ownMapping },
   "claim-mapping-replace": {
     succeed: async (world, tenant) => ({ ...(await ownMapping(world, tenant)), body: mappingBody }),
-    refuse: { managed_by_file: (world) => ({ ...ofTheFirst(world), body: mappingBody }) },
+    refuse: {
+      managed_by_file: (world) => ({ ...ofTheFirst(world), body: mappingBody }),
+      exceeds_creator: async (world) => ({ key: await world.tokenOf("claims"), body: mappingBody }),
+    },
   },
-  "claim-mapping-delete": { succeed: ownMapping, refuse: { managed_by_file: ofTheFirst } },
+  "claim-mapping-delete": {
+    succeed: ownMapping,
+    refuse: {
+      managed_by_file: ofTheFirst,
+      exceeds_creator: async (world) => ({ key: await world.tokenOf("claims") }),
+    },
+  },
 };
 
 export const ruleRecipes: Recipes = { ...policyRecipes, ...rateLimitRecipes, ...claimMappingRecipes };
