@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ownMs } from "../../test/fixtures/own-time.ts";
 import { MASTER_KEY, sampleLoader, sampleVerbs } from "./load.testing.ts";
 import { loadSettings } from "./load.ts";
 import { formatProblem } from "./problem.ts";
@@ -309,9 +310,9 @@ sharing: per_session`);
             .fill(`*a${level - 1}`)
             .join(",")}]`,
     );
-    const startedAt = performance.now();
+    const startedAt = ownMs();
     expect((await problemsOf(levels.join("\n"))).join("\n")).toContain("more than 200,000 values");
-    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(ownMs() - startedAt).toBeLessThan(5000);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { ownMs } from "../../test/fixtures/own-time.ts";
 import { compileGlob, compileUriTemplate } from "./glob.ts";
 
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
@@ -35,9 +36,9 @@ describe("globs", () => {
   test("hostile patterns cost linear time", () => {
     const matches = compileGlob(`${"*a".repeat(2_000)}*b`);
     const text = "a".repeat(200_000);
-    const startedAt = performance.now();
+    const startedAt = ownMs();
     for (let i = 0; i < 20; i++) expect(matches(text)).toBe(false);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(ownMs() - startedAt).toBeLessThan(1_000);
   });
 });
 
@@ -84,9 +85,9 @@ describe("URI templates", () => {
 
   test("hostile templates and URIs cost a bounded time", () => {
     const matches = compileUriTemplate(`x:${"{+a}a".repeat(200)}b`);
-    const startedAt = performance.now();
+    const startedAt = ownMs();
     expect(matches(`x:${"a".repeat(4_000)}`)).toBe(false);
     expect(matches(`x:${"a".repeat(4_000_000)}b`)).toBe(false);
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(ownMs() - startedAt).toBeLessThan(1_500);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { ownMs } from "../../test/fixtures/own-time.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
 import { parseGuarded, parseMessage, stringify } from "./json.ts";
 import type { JsonValue } from "./json-value.ts";
@@ -269,7 +270,7 @@ describe("bounds", () => {
     ["closing brackets", () => repeated("]")],
   ])("4 MiB of %s are done in linear time", (_what, make) => {
     const text = make();
-    const startedAt = performance.now();
+    const startedAt = ownMs();
     try {
       const { value, exact } = parseGuarded(text, { depthMax: 64, itemsMax: 10_000_000 });
       stringify(value, exact);
@@ -277,6 +278,6 @@ describe("bounds", () => {
       expect(thrown).toBeInstanceOf(GatewayError);
     }
     // A quadratic step over 4 MiB takes minutes.
-    expect(performance.now() - startedAt).toBeLessThan(20_000);
+    expect(ownMs() - startedAt).toBeLessThan(10_000);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { ownMs } from "../../../test/fixtures/own-time.ts";
 import type { Outcome } from "../../model/call.ts";
 import { InProcessUpstream } from "../../model/ports/in-process-upstream.testing.ts";
 import { keptLog, sampleExchange, sampleServer } from "../../model/sample-exchange.testing.ts";
@@ -211,9 +212,9 @@ describe("patterns run in linear time", () => {
     ["dots", "(.*)*x$", "a".repeat(20_000)],
   ])("%s", async (_what, pattern, text) => {
     const { call } = tool({ type: "object", properties: { a: { type: "string", pattern } } });
-    const startedAt = performance.now();
+    const startedAt = ownMs();
     expect(await call(JSON.stringify({ a: text }))).toMatch(/pattern/);
-    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    expect(ownMs() - startedAt).toBeLessThan(4_000);
   });
   test("also as patternProperties, and each pattern is its own", async () => {
     const { call } = tool({
@@ -224,9 +225,9 @@ describe("patterns run in linear time", () => {
     expect(await call('{"aaa":"x","b1":1}')).toBe("called");
     expect(await call('{"b1":"x"}')).toMatch(/number/);
     expect(await call('{"aaa":1}')).toMatch(/string/);
-    const startedAt = performance.now();
+    const startedAt = ownMs();
     expect(await call(JSON.stringify({ [`${"a".repeat(20_000)}!`]: 1 }))).not.toBe("called");
-    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    expect(ownMs() - startedAt).toBeLessThan(4_000);
   });
   test("Unicode and the usual escapes mean what they mean in JavaScript", async () => {
     const { call } = tool({
@@ -277,9 +278,9 @@ describe("hostile schemas", () => {
     ],
   ])("references that multiply by %s are not run", async (_what, schema) => {
     const { call, log } = tool(schema);
-    const startedAt = performance.now();
+    const startedAt = ownMs();
     expect(await call('{"a":1}')).toBe("called");
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(ownMs() - startedAt).toBeLessThan(1_000);
     expect(log.lines).toHaveLength(1);
   });
 
