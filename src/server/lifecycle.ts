@@ -66,8 +66,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     else void following.watch?.reloadNow();
   });
   const readyAt = performance.now();
-  // What only the start needed goes back before the first idle hour, not after it.
-  setTimeout(() => Bun.gc(true), SETTLED_MS).unref();
+  setTimeout(() => giveBack(wired), SETTLED_MS).unref();
   log.info({ url: wired.url, startupMs: Math.round(readyAt - startedAt) }, "ready");
   if (worker !== undefined) {
     const ready = { url: wired.url, version: wired.version, servers: wired.serverNames() };
@@ -81,6 +80,15 @@ export async function serve(options: ServeOptions): Promise<number> {
   const code = await ended.promise;
   log.info({ code }, "ended");
   return code;
+}
+
+/**
+ * What only the start needed goes back before the first idle hour, not after it: garbage, and compiled code, which is 10 MiB
+ * that mostly ran once. What is called is compiled again, so a process that has calls under way keeps its code.
+ */
+function giveBack(wired: Wired): void {
+  Bun.gc(true);
+  if (wired.underWay() === 0) Bun.shrink();
 }
 
 type Times = Pick<ListenerSettings, "shutdownDelayMs" | "shutdownDrainMs">;
