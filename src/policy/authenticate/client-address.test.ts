@@ -36,6 +36,7 @@ test.each([
   ["garbage further left", "10.1.1.1", "203.0.113.9, evil, 10.2.2.2", proxies, "10.2.2.2"],
   ["an empty entry", "10.1.1.1", "203.0.113.9,", proxies, "10.1.1.1"],
   ["an IPv4-mapped peer", "::ffff:10.1.1.1", "203.0.113.9", proxies, "203.0.113.9"],
+  ["an IPv4-mapped client", "10.1.1.1", "::FFFF:203.0.113.9", proxies, "203.0.113.9"],
   ["IPv6", "fd00::5", "2001:db8::9", proxies, "2001:db8::9"],
   ["an address with a port is not guessed at", "10.1.1.1", "203.0.113.9:443", proxies, "10.1.1.1"],
 ] as const)("%s", (_what, peer, forwarded, trusted, expected) => {

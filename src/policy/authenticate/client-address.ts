@@ -16,7 +16,7 @@ export function clientAddressPolicy<R>(trustedProxies: readonly string[]): Polic
     else trusted.addSubnet(address, Number(bits), family);
   }
   const isTrusted = (address: string) => {
-    const plain = address.replace(/^::ffff:(?=\d+\.)/, "");
+    const plain = withoutMapping(address);
     const version = isIP(plain);
     return version !== 0 && trusted.check(plain, version === 6 ? "ipv6" : "ipv4");
   };
@@ -26,10 +26,15 @@ export function clientAddressPolicy<R>(trustedProxies: readonly string[]): Polic
       for (let i = forwarded.length - 1; i >= 0; i--) {
         const hop = (forwarded[i] as string).trim();
         if (isIP(hop) === 0) break;
-        arrival.clientAddress = hop;
+        arrival.clientAddress = withoutMapping(hop);
         if (!isTrusted(hop)) break;
       }
     }
     return next(arrival);
   };
+}
+
+/** An IPv4 address is one client's, also where a proxy of both families writes it as IPv6. */
+function withoutMapping(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, "");
 }

@@ -103,6 +103,21 @@ const VISITED_VALUES_MAX = 10_000;
 const COMPREHENSIONS = new Set(["all", "exists", "exists_one", "map", "filter"]);
 /** As long as the name it replaces, so that positions stay true. The library's own `matches` can take exponential time. */
 const LINEAR_MATCHES = "matchRe";
+/** Of time, in a time zone that may be named. */
+const OF_A_TIME = new Set(
+  [
+    "Date",
+    "DayOfMonth",
+    "DayOfWeek",
+    "DayOfYear",
+    "FullYear",
+    "Hours",
+    "Milliseconds",
+    "Minutes",
+    "Month",
+    "Seconds",
+  ].map((part) => `get${part}`),
+);
 const OF_A_CALL = new Set(["args", "time", "client_address"]);
 /** What conditions on acts are told that they may not ask. */
 const OF_CALLS_ALONE = new Set(["args", "tool"]);
@@ -241,6 +256,7 @@ class Survey {
     if (node.op === "rcall") {
       const [name, receiver, args] = node.args;
       if (name === "matches") this.#linearise(receiver, args);
+      if (OF_A_TIME.has(name)) checkTimeZone(args);
       if (COMPREHENSIONS.has(name)) {
         this.hasComprehension = true;
         inside++;
@@ -260,6 +276,16 @@ class Survey {
     }
     const at = this.linearSource.indexOf("matches", receiver.end);
     this.linearSource = `${this.linearSource.slice(0, at)}${LINEAR_MATCHES}${this.linearSource.slice(at + LINEAR_MATCHES.length)}`;
+  }
+}
+
+/** One written out wrongly would fail in every call, and so deny. */
+function checkTimeZone([zone]: ASTNode[]): void {
+  if (zone?.op !== "value" || typeof zone.args !== "string") return;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone.args });
+  } catch {
+    throw new Located(`no time zone is called ${zone.args}`, zone.start);
   }
 }
 
