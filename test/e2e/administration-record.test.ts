@@ -76,6 +76,26 @@ describe("the record", () => {
     );
   });
 
+  test("a wrong password is in the record of the organisation whose account it was for", async () => {
+    const { json: user } = await call("POST", "/api/admin/users", keys.acme.admin, {
+      username: "tried",
+      password: "first password 1",
+    });
+    const attempt = { organization: "acme", username: "tried", password: "wrong" };
+    const { status, json } = await call("POST", "/auth/login", undefined, attempt);
+    expect(status).toBe(401);
+    const path = `/admin/logs?kind=event&correlation_id=${json.correlation_id}`;
+    const item = await eventually("it is recorded", async () => {
+      const { items } = (await call("GET", path, keys.acme.admin)).json;
+      return items[0] as object | undefined;
+    });
+    expect(item).toMatchObject({
+      ...{ action: "auth.login", actor: "nobody", target: `user:${user.id}`, status: "invalid_credentials" },
+      client_address: expect.stringMatching(/^(::ffff:)?127\./),
+    });
+    expect((await call("GET", path, keys.default.admin)).json.items).toEqual([]);
+  });
+
   test("calls are found by filter, page by page, and exported", async () => {
     for (let n = 0; n < 5; n++) {
       await toolCall(gateway.origin, "/servers/filed/mcp", keys.default.admin, "test_echo", {
@@ -125,7 +145,7 @@ describe("the documentation", () => {
   test("the interactive page comes from here alone", async () => {
     const page = await call("GET", "/docs");
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
-    for (const [, file] of page.text.matchAll(/(?:src|href)="([^"]+)"/g)) {
+    for (const [, file] of page.text.matchAll(/(?:src|href)="(?!data:)([^"]+)"/g)) {
       expect(file).toStartWith("/docs/");
       const served = await call("GET", file as string);
       expect([served.status, served.status === 200 ? "" : gateway.logs().slice(-1_000)]).toEqual([200, ""]);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Operation } from "../../model/operation.ts";
+import type { Tried } from "../../model/ports/sign-ins.ts";
 import type { User } from "../../model/user.ts";
 import { mayDo } from "../../policy/authorize/authorize-operation.ts";
 import { checkIfMatch, found, label, role, slug, time, timeOf, uuid } from "../fields.ts";
@@ -55,6 +56,14 @@ export function actedAs(operation: Operation, user: User): void {
   operation.target = `user:${user.id}`;
 }
 
+/** Whoever is refused is nobody; the account they meant is somebody's, whose administrators are to see it. */
+const triedBy =
+  (operation: Operation): Tried =>
+  (organizationId, userId) => {
+    operation.organizationId = organizationId;
+    if (userId !== undefined) operation.target = `user:${userId}`;
+  };
+
 function profileOf(
   { principal }: Operation,
   parts: AdminParts,
@@ -96,10 +105,8 @@ export const signInRoutes = [
     response: tokens,
     refuses: ["invalid_credentials", "too_many_failures"],
     handle: async ({ operation, parts, body }) => {
-      const signedIn = await parts.identity.signIns.login({
-        ...body,
-        clientAddress: operation.clientAddress,
-      });
+      const attempt = { ...body, clientAddress: operation.clientAddress };
+      const signedIn = await parts.identity.signIns.login(attempt, triedBy(operation));
       actedAs(operation, signedIn.user);
       return { body: signedIn.tokens };
     },
@@ -116,7 +123,7 @@ export const signInRoutes = [
     oauthErrors: true,
     refuses: ["invalid_grant"],
     handle: async ({ operation, parts, body }) => {
-      const signedIn = await parts.identity.signIns.refresh(body.refresh_token);
+      const signedIn = await parts.identity.signIns.refresh(body.refresh_token, triedBy(operation));
       actedAs(operation, signedIn.user);
       return { body: signedIn.tokens };
     },

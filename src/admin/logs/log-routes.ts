@@ -7,7 +7,7 @@ import { defineRoute } from "../route.ts";
 import { callContents, contentsByCall, noContents } from "./call-content.ts";
 import { callEntry, eventEntry, type LogEntry, logEntry } from "./log-view.ts";
 
-/** An export ends after this many records, and says so by `next_cursor` in its last line's place. */
+/** An export ends after this many records; `to`, with the time of its last line, goes on from there. */
 const EXPORT_MAX = 100_000;
 const EXPORT_PAGE = 1_000;
 /** With what was said in them, which may be hundreds of kilobytes each. */

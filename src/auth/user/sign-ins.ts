@@ -2,7 +2,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import { networkOf } from "../../model/network.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Sealer } from "../../model/ports/sealer.ts";
-import type { IssuedTokens, LoginAttempt, SignedIn, SignIns } from "../../model/ports/sign-ins.ts";
+import type { IssuedTokens, LoginAttempt, SignedIn, SignIns, Tried } from "../../model/ports/sign-ins.ts";
 import type { AcrossTenants, Store } from "../../model/ports/store.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { User } from "../../model/user.ts";
@@ -38,7 +38,7 @@ export class TokenSignIns implements SignIns {
     this.#failures = new FailedSignIns(parts.store.signInFailures, parts.clock);
   }
 
-  async login(attempt: LoginAttempt): Promise<SignedIn> {
+  async login(attempt: LoginAttempt, tried?: Tried): Promise<SignedIn> {
     const { store, passwords, clock } = this.#parts;
     const account = Bun.SHA256.hash(`${attempt.organization}/${attempt.username.toLowerCase()}`, "hex");
     const here = Bun.SHA256.hash(`${account}@${networkOf(attempt.clientAddress)}`, "hex");
@@ -49,6 +49,7 @@ export class TokenSignIns implements SignIns {
     await this.#checkFailures(bounds);
     const organization = await store.acrossTenants.organizationBySlug(attempt.organization);
     const user = organization && (await store.users.findByName(organization.id, attempt.username));
+    if (organization !== undefined) tried?.(organization.id, user?.id);
     const { isRight, renewedHash } = await passwords.verify(attempt.password, user?.passwordHash ?? null);
     // Of many guesses at once, those beyond the bound are all answered alike, the right one among them.
     await this.#checkFailures(bounds);
@@ -74,7 +75,7 @@ export class TokenSignIns implements SignIns {
     return this.#issue(user, family.id, 1);
   }
 
-  async refresh(refreshToken: string): Promise<SignedIn> {
+  async refresh(refreshToken: string, tried?: Tried): Promise<SignedIn> {
     const { store, sealer, clock, onRevoked } = this.#parts;
     const ticket = openRefreshToken(sealer, refreshToken);
     if (ticket === undefined) throw new GatewayError("invalid_grant");
@@ -82,6 +83,7 @@ export class TokenSignIns implements SignIns {
     const now = clock.now();
     if (!(await store.tokenFamilies.rotate(organizationId, familyId, generation, now))) {
       const family = await store.tokenFamilies.find(organizationId, familyId);
+      tried?.(organizationId, family?.userId);
       if (family !== undefined && family.generation > generation) {
         if (await store.tokenFamilies.revoke(organizationId, familyId, now)) onRevoked(family.userId);
         throw new GatewayError("invalid_grant", {}, { cause: new Error("refresh token replayed") });

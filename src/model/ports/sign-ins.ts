@@ -13,6 +13,8 @@ export interface SignedIn {
   readonly user: User;
   readonly tokens: IssuedTokens;
 }
+/** Told whose account is meant as soon as that is known, so that the record of a refusal stands where its administrators look. */
+export type Tried = (organizationId: string, userId: string | undefined) => void;
 export interface LoginAttempt {
   /** Slug. */
   readonly organization: string;
@@ -24,7 +26,7 @@ export interface LoginAttempt {
 /** Signing in, staying in and signing out, for people. */
 export interface SignIns {
   /** @throws GatewayError `invalid_credentials`, the same and after the same time whatever was wrong; `too_many_failures` */
-  login(attempt: LoginAttempt): Promise<SignedIn>;
+  login(attempt: LoginAttempt, tried?: Tried): Promise<SignedIn>;
   /** Begins a sign-in of somebody whose identity is proven. */
   begin(user: User): Promise<IssuedTokens>;
   /**
@@ -32,7 +34,7 @@ export interface SignIns {
    * the whole sign-in ends.
    * @throws GatewayError `invalid_grant`
    */
-  refresh(refreshToken: string): Promise<SignedIn>;
+  refresh(refreshToken: string, tried?: Tried): Promise<SignedIn>;
   /** Ends the sign-in the caller's token came from; a key is not a sign-in and stays. */
   logout(principal: Principal): Promise<void>;
   /**
