@@ -169,33 +169,6 @@ test("where a route leads nowhere, what is permitted ends as unreachable and the
     expect(gateway.upstream(name).calls.length).toBe(name === "old" ? 1 : 0);
 });
 
-test("of many sets of routes, those in use keep their lists", async () => {
-  await using gateway = new InProcessGateway([
-    { name: "old", offer: { tools: [tool("old")] } },
-    { name: "a-new", offer: { tools: [tool("new")] } },
-  ]);
-  const groups = Array.from({ length: 7 }, (_, at) => `g${at}`);
-  const servers = groups.map((_, at) => ({ ...gateway.server("old"), id: `s${at}`, name: `s${at}` }));
-  const routing = groups.map((group, at) =>
-    canary({ id: group, name: group, subjects: [`group:${group}`], resources: [`s${at}:*`] }),
-  );
-  const all = [...servers, gateway.server("a-new")];
-  gateway.fleet.apply(
-    snapshotOf(sampleNamespace(all, { routes: resolveRoutes(routing, "default", all) as never })),
-  );
-  const catalogOf = (set: number) =>
-    gateway.gateway.servers.catalog({
-      principal: samplePrincipal({ groups: groups.filter((_, at) => set & (1 << at)) }),
-      endpoint: sampleEndpoint(),
-    });
-  const [kept, left] = [catalogOf(1), catalogOf(2)];
-  for (let set = 3; set < 128; set++) {
-    catalogOf(set);
-    expect(catalogOf(1) === kept).toBe(true);
-  }
-  expect(catalogOf(2) === left).toBe(false);
-});
-
 test("a route that leads away and back while a subscription is under way leaves one behind, and none after it", async () => {
   await using gateway = twoVersions();
   routed(gateway, [canary()]);

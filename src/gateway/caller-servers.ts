@@ -4,18 +4,15 @@ import type { Principal } from "../model/principal.ts";
 import type { Route } from "../model/route.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import { type CallerRoutes, RouteTable } from "../policy/authorize/routes.ts";
-import { Catalog } from "./catalog.ts";
-import { type CatalogPart, compilePart } from "./catalog-part.ts";
+import type { Catalog } from "./catalog.ts";
 import type { Fleet } from "./fleet.ts";
+import { RoutedCatalogs } from "./routed-catalogs.ts";
 
 /** Who reaches for a server, and where. */
 export interface Caller {
   readonly principal: Principal;
   readonly endpoint: Endpoint;
 }
-
-/** Merged lists kept for the callers of one namespace whom other servers serve; past it those unused the longest go. */
-const VARIANTS_MAX = 64;
 
 /**
  * The servers and merged lists as one caller reaches them: the one place where routes put a server in the place of
@@ -25,20 +22,18 @@ const VARIANTS_MAX = 64;
 export class CallerServers {
   readonly #fleet: Fleet;
   readonly #tables = new WeakMap<readonly Route[], RouteTable>();
-  /** Of each catalog, by what its callers' routes come to. */
-  readonly #variants = new WeakMap<Catalog, Map<string, Catalog>>();
-  /** A server's lists under another name, compiled once. */
-  readonly #parts = new WeakMap<CatalogPart, WeakMap<ServerDefinition, CatalogPart>>();
+  readonly #routed = new RoutedCatalogs();
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet;
+    fleet.onSuperseded((namespaceId) => this.#routed.forget(namespaceId));
   }
 
   catalog({ principal, endpoint }: Caller): Catalog | undefined {
     const base = this.#fleet.catalog(endpoint.namespaceId);
     if (base?.namespace.routes === undefined) return base;
     const routes = this.#table(base.namespace.routes).of(principal);
-    return routes === undefined ? base : this.#variant(base, routes);
+    return routes === undefined ? base : this.#routed.of(base, routes);
   }
 
   /** The server as it serves the caller: itself, or the settings of another under its name. */
@@ -107,35 +102,6 @@ export class CallerServers {
     let table = this.#tables.get(routes);
     if (table === undefined) this.#tables.set(routes, (table = new RouteTable(routes)));
     return table;
-  }
-
-  #variant(base: Catalog, { key, serving }: CallerRoutes): Catalog {
-    let variants = this.#variants.get(base);
-    if (variants === undefined) this.#variants.set(base, (variants = new Map()));
-    let catalog = variants.get(key);
-    if (catalog === undefined) {
-      const [oldest] = variants.keys();
-      if (oldest !== undefined && variants.size >= VARIANTS_MAX) variants.delete(oldest);
-      const routed = [...serving.values()].flatMap((server) => this.#part(base, server) ?? []);
-      const kept = base.parts.filter((part) => !serving.has(part.server.id));
-      catalog = new Catalog(base.namespace, [...routed, ...kept], { base, key });
-    } else if (variants.size >= VARIANTS_MAX) variants.delete(key);
-    variants.set(key, catalog);
-    return catalog;
-  }
-
-  #part(base: Catalog, server: ServerDefinition): CatalogPart | undefined {
-    const { id } = server.servedBy ?? server;
-    const own = id === undefined ? undefined : base.part(id);
-    if (own === undefined) return undefined;
-    let byServer = this.#parts.get(own);
-    if (byServer === undefined) this.#parts.set(own, (byServer = new WeakMap()));
-    let part = byServer.get(server);
-    if (part === undefined) {
-      part = compilePart(server, own.upstream, own.lists, base.namespace.separator);
-      byServer.set(server, part);
-    }
-    return part;
   }
 }
 

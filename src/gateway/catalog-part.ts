@@ -14,13 +14,13 @@ export interface CatalogEntry {
   readonly upstream: Upstream;
   /** The server's own name, URI or URI template. */
   readonly name: string;
-  /** The name on a merged endpoint (equal to `name` for resources). Settled when parts are merged. */
-  wireName: string;
+  /** The name on a merged endpoint (equal to `name` for resources). */
+  readonly wireName: string;
   readonly definition: JsonObject;
   /** Serialised under its own name, for the server's own endpoint. */
   readonly bareJson: string;
   /** Serialised under the wire name. */
-  json: string;
+  readonly json: string;
   readonly repeatable: boolean;
   /** For templates: does a URI match it. */
   readonly matches: ((uri: string) => boolean) | undefined;

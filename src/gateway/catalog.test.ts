@@ -4,10 +4,10 @@ import { suffixed } from "../model/naming.ts";
 import { InProcessUpstream, listsOf, tool } from "../model/ports/in-process-upstream.testing.ts";
 import { sampleNamespace, sampleServer } from "../model/sample-exchange.testing.ts";
 import { parseMessage } from "../protocol/json.ts";
-import { Catalog } from "./catalog.ts";
+import { MergedCatalog } from "./catalog.ts";
 import { compilePart } from "./catalog-part.ts";
 
-function catalogOf(servers: Record<string, readonly string[]>, separator = "__"): Catalog {
+function catalogOf(servers: Record<string, readonly string[]>, separator = "__"): MergedCatalog {
   const parts = Object.entries(servers).map(([name, tools]) => {
     const server = sampleServer(name);
     return compilePart(
@@ -17,9 +17,9 @@ function catalogOf(servers: Record<string, readonly string[]>, separator = "__")
       separator,
     );
   });
-  return new Catalog(sampleNamespace(parts.map(({ server }) => server)), parts);
+  return new MergedCatalog(sampleNamespace(parts.map(({ server }) => server)), parts);
 }
-const wireNames = (catalog: Catalog) => catalog.list("tools").map(({ wireName }) => wireName);
+const wireNames = (catalog: MergedCatalog) => catalog.list("tools").map(({ wireName }) => wireName);
 
 describe("names", () => {
   test("are ordered by server, then as the server lists them, however the parts came", () => {
@@ -104,7 +104,7 @@ test("a URI that two servers list belongs to the first by name, and the clash is
     });
     return compilePart(server, new InProcessUpstream(server, undefined), lists, "__");
   };
-  const catalog = new Catalog(sampleNamespace([]), [part("b"), part("a")]);
+  const catalog = new MergedCatalog(sampleNamespace([]), [part("b"), part("a")]);
   expect(catalog.resource("x://1")?.server.name).toBe("a");
   expect(catalog.list("resources").map(({ name }) => name)).toEqual(["x://1", "x://a", "x://b"]);
   expect(catalog.part("id-of-b")?.entries.resources).toHaveLength(2);
@@ -117,7 +117,7 @@ test("a definition is listed as its server wrote it: unknown members, key order,
     '"properties":{"2":{"maximum":9223372036854775807},"1":{}},"type":"object"},"_meta":{"a":[]}}';
   const server = sampleServer("s");
   const lists = listsOf({ tools: [parseMessage(text).value] });
-  const catalog = new Catalog(sampleNamespace([server]), [
+  const catalog = new MergedCatalog(sampleNamespace([server]), [
     compilePart(server, new InProcessUpstream(server, undefined), lists, "__"),
   ]);
   const [entry] = catalog.list("tools");

@@ -22,8 +22,8 @@ export function describe(
 ): EndpointDescription {
   const parts =
     endpoint.server === undefined
-      ? catalog.parts.filter((part) => permissions.server(part.server.name))
-      : catalog.parts.filter((part) => part.server.id === endpoint.server?.id);
+      ? [...catalog.parts].filter((part) => permissions.server(part.server.name))
+      : [catalog.part(endpoint.server.id)].filter((part) => part !== undefined);
   return {
     capabilities: capabilities(parts, endpoint),
     instructions: instructions(parts, endpoint),

@@ -3,7 +3,7 @@ import type { Log } from "../model/ports/log.ts";
 import type { Upstream, UpstreamEvent, UpstreamFactory, UpstreamLists } from "../model/ports/upstream.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import type { NamespaceSnapshot, OrganizationSnapshot, Snapshot } from "../model/snapshot.ts";
-import { Catalog } from "./catalog.ts";
+import { MergedCatalog } from "./catalog.ts";
 import { type CatalogPart, compilePart } from "./catalog-part.ts";
 
 /** What a change of the catalog means for subscribers; the server may be gone by then. */
@@ -60,13 +60,14 @@ export class Fleet {
   readonly #members = new Map<string, Member>();
   /** Replaced or removed; their calls under way may end. */
   readonly #retiring = new Set<Upstream>();
-  readonly #catalogs = new Map<string, Catalog>();
+  readonly #catalogs = new Map<string, MergedCatalog>();
   /** Namespaces whose catalog is behind its servers. */
   readonly #stale = new Map<string, NamespaceSnapshot>();
   readonly #clashes = new Map<string, string>();
   #rebuildTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #changeListeners = new Set<(change: CatalogChange) => void>();
   readonly #appliedListeners = new Set<(applied: Applied) => void>();
+  readonly #supersededListeners = new Set<(namespaceId: string) => void>();
   readonly #resourceListeners = new Set<(serverId: string, uri: string, event: UpstreamEvent) => void>();
   #snapshot: Snapshot = { version: 0, organizations: new Map() };
   #startEndsAt: number | undefined;
@@ -116,6 +117,7 @@ export class Fleet {
       this.#catalogs.delete(id);
       this.#stale.delete(id);
       this.#clashes.delete(id);
+      for (const listener of this.#supersededListeners) listener(id);
     }
     for (const [id, { server, part, upstream }] of former) {
       const member = this.#members.get(id);
@@ -133,7 +135,7 @@ export class Fleet {
   organization(id: string): OrganizationSnapshot | undefined {
     return this.#snapshot.organizations.get(id);
   }
-  catalog(namespaceId: string): Catalog | undefined {
+  catalog(namespaceId: string): MergedCatalog | undefined {
     const stale = this.#stale.get(namespaceId);
     if (stale !== undefined) this.#rebuild(stale);
     return this.#catalogs.get(namespaceId);
@@ -171,6 +173,11 @@ export class Fleet {
   onApplied(listener: (applied: Applied) => void): () => void {
     this.#appliedListeners.add(listener);
     return () => this.#appliedListeners.delete(listener);
+  }
+  /** After a namespace's catalog was replaced, or went with it. */
+  onSuperseded(listener: (namespaceId: string) => void): () => void {
+    this.#supersededListeners.add(listener);
+    return () => this.#supersededListeners.delete(listener);
   }
   onResourceUpdated(listener: (serverId: string, uri: string, event: UpstreamEvent) => void): () => void {
     this.#resourceListeners.add(listener);
@@ -282,12 +289,13 @@ export class Fleet {
       member.part ??= compilePart(server, member.upstream, lists, namespace.separator);
       parts.push(member.part);
     }
-    const catalog = new Catalog(namespace, parts);
+    const catalog = new MergedCatalog(namespace, parts);
     this.#report(catalog);
     this.#catalogs.set(namespace.id, catalog);
+    for (const listener of this.#supersededListeners) listener(namespace.id);
   }
 
-  #report({ namespace, clashes }: Catalog): void {
+  #report({ namespace, clashes }: MergedCatalog): void {
     const text = JSON.stringify(clashes);
     if ((this.#clashes.get(namespace.id) ?? "[]") === text) return;
     this.#clashes.set(namespace.id, text);

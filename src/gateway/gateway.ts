@@ -18,7 +18,7 @@ import type { Next } from "../policy/policy.ts";
 import type { JsonObject } from "../protocol/json-value.ts";
 import { Attachments } from "./attachments.ts";
 import { CallerServers } from "./caller-servers.ts";
-import { Catalog } from "./catalog.ts";
+import { MergedCatalog } from "./catalog.ts";
 import { describe } from "./description.ts";
 import { startOf } from "./first-answers.ts";
 import { Listing } from "./listing.ts";
@@ -51,6 +51,7 @@ export class Gateway implements Relay {
     const servers = new CallerServers(deps.fleet);
     this.servers = servers;
     const listing = new Listing(deps.sealer);
+    deps.fleet.onSuperseded((namespaceId) => listing.forget(namespaceId));
     const states = new RequestStates(deps.sealer, deps.peers, deps.now);
     this.#parked = new ParkedCalls({ ...deps, states, limits: deps.parkedLimits });
     const layers = callLayers({ ...deps, servers, states, parked: this.#parked });
@@ -144,4 +145,4 @@ export class Gateway implements Relay {
 /** Their answers say what the servers of an endpoint can do, and are not corrected later. */
 const DESCRIBING: ReadonlySet<string> = new Set(["initialize", "server/discover"]);
 
-const EMPTY = new Catalog({ id: "", slug: "", organizationId: "", servers: [], separator: "__" }, []);
+const EMPTY = new MergedCatalog({ id: "", slug: "", organizationId: "", servers: [], separator: "__" }, []);

@@ -12,7 +12,7 @@ import {
 } from "../model/sample-exchange.testing.ts";
 import { compilePermissions } from "../policy/authorize/permissions.ts";
 import { createSealer } from "../storage/sealing.ts";
-import { Catalog } from "./catalog.ts";
+import { MergedCatalog } from "./catalog.ts";
 import { compilePart } from "./catalog-part.ts";
 import { Listing } from "./listing.ts";
 
@@ -180,9 +180,9 @@ describe("what is kept", () => {
       tools: Array.from({ length: 4 }, (_, i) => tool(`t${i}`, { description: "x".repeat(100_000) })),
     };
     const catalogOf = () =>
-      new Catalog(sampleNamespace([server]), [compilePart(server, upstream, listsOf(offer), "__")]);
+      new MergedCatalog(sampleNamespace([server]), [compilePart(server, upstream, listsOf(offer), "__")]);
     const listing = new Listing(sealerOfOneKey());
-    const read = (catalog: Catalog, i: number) => {
+    const read = (catalog: MergedCatalog, i: number) => {
       const principal = samplePrincipal({ permissionKey: `k${i}` });
       const permissions = compilePermissions(principal, "default");
       return listing.page(catalog, "tools", sampleEndpoint(), permissions, undefined);
@@ -192,9 +192,41 @@ describe("what is kept", () => {
     expect(listing.cachedBytes).toBeLessThanOrEqual(65 * 1_048_576);
     expect(listing.cachedBytes).toBeGreaterThan(1_048_576);
     const one = read(catalogOf(), 0).items.byteLength;
+    listing.forget(catalog.namespace.id);
+    expect(listing.cachedBytes).toBe(0);
     for (let i = 0; i < 50; i++) read(catalogOf(), 0);
     expect(listing.cachedBytes).toBe(one);
   });
+});
+
+test("nothing is kept of a namespace that was removed, nor of lists that changed", async () => {
+  await using gateway = new InProcessGateway([{ name: "s", offer: { tools: many(10) } }]);
+  const forgotten: string[] = [];
+  const listing = new Listing(sealerOfOneKey());
+  gateway.fleet.onSuperseded((namespaceId) => {
+    forgotten.push(namespaceId);
+    listing.forget(namespaceId);
+  });
+  const { namespaceId } = sampleEndpoint();
+  const read = () => {
+    const permissions = compilePermissions(samplePrincipal(), "default");
+    listing.page(
+      gateway.fleet.catalog(namespaceId) as MergedCatalog,
+      "tools",
+      sampleEndpoint(),
+      permissions,
+      undefined,
+    );
+    return listing.cachedBytes;
+  };
+  expect(read()).toBeGreaterThan(0);
+  gateway.upstream("s").change({ tools: [] });
+  expect(read()).toBeLessThan(10);
+  gateway.upstream("s").change({ tools: many(10) });
+  expect(read()).toBeGreaterThan(0);
+  gateway.fleet.apply({ version: 2, organizations: new Map() });
+  expect(listing.cachedBytes).toBe(0);
+  expect(forgotten).toEqual([namespaceId, namespaceId, namespaceId]);
 });
 
 test("10,000 tools over 500 servers: the first page, later pages, and starting them all", async () => {

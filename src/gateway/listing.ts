@@ -6,6 +6,7 @@ import type { Sealer } from "../model/ports/sealer.ts";
 import type { Permissions } from "../policy/authorize/permissions.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CatalogEntry, ListKey } from "./catalog-part.ts";
+import { type Sequence, SplicedList } from "./spliced-list.ts";
 
 /** A page ends at whichever comes first. */
 const PAGE_ITEMS_MAX = 1_000;
@@ -18,7 +19,7 @@ const CACHED_BYTES_MAX = 64 * 1_048_576;
 interface VisibleList {
   readonly catalog: Catalog;
   /** Those that may not be seen among them. */
-  readonly entries: readonly CatalogEntry[];
+  readonly entries: Sequence<CatalogEntry>;
   readonly permissions: Permissions;
   /** Changes with the entries' names and with the permissions; binds cursors. */
   readonly hash: string;
@@ -43,9 +44,7 @@ interface Page extends CompiledPage {
 export class Listing {
   readonly #sealer: Sealer;
   readonly #lists = new Map<string, VisibleList>();
-  /** The catalog last listed of each namespace. */
-  readonly #current = new Map<string, Catalog>();
-  readonly #nameHashes = new WeakMap<readonly CatalogEntry[], string>();
+  readonly #nameHashes = new WeakMap<Sequence<CatalogEntry>, string>();
   #cachedBytes = 0;
 
   constructor(sealer: Sealer) {
@@ -87,11 +86,12 @@ export class Listing {
   }
 
   #visible(catalog: Catalog, key: ListKey, endpoint: Endpoint, permissions: Permissions): VisibleList {
-    if (this.#current.get(catalog.namespace.id) !== catalog.base) this.#supersede(catalog.base);
     const { namespace, variant } = catalog;
     const cacheKey = `${namespace.id}|${variant}|${key}|${endpoint.server?.id ?? ""}|${permissions.key}`;
     const cached = this.#lists.get(cacheKey);
-    if (cached !== undefined) return cached;
+    // Of the same base and routes it is the same list, whether or not the catalog was made anew in between.
+    if (cached?.catalog.base === catalog.base) return cached;
+    if (cached !== undefined) this.#drop(cacheKey, cached);
     const entries =
       endpoint.server === undefined
         ? catalog.list(key)
@@ -103,14 +103,19 @@ export class Listing {
     return list;
   }
 
-  /** Of all names, in order: once for each version of a list. */
-  #nameHash(entries: readonly CatalogEntry[]): string {
+  /** Of all names, in order: once for each version of a list. Of one with replaced ranges, of the whole and of these. */
+  #nameHash(entries: Sequence<CatalogEntry>): string {
     let hash = this.#nameHashes.get(entries);
     if (hash === undefined) {
-      hash = shortHash(entries.map(({ wireName }) => wireName).join("\n"));
+      hash = shortHash(entries instanceof SplicedList ? this.#splicedNames(entries) : namesOf(entries));
       this.#nameHashes.set(entries, hash);
     }
     return hash;
+  }
+
+  #splicedNames({ original, splices }: SplicedList<CatalogEntry>): string {
+    const replaced = splices.map(({ start, end, items }) => `${start} ${end} ${namesOf(items)}`);
+    return [this.#nameHash(original), ...replaced].join("\n\n");
   }
 
   #evict(keep: VisibleList): void {
@@ -120,12 +125,10 @@ export class Listing {
     }
   }
 
-  /** Lists of a former catalog of this namespace are of no further use and would keep all its entries alive. */
-  #supersede(catalog: Catalog): void {
-    this.#current.set(catalog.namespace.id, catalog);
-    for (const [key, list] of this.#lists) {
-      if (list.catalog.namespace.id === catalog.namespace.id) this.#drop(key, list);
-    }
+  /** Lists of a namespace whose catalog is another now, or gone: they would keep all its entries alive. */
+  forget(namespaceId: string): void {
+    for (const [key, list] of this.#lists)
+      if (list.catalog.namespace.id === namespaceId) this.#drop(key, list);
   }
 
   #drop(key: string, list: VisibleList): void {
@@ -149,9 +152,12 @@ export class Listing {
     if (sealedKey !== key) throw new GatewayError("cursor_invalid");
     if (hash === list.hash) return at;
     // The list changed in between: go on behind the last name delivered, if it is still there.
-    const index = list.entries.findIndex((entry) => entry.wireName === name || entry.name === name);
-    if (index < 0) throw new GatewayError("cursor_invalid");
-    return index + 1;
+    let next = 0;
+    for (const entry of list.entries) {
+      next++;
+      if (entry.wireName === name || entry.name === name) return next;
+    }
+    throw new GatewayError("cursor_invalid");
   }
 }
 
@@ -184,7 +190,7 @@ function compilePage({ entries, permissions }: VisibleList, from: number, bare: 
   let last: CatalogEntry | undefined;
   let nextAt: number | undefined;
   for (let at = from; at < entries.length; at++) {
-    const entry = entries[at] as CatalogEntry;
+    const entry = entries.at(at) as CatalogEntry;
     if (!isVisible(permissions, entry) || !isListed(permissions, entry)) continue;
     const json = bare ? entry.bareJson : entry.json;
     const isFull = items.length === PAGE_ITEMS_MAX || chars + json.length > PAGE_CHARS_MAX;
@@ -197,6 +203,10 @@ function compilePage({ entries, permissions }: VisibleList, from: number, bare: 
     last = entry;
   }
   return { items: new PageItems(items.join(",")), last, nextAt };
+}
+
+function namesOf(entries: Iterable<CatalogEntry>): string {
+  return Array.from(entries, ({ wireName }) => wireName).join("\n");
 }
 
 function shortHash(text: string): string {

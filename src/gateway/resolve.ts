@@ -133,7 +133,7 @@ function findResource(
   const listed = catalog.resource(uri);
   if (listed !== undefined) return targetOf("resource", listed);
   const granted = permissions.of(exchange.principal, endpoint.namespaceSlug);
-  const reachable = catalog.parts.filter(
+  const reachable = [...catalog.parts].filter(
     (part) => granted.resource(part.server.name, uri) && part.exposesResource(uri),
   );
   const owners = reachable.filter((part) =>
@@ -217,7 +217,7 @@ function findCompletion(
     return { ...(targetOf("prompt", entry) as Target), kind: "completion" };
   }
   if (ref?.type === "ref/resource" && typeof ref.uri === "string") {
-    const listed = catalog.list("resourceTemplates").find((entry) => entry.name === ref.uri);
+    const listed = catalog.template(ref.uri);
     const found =
       exchange.endpoint.server === undefined && listed !== undefined
         ? resourceTarget(ref.uri, listed.server, listed.upstream)
