@@ -123,6 +123,11 @@ export const catalogue = {
     text: "The call cannot be recorded now, so it was not made. Try again shortly.",
   },
   store_unavailable: { http: 503, rpc: 1071, text: "The store cannot be reached. Try again shortly." },
+  record_query_timeout: {
+    http: 503,
+    rpc: 1074,
+    text: "The record could not be looked through within {seconds} s. Ask for a shorter time.",
+  },
   already_exists: { http: 409, rpc: 1072, text: "{what} exists already." },
   reference_missing: { http: 422, rpc: 1073, text: "The request names something that does not exist." },
   // Administration, requests sent again.

@@ -22,6 +22,11 @@ export const nearMax = 2_000;
 export interface CallTable {
   /** Where every column can be asked for: the table, or the view over it. */
   readonly source: "requestLogs" | "requestCalls";
+  /**
+   * Rows one statement looks at, some 20 ms; a longer query goes in steps of these, and can end between two.
+   * `undefined`: the server ends a statement in time.
+   */
+  readonly stepRows: number | undefined;
   /** What an entry is made of. */
   readonly columns: readonly (keyof CallColumns)[];
   /** Tells rows apart; the order a copy reads in. */

@@ -6,6 +6,10 @@ import type { Schema } from "./schema.ts";
 export interface Engine {
   readonly kind: "sqlite" | "postgres";
   readonly db: Kysely<Schema>;
+  /** For queries over much of the record: SELECTs alone, which never hold up the event loop nor a transaction of `db`. */
+  readonly reads: Kysely<Schema>;
+  /** Longest such a query may take. */
+  readonly readMsMax: number;
   readonly columns: ColumnTypes;
   readonly calls: CallTable;
   /** The store's own clock, so that processes with different clocks agree, plus some milliseconds. */

@@ -2,6 +2,7 @@ import type { Kysely, Selectable } from "kysely";
 import type { CallContentEntry } from "../model/log-entry.ts";
 import type { CallContent } from "../model/ports/journal.ts";
 import type { ContentRow, StoredRecord } from "../model/ports/record-sink.ts";
+import type { Engine } from "./engine.ts";
 import { instant } from "./instant.ts";
 import { equals } from "./null-column.ts";
 import { type Columns, packLink, unpackLink, type Value } from "./record-columns.ts";
@@ -80,12 +81,12 @@ export async function contentsOf(
 }
 
 export async function expireContents(
-  db: Kysely<Schema>,
+  { db, reads }: Pick<Engine, "db" | "reads">,
   organizationId: string | null,
   before: number,
   limit: number,
 ): Promise<number> {
-  const oldest = await db
+  const oldest = await reads
     .selectFrom("requestContents")
     .select(["id", "chainId", "chainSeq"])
     .where("organizationId", equals(organizationId), organizationId)

@@ -1,52 +1,49 @@
-import type { Kysely } from "kysely";
+import type { Kysely, SelectQueryBuilder } from "kysely";
 import type { StoredRecord } from "../model/ports/record-sink.ts";
-import type { Records } from "../model/ports/store.ts";
+import type { CallFilter, LogPageRequest, Records } from "../model/ports/store.ts";
 import { timeInUuid } from "../model/uuid-time.ts";
-import { begunRecord, type CallColumns, type CallTable, endedRecord, nearMax } from "./call-table.ts";
+import { callSteps, newestFirst, within } from "./call-steps.ts";
+import {
+  begunRecord,
+  type CallColumns,
+  type CallTable,
+  endedRecord,
+  nearMax,
+  type StoredCall,
+} from "./call-table.ts";
+import { CallTallies, KINDS_MAX } from "./call-tallies.ts";
 import type { Engine } from "./engine.ts";
 import { instant } from "./instant.ts";
 import { equals } from "./null-column.ts";
 import { limitOf } from "./page.ts";
+import { ReadTurns } from "./read-turns.ts";
 import { contentRecord, contentsOf, expireContents } from "./record-contents.ts";
 import { auditEntry, auditRecord, checkpointRecord } from "./record-rows.ts";
 import type { Schema } from "./schema.ts";
 
-export function recordStore({ db, calls }: Pick<Engine, "db" | "calls">): Records {
+export type RecordEngine = Pick<Engine, "db" | "reads" | "readMsMax" | "calls">;
+
+export function recordStore(engine: RecordEngine): Records {
+  const { db, reads, readMsMax, calls } = engine;
   const source = sourceOf(calls);
+  const turns = new ReadTurns(readMsMax);
   return {
-    requests: async (organizationId, page = {}, filter = {}) => {
-      let query = db
-        .selectFrom(source)
-        .select(calls.columns)
-        .where("organizationId", "=", organizationId)
-        .orderBy("startedAt", "desc")
-        .orderBy("id", "desc")
-        .limit(limitOf(page.limit));
-      if (page.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
-      if (page.from !== undefined) query = query.where("startedAt", ">=", instant(page.from));
-      if (page.before !== undefined) query = query.where("startedAt", "<", instant(page.before));
-      const { server, status, ...columns } = filter;
-      // An end that is not there yet is shown as this, but in a record that expired before.
-      if (status === "running") {
-        query = query.where("status", "is", null).where("method", "is not", null);
-      } else if (status !== undefined) query = query.where("status", "=", status);
-      for (const [column, value] of Object.entries({ ...columns, serverName: server })) {
-        if (value !== undefined)
-          query = query.where(column as keyof typeof columns | "serverName", "=", value);
-      }
-      const { after } = page;
-      if (after !== undefined) {
-        query = query.where(({ eb, and, or }) =>
-          or([
-            eb("startedAt", "<", instant(after.at)),
-            and([eb("startedAt", "=", instant(after.at)), eb("id", "<", after.id)]),
-          ]),
-        );
-      }
-      return (await query.execute()).map((row) => calls.entryOf(row as CallColumns));
-    },
+    requests: (organizationId, page = {}, filter = {}) =>
+      turns.take(organizationId, async (late) => {
+        const limit = limitOf(page.limit);
+        const entries: StoredCall[] = [];
+        for await (const step of callSteps(reads, calls, { ...page, organizationId }, late)) {
+          const query = filtered(within(reads.selectFrom(source).select(calls.columns), step), page, filter);
+          const rows = await newestFirst(query)
+            .limit(limit - entries.length)
+            .execute();
+          entries.push(...rows.map((row) => calls.entryOf(row as CallColumns)));
+          if (entries.length >= limit) break;
+        }
+        return entries;
+      }),
     audits: async (organizationId, page = {}, filter = {}) => {
-      let query = db
+      let query = reads
         .selectFrom("auditLogs")
         .selectAll()
         .where("organizationId", "=", organizationId)
@@ -71,7 +68,7 @@ export function recordStore({ db, calls }: Pick<Engine, "db" | "calls">): Record
           ]),
         );
       }
-      return (await query.execute()).map(auditEntry);
+      return (await turns.take(organizationId, () => query.execute())).map(auditEntry);
     },
     request: async (organizationId, id) => {
       const row = await db
@@ -83,32 +80,33 @@ export function recordStore({ db, calls }: Pick<Engine, "db" | "calls">): Record
         .executeTakeFirst();
       return row && calls.entryOf(row as CallColumns);
     },
-    contents: (organizationId, callIds) => contentsOf(db, organizationId, callIds),
-    tallies: async (organizationId, from, before) => {
-      const rows = await db
-        .selectFrom(source)
-        .select(["serverName", "target", "method", "status"])
-        .select(({ fn }) => [
-          fn.countAll<number>().as("calls"),
-          fn.avg<number | null>("durationMs").as("durationMsMean"),
-        ])
-        .where("organizationId", "=", organizationId)
-        .where("startedAt", ">=", instant(from))
-        .where("startedAt", "<", instant(before))
-        .groupBy(["serverName", "target", "method", "status"])
-        .orderBy("calls", "desc")
-        .limit(1_000)
-        .execute();
-      return rows.map((row) => ({
-        ...row,
-        calls: Number(row.calls),
-        durationMsMean: row.durationMsMean === null ? null : Number(row.durationMsMean),
-      }));
-    },
+    contents: (organizationId, callIds) =>
+      turns.take(organizationId, () => contentsOf(reads, organizationId, callIds)),
+    tallies: (organizationId, from, before) =>
+      turns.take(organizationId, async (late) => {
+        const tallies = new CallTallies();
+        for await (const step of callSteps(reads, calls, { organizationId, from, before }, late)) {
+          const rows = await within(reads.selectFrom(source), step)
+            .select(["serverName", "target", "method", "status"])
+            .select(({ fn }) => [
+              fn.countAll<number>().as("calls"),
+              fn.sum<number | null>("durationMs").as("durationMsSum"),
+              fn.count<number>("durationMs").as("timed"),
+            ])
+            .groupBy(["serverName", "target", "method", "status"])
+            .orderBy("calls", "desc")
+            .limit(KINDS_MAX)
+            .execute();
+          for (const { calls: count, durationMsSum, timed, ...kind } of rows)
+            tallies.add(kind, Number(count), Number(durationMsSum), Number(timed));
+          tallies.bound();
+        }
+        return tallies.result();
+      }),
     expirePayloads: async (organizationId, before, limit) =>
-      (await expireCalls(db, calls, organizationId, before, limit)) +
-      (await expireContents(db, organizationId, before, limit)) +
-      (await expireAudits(db, organizationId, before, limit)),
+      (await expireCalls(engine, organizationId, before, limit)) +
+      (await expireContents(engine, organizationId, before, limit)) +
+      (await expireAudits(engine, organizationId, before, limit)),
     heads: async () => {
       const rows = await db.selectFrom("auditChains").selectAll().orderBy("chainId").execute();
       return rows.map(({ chainId, headSeq, headLink, updatedAt }) => ({
@@ -127,27 +125,50 @@ function sourceOf(calls: CallTable): "requestLogs" {
   return calls.source as "requestLogs";
 }
 
+/** Without what says where in the list it begins. */
+function filtered<O>(
+  calls: SelectQueryBuilder<Schema, "requestLogs", O>,
+  { namespaceId }: LogPageRequest,
+  { server, status, ...columns }: CallFilter,
+): SelectQueryBuilder<Schema, "requestLogs", O> {
+  let query = calls;
+  if (namespaceId !== undefined) query = query.where("namespaceId", "=", namespaceId);
+  // An end that is not there yet is shown as this, but in a record that expired before.
+  if (status === "running") {
+    query = query.where("status", "is", null).where("method", "is not", null);
+  } else if (status !== undefined) query = query.where("status", "=", status);
+  for (const [column, value] of Object.entries({ ...columns, serverName: server })) {
+    if (value !== undefined) query = query.where(column as keyof typeof columns | "serverName", "=", value);
+  }
+  return query;
+}
+
+/** Found by the reader and emptied by the writer: whoever writes meanwhile waits for the second alone. */
 async function expireCalls(
-  db: Kysely<Schema>,
-  calls: CallTable,
+  { db, reads, calls }: RecordEngine,
   organizationId: string | null,
   before: number,
   limit: number,
 ): Promise<number> {
   const [rowKey] = calls.key;
+  const oldest = await reads
+    .selectFrom(sourceOf(calls))
+    .select(rowKey)
+    .where("organizationId", equals(organizationId), organizationId)
+    .where("startedAt", "<", instant(before))
+    .where("method", "is not", null)
+    .orderBy("startedAt")
+    .limit(limit)
+    .execute();
+  if (oldest.length === 0) return 0;
   const { numUpdatedRows } = await db
     .updateTable("requestLogs")
     .set(calls.expired)
     .where("startedAt", "<", instant(before))
-    .where(rowKey, "in", (select) =>
-      select
-        .selectFrom(sourceOf(calls))
-        .select(rowKey)
-        .where("organizationId", equals(organizationId), organizationId)
-        .where("startedAt", "<", instant(before))
-        .where("method", "is not", null)
-        .orderBy("startedAt")
-        .limit(limit),
+    .where(
+      rowKey,
+      "in",
+      oldest.map((row) => row[rowKey]),
     )
     .executeTakeFirst();
   return Number(numUpdatedRows);
@@ -158,12 +179,12 @@ const JOURNAL_ACTIONS = "journal.%";
 
 /** An expired record has no action, which is like nothing. */
 async function expireAudits(
-  db: Kysely<Schema>,
+  { db, reads }: RecordEngine,
   organizationId: string | null,
   before: number,
   limit: number,
 ): Promise<number> {
-  const oldest = await db
+  const oldest = await reads
     .selectFrom("auditLogs")
     .select(["chainId", "chainSeq"])
     .where("organizationId", equals(organizationId), organizationId)

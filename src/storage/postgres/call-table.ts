@@ -130,6 +130,7 @@ const camel = (name: string): keyof CallColumns =>
 /** A column for every field: the server parses a batch, and its processor is not the gateway's. */
 export const postgresCalls: CallTable = {
   source: "requestLogs",
+  stepRows: undefined,
   columns: Object.keys(callColumns).map(camel),
   key: ["id", "startedAt"],
   expired: {

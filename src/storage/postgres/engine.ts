@@ -48,6 +48,8 @@ export function openPostgres(options: PoolOptions): Engine {
   return {
     kind: "postgres",
     db,
+    reads: db,
+    readMsMax: options.statementTimeoutMs,
     columns,
     calls: postgresCalls,
     fromNow: (ms) => sql<Date>`(clock_timestamp() + ${ms}::float8 * interval '1 millisecond')`,

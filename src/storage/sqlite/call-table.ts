@@ -157,6 +157,7 @@ const saltAt = proofParts.salt[0];
 /** As few values as there can be: at the insert each costs, and so does each index. */
 export const sqliteCalls: CallTable = {
   source: "requestCalls",
+  stepRows: 5_000,
   columns: [
     "place",
     "organizationId",

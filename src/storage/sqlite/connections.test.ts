@@ -37,8 +37,8 @@ test("a writer thread that dies takes its transaction along and is replaced", as
   const outside = connections.write("insert into t values (3)", []);
   const inside = codeOf(connections.writeHeld("insert into t values (2)", []));
   threads[0]?.terminate();
-  expect(await inside).toBe("SQLITE_WRITER");
-  expect(await codeOf(connections.writeHeld("COMMIT", []))).toBe("SQLITE_WRITER");
+  expect(await inside).toBe("SQLITE_THREAD");
+  expect(await codeOf(connections.writeHeld("COMMIT", []))).toBe("SQLITE_THREAD");
   release();
   await outside;
   expect(connections.read("select a from t", [])).toEqual([{ a: 3 }]);

@@ -1,29 +1,16 @@
 import { Database } from "bun:sqlite";
+import type { ConnectionOptions, SqliteValue } from "./connection-thread.ts";
 import { faultOf, SqliteFailure } from "./fault.ts";
-import type { SqliteValue, WriterAnswer, WriterOptions, WriterRequest } from "./writer.ts";
-
-export interface Rows {
-  readonly rows: unknown[];
-  readonly changes: number;
-}
-interface Waiting {
-  readonly resolve: (rows: Rows) => void;
-  readonly reject: (failure: Error) => void;
-}
-
-/** Writes waiting at once; one more is refused, so that a stuck file cannot fill the memory. */
-const WAITING_MAX = 10_000;
+import { type Rows, ThreadedConnection } from "./threaded-connection.ts";
 
 /**
  * The two connections of one SQLite file: writes go to a thread of their own, reads run here on a connection that
  * cannot write and never waits for a lock.
  */
 export class SqliteConnections {
-  readonly #options: WriterOptions;
-  #worker: Worker | undefined;
+  readonly #options: ConnectionOptions;
+  #writer: ThreadedConnection | undefined;
   #reader: Database | undefined;
-  readonly #waiting = new Map<number, Waiting>();
-  #nextId = 1;
   #isClosed = false;
   #restarting: Promise<unknown> | undefined;
   /** Resolves when no transaction is open; statements outside it wait. */
@@ -31,8 +18,8 @@ export class SqliteConnections {
   /** Changes when the thread was replaced: a transaction begun before is gone. */
   epoch = 0;
 
-  constructor(options: WriterOptions) {
-    this.#options = options;
+  constructor(options: Omit<ConnectionOptions, "access">) {
+    this.#options = { ...options, access: "write" };
   }
 
   /** @throws GatewayError `store_unavailable` where the file cannot be opened. */
@@ -41,52 +28,29 @@ export class SqliteConnections {
       await this.#startWriter();
       this.#reader = new Database(this.#options.path, { readonly: true });
     } catch (failure) {
-      this.#worker?.terminate();
+      this.#writer?.terminate();
       throw faultOf(failure);
     }
     this.#reader.run("PRAGMA busy_timeout = 0");
   }
 
   #startWriter(): Promise<Rows> {
-    // The web's Worker: node:worker_threads costs 6 MiB and 12 ms more.
-    const worker = new Worker(new URL("./writer.ts", import.meta.url).href);
-    this.#worker = worker;
-    worker.addEventListener("message", ({ data }: MessageEvent<WriterAnswer>) => this.#settle(data));
-    const lost = () => {
-      if (this.#worker !== worker) return;
-      this.#worker = undefined;
+    const writer = new ThreadedConnection((lost) => {
+      if (this.#writer !== lost) return;
+      this.#writer = undefined;
       this.epoch++;
-      const failure = new SqliteFailure("SQLITE_WRITER", "the writer thread ended");
-      for (const waiting of this.#waiting.values()) waiting.reject(failure);
-      this.#waiting.clear();
-    };
-    worker.addEventListener("error", lost);
-    worker.addEventListener("close", lost);
-    return this.#post(worker, { id: this.#nextId++, open: this.#options });
-  }
-
-  #settle(answer: WriterAnswer): void {
-    const waiting = this.#waiting.get(answer.id);
-    this.#waiting.delete(answer.id);
-    if (waiting === undefined) return;
-    if ("code" in answer) waiting.reject(new SqliteFailure(answer.code, answer.message));
-    else waiting.resolve(answer);
-  }
-
-  #post(worker: Worker, request: WriterRequest): Promise<Rows> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(request.id, { resolve, reject });
-      worker.postMessage(request);
     });
+    this.#writer = writer;
+    return writer.open(this.#options);
   }
 
   /** Resolves at a moment when no transaction is open and the thread runs; the caller must go on without waiting. */
-  async #turn(): Promise<Worker> {
+  async #turn(): Promise<void> {
     for (;;) {
-      if (this.#isClosed) throw new SqliteFailure("SQLITE_WRITER", "the store is closed");
+      if (this.#isClosed) throw new SqliteFailure("SQLITE_THREAD", "the store is closed");
       if (this.#free !== undefined) await this.#free;
-      else if (this.#worker === undefined) await this.#restart();
-      else return this.#worker;
+      else if (this.#writer === undefined) await this.#restart();
+      else return;
     }
   }
 
@@ -98,35 +62,28 @@ export class SqliteConnections {
     return this.#restarting;
   }
 
-  #send(worker: Worker, sql: string, parameters: readonly SqliteValue[]): Promise<Rows> {
-    if (this.#waiting.size >= WAITING_MAX) {
-      throw new SqliteFailure("SQLITE_BUSY", "too many writes are waiting");
-    }
-    return this.#post(worker, { id: this.#nextId++, sql, parameters });
-  }
-
   /** Runs one statement in the writer thread, outside any transaction. */
   async write(sql: string, parameters: readonly SqliteValue[]): Promise<Rows> {
     // No function call may stand between the turn and the post: another's transaction would begin there.
-    while (this.#free !== undefined || this.#worker === undefined || this.#isClosed) await this.#turn();
-    return this.#send(this.#worker, sql, parameters);
+    while (this.#free !== undefined || this.#writer === undefined || this.#isClosed) await this.#turn();
+    return this.#writer.run(sql, parameters);
   }
 
   /** Runs one statement in the transaction whose hold the caller has. */
   async writeHeld(sql: string, parameters: readonly SqliteValue[]): Promise<Rows> {
-    if (this.#worker === undefined) throw new SqliteFailure("SQLITE_WRITER", "the writer thread ended");
-    return this.#send(this.#worker, sql, parameters);
+    if (this.#writer === undefined) throw new SqliteFailure("SQLITE_THREAD", "the writer thread ended");
+    return this.#writer.run(sql, parameters);
   }
 
   /** Runs a SELECT here. */
   read(sql: string, parameters: readonly SqliteValue[]): unknown[] {
-    if (this.#reader === undefined) throw new SqliteFailure("SQLITE_WRITER", "the store is closed");
+    if (this.#reader === undefined) throw new SqliteFailure("SQLITE_THREAD", "the store is closed");
     return this.#reader.query(sql).all(...parameters);
   }
 
   /** Keeps all other statements out of the writer thread until the returned function is called. */
   async hold(): Promise<() => void> {
-    while (this.#free !== undefined || this.#worker === undefined || this.#isClosed) await this.#turn();
+    while (this.#free !== undefined || this.#writer === undefined || this.#isClosed) await this.#turn();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#free = promise;
     return () => {
@@ -141,10 +98,8 @@ export class SqliteConnections {
     this.#isClosed = true;
     this.#reader?.close();
     this.#reader = undefined;
-    const worker = this.#worker;
-    if (worker === undefined) return;
-    await this.#post(worker, { id: this.#nextId++, close: true });
-    this.#worker = undefined;
-    worker.terminate();
+    const writer = this.#writer;
+    this.#writer = undefined;
+    await writer?.close();
   }
 }

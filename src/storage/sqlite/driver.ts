@@ -1,7 +1,8 @@
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from "kysely";
-import type { Rows, SqliteConnections } from "./connections.ts";
+import type { SqliteValue } from "./connection-thread.ts";
+import type { SqliteConnections } from "./connections.ts";
 import { faultOf, isUnavailable } from "./fault.ts";
-import type { SqliteValue } from "./writer.ts";
+import type { Rows } from "./threaded-connection.ts";
 
 class SqliteConnection implements DatabaseConnection {
   readonly #connections: SqliteConnections;
@@ -79,7 +80,7 @@ class SqliteConnection implements DatabaseConnection {
 }
 
 /** Anything a query carries as SQLite takes it: times as milliseconds, flags as 0 and 1, JSON as text. */
-function bindable(value: unknown): SqliteValue {
+export function bindable(value: unknown): SqliteValue {
   if (value === null || value === undefined) return null;
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value instanceof Date) return value.getTime();

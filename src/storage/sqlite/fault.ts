@@ -1,6 +1,6 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 
-/** A failure of SQLite with its extended code, from either thread. */
+/** A failure of SQLite with its extended code, from any thread. */
 export class SqliteFailure extends Error {
   readonly code: string;
   constructor(code: string, message: string) {
@@ -10,7 +10,7 @@ export class SqliteFailure extends Error {
   }
 }
 
-const unavailable = /^SQLITE_(BUSY|LOCKED|IOERR|FULL|CANTOPEN|READONLY|NOMEM|PROTOCOL|WRITER)/;
+const unavailable = /^SQLITE_(BUSY|LOCKED|IOERR|FULL|CANTOPEN|READONLY|NOMEM|PROTOCOL|THREAD)/;
 
 export function isUnavailable(thrown: unknown): boolean {
   return unavailable.test(codeOf(thrown));

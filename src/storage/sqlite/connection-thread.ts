@@ -1,23 +1,27 @@
 /**
- * The thread that owns the writing connection of one SQLite file: a write waiting for the file's lock stops this
- * thread's loop and not the gateway's. Imports nothing but the driver, so that it is small and starts in milliseconds.
+ * A thread that owns one connection to a SQLite file: a write waiting for the file's lock, or a query over much of the
+ * record, stops this thread's loop and not the gateway's. Imports nothing but the driver, so that it is small and starts
+ * in milliseconds.
  */
 import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 
 declare const self: Worker;
 
 export type SqliteValue = SQLQueryBindings;
-export interface WriterOptions {
+export interface ConnectionOptions {
   readonly path: string;
+  /** `read` takes a file that is there, and changes nothing. */
+  readonly access: "read" | "write";
   /** Longest wait for the file's lock. */
   readonly busyTimeoutMs: number;
+  /** Of writes. */
   readonly synchronous: "NORMAL" | "FULL";
 }
-export type WriterRequest =
-  | { readonly id: number; readonly open: WriterOptions }
+export type ThreadRequest =
+  | { readonly id: number; readonly open: ConnectionOptions }
   | { readonly id: number; readonly sql: string; readonly parameters: readonly SqliteValue[] }
   | { readonly id: number; readonly close: true };
-export type WriterAnswer =
+export type ThreadAnswer =
   | { readonly id: number; readonly rows: unknown[]; readonly changes: number }
   | { readonly id: number; readonly code: string; readonly message: string };
 
@@ -26,15 +30,19 @@ const STATEMENTS_MAX = 100;
 let database: Database | undefined;
 const statements = new Map<string, Statement>();
 
-function open({ path, busyTimeoutMs, synchronous }: WriterOptions): void {
-  const opened = new Database(path, { create: true, readwrite: true });
+function open({ path, access, busyTimeoutMs, synchronous }: ConnectionOptions): void {
+  const opened = new Database(
+    path,
+    access === "read" ? { readonly: true } : { create: true, readwrite: true },
+  );
+  database = opened;
   opened.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+  if (access === "read") return;
   opened.run("PRAGMA journal_mode = WAL");
   opened.run(`PRAGMA synchronous = ${synchronous}`);
   opened.run("PRAGMA foreign_keys = ON");
   // Without a limit a write-ahead log that once grew large stays so.
   opened.run("PRAGMA journal_size_limit = 67108864");
-  database = opened;
 }
 
 function statementFor(sql: string): Statement {
@@ -50,7 +58,7 @@ function statementFor(sql: string): Statement {
   return statement;
 }
 
-function perform(request: WriterRequest): WriterAnswer {
+function perform(request: ThreadRequest): ThreadAnswer {
   const { id } = request;
   if ("open" in request) {
     open(request.open);
@@ -69,8 +77,8 @@ function perform(request: WriterRequest): WriterAnswer {
   return { id, rows: [], changes: statement.run(...request.parameters).changes };
 }
 
-self.onmessage = ({ data: request }: MessageEvent<WriterRequest>) => {
-  let answer: WriterAnswer;
+self.onmessage = ({ data: request }: MessageEvent<ThreadRequest>) => {
+  let answer: ThreadAnswer;
   try {
     answer = perform(request);
   } catch (failure) {
