@@ -4,8 +4,9 @@ import { GatewayError } from "../errors/gateway-error.ts";
 const AT_ONCE_MAX = 4;
 /** Of one organisation, so that it does not take the turns of all. */
 const OF_ONE_MAX = 2;
-/** One more is refused. */
+/** One more is refused; an organisation fills a part of the room at most. */
 const WAITING_MAX = 100;
+const WAITING_OF_ONE_MAX = 25;
 
 interface Waiting {
   readonly organizationId: string;
@@ -31,7 +32,9 @@ export class ReadTurns {
    * @throws GatewayError `record_query_timeout` when it is late, `overloaded` where too many wait
    */
   async take<T>(organizationId: string, query: (late: AbortSignal) => Promise<T>): Promise<T> {
-    if (this.#waiting.length >= WAITING_MAX) throw new GatewayError("overloaded", {});
+    const ofOne = this.#waiting.filter((waiting) => waiting.organizationId === organizationId).length;
+    if (this.#waiting.length >= WAITING_MAX || ofOne >= WAITING_OF_ONE_MAX)
+      throw new GatewayError("overloaded", {});
     const late = new AbortController();
     const { promise, reject, resolve } = Promise.withResolvers<T>();
     const turn: Waiting = {

@@ -56,6 +56,28 @@ test("a file that cannot be opened is tried again with the next query", async ()
   await reader.close();
 });
 
+test("a thread that was ended answers nobody's question, and is replaced for the next", async () => {
+  const threads: Worker[] = [];
+  const realWorker = globalThis.Worker;
+  globalThis.Worker = class extends realWorker {
+    constructor(url: string | URL, given?: WorkerOptions) {
+      super(url, given);
+      threads.push(this);
+    }
+  };
+  const reader = new SqliteReader(options);
+  try {
+    await reader.read("select 1 as a", []);
+    threads[0]?.terminate();
+    expect(await codeOf(reader.read("select 1 as a", []))).toBe("SQLITE_THREAD");
+    expect(await reader.read("select 2 as a", [])).toEqual([{ a: 2 }]);
+    expect(threads).toHaveLength(2);
+  } finally {
+    globalThis.Worker = realWorker;
+    await reader.close();
+  }
+});
+
 test("the end waits a second at most for a statement, which fails", async () => {
   const reader = new SqliteReader(options);
   const slow = codeOf(

@@ -18,6 +18,7 @@ export class ThreadedConnection {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
+  #hasEnded = false;
 
   /** `onLost` is told once that the thread ended, however it came to. */
   constructor(onLost: (connection: ThreadedConnection) => void) {
@@ -46,8 +47,9 @@ export class ThreadedConnection {
 
   /** Behind the statements that wait. */
   async close(): Promise<void> {
+    if (this.#hasEnded) return;
     await this.#post({ id: this.#nextId++, close: true });
-    this.#worker.terminate();
+    this.terminate();
   }
 
   /** At once; a statement under way ends unheard. */
@@ -59,6 +61,8 @@ export class ThreadedConnection {
   }
 
   #post(request: ThreadRequest): Promise<Rows> {
+    // Nobody would ever answer.
+    if (this.#hasEnded) return Promise.reject(ended());
     return new Promise((resolve, reject) => {
       this.#waiting.set(request.id, { resolve, reject });
       this.#worker.postMessage(request);
@@ -74,8 +78,12 @@ export class ThreadedConnection {
   }
 
   #abandon(): void {
-    const failure = new SqliteFailure("SQLITE_THREAD", "the connection's thread ended");
-    for (const waiting of this.#waiting.values()) waiting.reject(failure);
+    this.#hasEnded = true;
+    for (const waiting of this.#waiting.values()) waiting.reject(ended());
     this.#waiting.clear();
   }
+}
+
+function ended(): SqliteFailure {
+  return new SqliteFailure("SQLITE_THREAD", "the connection's thread ended");
 }
