@@ -10,8 +10,10 @@ import type { Limits } from "../policy/limit/limits.ts";
 import type { Layer } from "../policy/policy.ts";
 import { type JsonLimits, parseGuarded } from "../protocol/json.ts";
 import { once } from "./idempotency.ts";
+import { organizationNamed, placeOf } from "./named-organization.ts";
 import { nounOfPath, objectsOf } from "./operation-objects.ts";
 import type { AdminParts } from "./parts.ts";
+import { restingOrganization } from "./resting-organization.ts";
 import type { AdminAnswer, AdminRoute } from "./route.ts";
 
 /** One HTTP request of the control plane, past the door. */
@@ -75,6 +77,10 @@ export class Administration {
     this.#layers = operationLayers(
       deps.journal,
       deps.limits,
+      {
+        find: (id) => parts.store.organizations.find(id),
+        bySlug: (slug) => parts.store.acrossTenants.organizationBySlug(slug),
+      },
       (id) => parts.organization(id),
       (id) => parts.scopes.rules(id),
       () => parts.clock.now(),
@@ -108,7 +114,10 @@ export class Administration {
     }
     const shown = route.response.safeParse(answer.body);
     if (!shown.success) throw new GatewayError("internal", {}, { cause: shown.error });
-    if (route.status === 201) headers.location = `${call.path}/${(shown.data as { id: string }).id}`;
+    if (route.status === 201) {
+      const { id } = shown.data as { id: string };
+      headers.location = placeOf(call.path, id, organizationNamed(route, call.request));
+    }
     return new Response(JSON.stringify(shown.data), {
       status: route.status,
       headers: { ...headers, "content-type": "application/json" },
@@ -117,13 +126,15 @@ export class Administration {
 
   async #run(route: AdminRoute, call: AdminCall): Promise<AdminAnswer> {
     const principal = call.principal ?? NOBODY;
-    const { organizationId } = principal;
     const read = onceAsked(() => this.#read(route, call));
+    const parts = onceAsked(() => this.#partsFor(operation));
     const operation: Operation = {
       id: call.correlationId,
       action: route.action,
       principal,
-      organizationId,
+      organizationId: principal.organizationId,
+      organizationNamed: organizationNamed(route, call.request),
+      actorOrganization: undefined,
       clientAddress: call.clientAddress,
       actor: undefined,
       roles: route.access === "open" ? [principal.role] : route.roles,
@@ -133,16 +144,28 @@ export class Administration {
       refusedBy: undefined,
       objects: onceAsked(async () => {
         const { body } = await read();
-        return objectsOf(this.#parts, route, { organizationId, principal, id: call.params.id, body });
+        const { organizationId } = operation;
+        return objectsOf(await parts(), route, { organizationId, principal, id: call.params.id, body });
       }),
       target: undefined,
       namespaceId: undefined,
       before: undefined,
       after: undefined,
     };
-    return compose(this.#layers, async (inner) => this.#handle(route, inner, call, await read())).run(
-      operation,
-    );
+    return compose(this.#layers, async (inner) =>
+      this.#handle(route, inner, call, await read(), await parts()),
+    ).run(operation);
+  }
+
+  /** Of what has been compiled, or of the store alone where a platform administrator acts in what is not in force. */
+  async #partsFor({ organizationId, actorOrganization }: Operation): Promise<AdminParts> {
+    const parts = this.#parts;
+    if (actorOrganization === undefined || parts.organization(organizationId) !== undefined) return parts;
+    const resting = await restingOrganization(parts.store, organizationId);
+    // What has been compiled in the meantime is newer.
+    const organization: AdminParts["organization"] = (id) =>
+      parts.organization(id) ?? (id === organizationId ? resting : undefined);
+    return { ...parts, organization };
   }
 
   async #read(route: AdminRoute, call: AdminCall): Promise<ReadRequest> {
@@ -162,11 +185,12 @@ export class Administration {
     operation: Operation,
     call: AdminCall,
     { query, text, body }: ReadRequest,
+    parts: AdminParts,
   ): Promise<AdminAnswer> {
     const run = () =>
       route.handle({
         operation,
-        parts: this.#parts,
+        parts,
         params: call.params,
         query: query as never,
         body: body as never,

@@ -1,6 +1,7 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import { type ClaimMapping, isActPattern } from "../model/claim-mapping.ts";
 import { isWithin } from "../model/key-rights.ts";
+import type { Operation } from "../model/operation.ts";
 import { covers } from "../model/permission-cover.ts";
 import type { Principal, Role } from "../model/principal.ts";
 import { actsNamed, administersAll, namesAct } from "../policy/authorize/act-areas.ts";
@@ -27,6 +28,18 @@ export function checkWithinOwn(principal: Principal, { role, permissions }: Part
   throw exceeds(
     `permission ${beyond}${isScoped ? ", which is a scope's of your token and not your own" : ""}`,
   );
+}
+
+/**
+ * Who signs in to a tenant's accounts, and who holds its keys, is its administrators' and its identity provider's to say:
+ * whoever acts there from elsewhere makes none of them a platform administrator. @throws GatewayError `exceeds_creator`
+ */
+export function checkRulesNoOthers(
+  { actorOrganization }: Operation,
+  platformAdmin: boolean | undefined,
+): void {
+  if (platformAdmin === true && actorOrganization !== undefined)
+    throw exceeds("platform_admin in another organisation");
 }
 
 /** Administrators are changed by those alone who may do everything. @throws GatewayError `exceeds_creator` */

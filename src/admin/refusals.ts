@@ -17,7 +17,7 @@ export function refusalsOf(route: AdminRoute): ReadonlyMap<number, readonly Erro
   codes.push("rate_limited", "quota_exhausted", "too_many_at_once");
   if (!isOpen) codes.push("unauthenticated", "forbidden", "denied_by_policy", "too_many_failures");
   if (route.roles.includes("admin")) codes.push("insufficient_scope");
-  if (route.path.includes("{id}")) codes.push("not_found");
+  if (route.path.includes("{id}") || route.scope === "organization") codes.push("not_found");
   if (route.body !== undefined) codes.push("parse_error", "body_too_large", "unsupported_media_type");
   // Of what has no version, too: a condition is never passed over.
   if (!route.reads) codes.push("precondition_failed");

@@ -6,6 +6,8 @@ import type { AdminParts } from "./parts.ts";
 
 /** Who may call: anybody, or callers whose role the route names (`operator`: platform administrators alone). */
 export type AdminAccess = "open" | "caller" | "operator";
+/** What an act is about: an organisation's affairs, those of the caller alone, or the installation's. */
+export type AdminScope = "organization" | "caller" | "installation";
 export type AdminMethod = "GET" | "POST" | "PUT" | "DELETE";
 
 /** What a handler is given: the request, read and checked by the route's schemas. */
@@ -35,6 +37,7 @@ export interface AdminRoute {
   readonly path: string;
   readonly access: AdminAccess;
   readonly roles: readonly Role[];
+  readonly scope: AdminScope;
   /** Noun and verb, for the record. */
   readonly action: string;
   readonly tag: string;
@@ -66,6 +69,7 @@ interface RouteInit<Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodT
   readonly path: string;
   readonly access?: AdminAccess;
   readonly roles?: readonly Role[];
+  readonly scope?: AdminScope;
   readonly action: string;
   readonly summary: string;
   readonly query?: Q;
@@ -81,16 +85,20 @@ interface RouteInit<Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodT
   readonly handle: (request: AdminRequest<z.output<Q>, z.output<B>>) => Promise<AdminAnswer>;
 }
 
-/** @param init roles default to none, which leaves platform administrators; the noun of `action` is the tag */
+/**
+ * @param init roles default to none, which leaves platform administrators; the noun of `action` is the tag; what a caller may
+ * do is about an organisation
+ */
 export function defineRoute<
   Q extends z.ZodObject = z.ZodObject<Record<never, never>>,
   B extends z.ZodType = z.ZodUndefined,
   R extends z.ZodType = z.ZodUndefined,
 >(init: RouteInit<Q, B, R>): AdminRoute {
-  const { action, method } = init;
+  const { action, method, access = "caller" } = init;
   return {
-    access: "caller",
+    access,
     roles: [],
+    scope: access === "caller" ? "organization" : "installation",
     status: 200,
     tag: action.slice(0, action.indexOf(".")),
     reads: method === "GET",

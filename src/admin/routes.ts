@@ -6,6 +6,7 @@ import { tokenRoutes } from "./auth/token-routes.ts";
 import { claimMappingRoutes } from "./claim-mapping/claim-mapping-routes.ts";
 import { documentationRoutes } from "./documentation/documentation-routes.ts";
 import { logRoutes } from "./logs/log-routes.ts";
+import { inNamedOrganization } from "./named-organization.ts";
 import { namespaceRoutes } from "./namespaces/namespace-routes.ts";
 import { organizationRoutes } from "./organizations/organization-routes.ts";
 import { policyExplainRoutes } from "./policies/policy-explain-routes.ts";
@@ -38,4 +39,4 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...rateLimitRoutes,
   ...logRoutes,
   ...documentationRoutes,
-];
+].map(inNamedOrganization);

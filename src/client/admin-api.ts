@@ -340,7 +340,7 @@ export interface AdminApi {
   /** The organisation's servers, first those of the configuration file. */
   "servers-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Server[];
@@ -350,7 +350,7 @@ export interface AdminApi {
   /** Registers a server; it is served at once. Programs (`stdio`) are the platform administrator's to register. */
   "servers-create": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly name: string;
       readonly namespace?: string;
@@ -382,7 +382,7 @@ export interface AdminApi {
   /** Connects to a server that is not registered and says how far it came; nothing is kept. */
   "servers-test": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly name: string;
       readonly namespace?: string;
@@ -422,14 +422,14 @@ export interface AdminApi {
   /** One server. */
   "servers-get": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: Server;
   };
   /** Changes what is given, secrets not given stay; live at once. */
   "servers-update": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly name?: string;
       readonly description?: string;
@@ -460,14 +460,14 @@ export interface AdminApi {
   /** Removes it; calls under way may end. */
   "servers-delete": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: undefined;
   };
   /** Connects to a registered server anew, beside its running connection, and says how far it came. */
   "servers-test-stored": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: {
       readonly ok: boolean;
@@ -651,7 +651,7 @@ export interface AdminApi {
   /** The caller's own keys. */
   "own-keys-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly ApiKey[];
@@ -661,13 +661,14 @@ export interface AdminApi {
   /** A new key, never wider than the caller; `key` in the answer is shown this once. */
   "own-keys-create": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly name: string;
       readonly type?: "user" | "a2a";
       readonly role?: "admin" | "user" | "viewer" | "api_user";
       readonly permissions?: readonly string[];
       readonly namespace?: string;
+      readonly user_id?: string;
       readonly expires_at?: string;
       readonly platform_admin?: boolean;
     };
@@ -676,21 +677,21 @@ export interface AdminApi {
   /** One of the caller's own keys. */
   "own-keys-get": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: ApiKey;
   };
   /** Revokes one of the caller's own keys. */
   "own-keys-revoke": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: undefined;
   };
   /** Public keys of an application: it signs its assertions with them instead of showing its key (RFC 7523). */
   "own-keys-jwks": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly keys: readonly ({
         readonly kty: "EC" | "OKP" | "RSA";
@@ -703,7 +704,7 @@ export interface AdminApi {
   /** All keys of the organisation. */
   "keys-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly ApiKey[];
@@ -713,21 +714,21 @@ export interface AdminApi {
   /** One key of the organisation. */
   "keys-get": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: ApiKey;
   };
   /** Revokes a key: within a second here, within five seconds elsewhere. */
   "keys-revoke": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: undefined;
   };
   /** The organisation's users. */
   "users-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly User[];
@@ -737,7 +738,7 @@ export interface AdminApi {
   /** A new user. */
   "users-create": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly username: string;
       readonly email?: string | null;
@@ -751,14 +752,14 @@ export interface AdminApi {
   /** One user. */
   "users-get": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: User;
   };
   /** Changes what is given. A new password, or `active: false`, ends the user's sign-ins at once. */
   "users-update": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly username?: string;
       readonly email?: string | null;
@@ -774,14 +775,14 @@ export interface AdminApi {
   /** Deletes the user with its keys and sign-ins. */
   "users-delete": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: undefined;
   };
   /** Asks policies in force or proposed about calls and acts nobody makes, and says which came out otherwise than expected. */
   "policies-test": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly policies?: readonly ({
         readonly name: string;
@@ -848,7 +849,7 @@ export interface AdminApi {
   /** Why somebody may or may not make a call, or an act of administration: the deciding policy and the whole chain. */
   "policies-explain": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly policies?: readonly ({
         readonly name: string;
@@ -916,7 +917,7 @@ export interface AdminApi {
   /** Who may make a call, or an act of administration: the organisation's keys and users, page by page, each with its answer. */
   "policies-who": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly policies?: readonly ({
         readonly name: string;
@@ -973,7 +974,7 @@ export interface AdminApi {
   /** What proposed policies would have changed: recorded calls, newest first, about 10000 at a time, whose end or server would have been another. */
   "policies-replay": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly policies: readonly ({
         readonly name: string;
@@ -1017,7 +1018,7 @@ export interface AdminApi {
   /** The organisation's policies, first those of the configuration file. */
   "policies-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Policy[];
@@ -1027,7 +1028,7 @@ export interface AdminApi {
   /** A new policy; in force at once. */
   "policies-create": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly name: string;
       readonly description?: string;
@@ -1048,14 +1049,14 @@ export interface AdminApi {
   /** One policy. */
   "policies-get": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: Policy;
   };
   /** Changes what is given; `condition: null` and `route: null` remove it. In force at once. */
   "policies-update": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly name?: string;
       readonly description?: string;
@@ -1075,21 +1076,21 @@ export interface AdminApi {
   /** Removes it; no longer in force at once. */
   "policies-delete": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: undefined;
   };
   /** What claims of identity providers' tokens are worth in the organisation. */
   "claim-mapping-get": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: ClaimMapping;
   };
   /** Puts another in its place, as a whole. In force at once, open streams included. */
   "claim-mapping-replace": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly claims?: readonly string[] | null;
       readonly mappings?: Readonly<Record<string, readonly string[]>>;
@@ -1104,14 +1105,14 @@ export interface AdminApi {
   /** Removes the organisation's own: the file's holds again, or nothing is permitted by claims. */
   "claim-mapping-delete": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: undefined;
   };
   /** The organisation's namespaces. */
   "namespaces-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Namespace[];
@@ -1121,7 +1122,7 @@ export interface AdminApi {
   /** A new namespace. */
   "namespaces-create": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly slug: string;
       readonly name?: string;
@@ -1134,14 +1135,14 @@ export interface AdminApi {
   /** One namespace. */
   "namespaces-get": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: Namespace;
   };
   /** Changes what is given. */
   "namespaces-update": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly name?: string;
       readonly description?: string;
@@ -1153,14 +1154,14 @@ export interface AdminApi {
   /** Deletes it with its servers, sessions and keys. `default` stays. */
   "namespaces-delete": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: undefined;
   };
   /** The stored servers of a namespace. */
   "namespaces-servers": {
     params: { readonly id: string };
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Server[];
@@ -1170,7 +1171,7 @@ export interface AdminApi {
   /** Sessions of older clients in a namespace. */
   "namespaces-sessions": {
     params: { readonly id: string };
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Session[];
@@ -1232,7 +1233,7 @@ export interface AdminApi {
   /** Sessions of older clients, of all namespaces. */
   "sessions-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Session[];
@@ -1242,21 +1243,21 @@ export interface AdminApi {
   /** One session. */
   "sessions-get": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: Session;
   };
   /** Ends it: its client is answered 404 and has to begin anew. */
   "sessions-end": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: undefined;
   };
   /** The rules in force, first those of the configuration file. */
   "rate-limits-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly RateLimit[];
@@ -1266,7 +1267,7 @@ export interface AdminApi {
   /** A new rule, in force at once. */
   "rate-limits-create": {
     params: Record<never, never>;
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly name: string;
       readonly description?: string;
@@ -1285,14 +1286,14 @@ export interface AdminApi {
   /** One rule. */
   "rate-limits-get": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: RateLimit;
   };
   /** Changes what is given. What was counted stays where window and algorithm stay. */
   "rate-limits-update": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly name?: string;
       readonly description?: string;
@@ -1310,14 +1311,14 @@ export interface AdminApi {
   /** Deletes it with its usage. */
   "rate-limits-delete": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: undefined;
   };
   /** What was admitted and refused by day (or month, of monthly quotas), and what is used now. */
   "rate-limits-usage": {
     params: { readonly id: string };
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly RateLimitUsage[];
@@ -1327,7 +1328,7 @@ export interface AdminApi {
   /** Forgets what was counted, of one subject or of all. Calls under way stay counted. */
   "rate-limits-reset": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: {
       readonly subject?: string;
     };
@@ -1336,7 +1337,7 @@ export interface AdminApi {
   /** Calls and events, newest first; `format=jsonl|csv` exports up to 100000 of them. */
   "logs": {
     params: Record<never, never>;
-    query: { readonly kind?: "call" | "event"; readonly from?: string; readonly to?: string; readonly namespace_id?: string; readonly actor?: string; readonly action?: string; readonly server?: string; readonly served_by?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly format?: "json" | "jsonl" | "csv"; readonly contents?: "true" | "false"; readonly limit?: number; readonly cursor?: string };
+    query: { readonly kind?: "call" | "event"; readonly from?: string; readonly to?: string; readonly namespace_id?: string; readonly actor?: string; readonly action?: string; readonly server?: string; readonly served_by?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly format?: "json" | "jsonl" | "csv"; readonly contents?: "true" | "false"; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly LogEntry[];
@@ -1346,14 +1347,14 @@ export interface AdminApi {
   /** One call, with what was said in it where that is kept; reading that is recorded. */
   "logs-get": {
     params: { readonly id: string };
-    query: Record<never, never>;
+    query: { readonly organization?: string };
     body: undefined;
     answer: CallLogEntry;
   };
   /** Calls of a time by target and end (the last day unless said otherwise), and what runs now. */
   "stats": {
     params: Record<never, never>;
-    query: { readonly from?: string; readonly to?: string };
+    query: { readonly from?: string; readonly to?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly from: string;
@@ -1374,14 +1375,21 @@ export interface AdminApi {
   };
 }
 
+interface AdminOperation {
+  readonly method: string;
+  readonly path: string;
+  /** It takes `organization`, the one to act in. */
+  readonly ofOrganization?: true;
+}
+
 export const adminOperations = {
-  "servers-list": { method: "GET", path: "/gateway/servers" },
-  "servers-create": { method: "POST", path: "/gateway/servers" },
-  "servers-test": { method: "POST", path: "/gateway/servers/test" },
-  "servers-get": { method: "GET", path: "/gateway/servers/{id}" },
-  "servers-update": { method: "PUT", path: "/gateway/servers/{id}" },
-  "servers-delete": { method: "DELETE", path: "/gateway/servers/{id}" },
-  "servers-test-stored": { method: "POST", path: "/gateway/servers/{id}/test" },
+  "servers-list": { method: "GET", path: "/gateway/servers", ofOrganization: true },
+  "servers-create": { method: "POST", path: "/gateway/servers", ofOrganization: true },
+  "servers-test": { method: "POST", path: "/gateway/servers/test", ofOrganization: true },
+  "servers-get": { method: "GET", path: "/gateway/servers/{id}", ofOrganization: true },
+  "servers-update": { method: "PUT", path: "/gateway/servers/{id}", ofOrganization: true },
+  "servers-delete": { method: "DELETE", path: "/gateway/servers/{id}", ofOrganization: true },
+  "servers-test-stored": { method: "POST", path: "/gateway/servers/{id}/test", ofOrganization: true },
   "login": { method: "POST", path: "/auth/login" },
   "refresh": { method: "POST", path: "/auth/refresh" },
   "logout": { method: "POST", path: "/auth/logout" },
@@ -1398,54 +1406,54 @@ export const adminOperations = {
   "resource-metadata-3": { method: "GET", path: "/.well-known/oauth-protected-resource/namespaces/{namespace}/servers/{server}/mcp" },
   "resource-metadata-4": { method: "GET", path: "/.well-known/oauth-protected-resource/servers/{server}/mcp" },
   "resource-metadata-5": { method: "GET", path: "/.well-known/oauth-protected-resource/{server}" },
-  "own-keys-list": { method: "GET", path: "/auth/api-keys" },
-  "own-keys-create": { method: "POST", path: "/auth/api-keys" },
-  "own-keys-get": { method: "GET", path: "/auth/api-keys/{id}" },
-  "own-keys-revoke": { method: "DELETE", path: "/auth/api-keys/{id}" },
-  "own-keys-jwks": { method: "PUT", path: "/auth/api-keys/{id}/jwks" },
-  "keys-list": { method: "GET", path: "/api/admin/api-keys" },
-  "keys-get": { method: "GET", path: "/api/admin/api-keys/{id}" },
-  "keys-revoke": { method: "DELETE", path: "/api/admin/api-keys/{id}" },
-  "users-list": { method: "GET", path: "/api/admin/users" },
-  "users-create": { method: "POST", path: "/api/admin/users" },
-  "users-get": { method: "GET", path: "/api/admin/users/{id}" },
-  "users-update": { method: "PUT", path: "/api/admin/users/{id}" },
-  "users-delete": { method: "DELETE", path: "/api/admin/users/{id}" },
-  "policies-test": { method: "POST", path: "/policies/test" },
-  "policies-explain": { method: "POST", path: "/policies/explain" },
-  "policies-who": { method: "POST", path: "/policies/who" },
-  "policies-replay": { method: "POST", path: "/policies/replay" },
-  "policies-list": { method: "GET", path: "/policies" },
-  "policies-create": { method: "POST", path: "/policies" },
-  "policies-get": { method: "GET", path: "/policies/{id}" },
-  "policies-update": { method: "PUT", path: "/policies/{id}" },
-  "policies-delete": { method: "DELETE", path: "/policies/{id}" },
-  "claim-mapping-get": { method: "GET", path: "/api/admin/claim-mapping" },
-  "claim-mapping-replace": { method: "PUT", path: "/api/admin/claim-mapping" },
-  "claim-mapping-delete": { method: "DELETE", path: "/api/admin/claim-mapping" },
-  "namespaces-list": { method: "GET", path: "/api/admin/namespaces" },
-  "namespaces-create": { method: "POST", path: "/api/admin/namespaces" },
-  "namespaces-get": { method: "GET", path: "/api/admin/namespaces/{id}" },
-  "namespaces-update": { method: "PUT", path: "/api/admin/namespaces/{id}" },
-  "namespaces-delete": { method: "DELETE", path: "/api/admin/namespaces/{id}" },
-  "namespaces-servers": { method: "GET", path: "/api/admin/namespaces/{id}/servers" },
-  "namespaces-sessions": { method: "GET", path: "/api/admin/namespaces/{id}/sessions" },
+  "own-keys-list": { method: "GET", path: "/auth/api-keys", ofOrganization: true },
+  "own-keys-create": { method: "POST", path: "/auth/api-keys", ofOrganization: true },
+  "own-keys-get": { method: "GET", path: "/auth/api-keys/{id}", ofOrganization: true },
+  "own-keys-revoke": { method: "DELETE", path: "/auth/api-keys/{id}", ofOrganization: true },
+  "own-keys-jwks": { method: "PUT", path: "/auth/api-keys/{id}/jwks", ofOrganization: true },
+  "keys-list": { method: "GET", path: "/api/admin/api-keys", ofOrganization: true },
+  "keys-get": { method: "GET", path: "/api/admin/api-keys/{id}", ofOrganization: true },
+  "keys-revoke": { method: "DELETE", path: "/api/admin/api-keys/{id}", ofOrganization: true },
+  "users-list": { method: "GET", path: "/api/admin/users", ofOrganization: true },
+  "users-create": { method: "POST", path: "/api/admin/users", ofOrganization: true },
+  "users-get": { method: "GET", path: "/api/admin/users/{id}", ofOrganization: true },
+  "users-update": { method: "PUT", path: "/api/admin/users/{id}", ofOrganization: true },
+  "users-delete": { method: "DELETE", path: "/api/admin/users/{id}", ofOrganization: true },
+  "policies-test": { method: "POST", path: "/policies/test", ofOrganization: true },
+  "policies-explain": { method: "POST", path: "/policies/explain", ofOrganization: true },
+  "policies-who": { method: "POST", path: "/policies/who", ofOrganization: true },
+  "policies-replay": { method: "POST", path: "/policies/replay", ofOrganization: true },
+  "policies-list": { method: "GET", path: "/policies", ofOrganization: true },
+  "policies-create": { method: "POST", path: "/policies", ofOrganization: true },
+  "policies-get": { method: "GET", path: "/policies/{id}", ofOrganization: true },
+  "policies-update": { method: "PUT", path: "/policies/{id}", ofOrganization: true },
+  "policies-delete": { method: "DELETE", path: "/policies/{id}", ofOrganization: true },
+  "claim-mapping-get": { method: "GET", path: "/api/admin/claim-mapping", ofOrganization: true },
+  "claim-mapping-replace": { method: "PUT", path: "/api/admin/claim-mapping", ofOrganization: true },
+  "claim-mapping-delete": { method: "DELETE", path: "/api/admin/claim-mapping", ofOrganization: true },
+  "namespaces-list": { method: "GET", path: "/api/admin/namespaces", ofOrganization: true },
+  "namespaces-create": { method: "POST", path: "/api/admin/namespaces", ofOrganization: true },
+  "namespaces-get": { method: "GET", path: "/api/admin/namespaces/{id}", ofOrganization: true },
+  "namespaces-update": { method: "PUT", path: "/api/admin/namespaces/{id}", ofOrganization: true },
+  "namespaces-delete": { method: "DELETE", path: "/api/admin/namespaces/{id}", ofOrganization: true },
+  "namespaces-servers": { method: "GET", path: "/api/admin/namespaces/{id}/servers", ofOrganization: true },
+  "namespaces-sessions": { method: "GET", path: "/api/admin/namespaces/{id}/sessions", ofOrganization: true },
   "organizations-list": { method: "GET", path: "/api/admin/organizations" },
   "organizations-create": { method: "POST", path: "/api/admin/organizations" },
   "organizations-get": { method: "GET", path: "/api/admin/organizations/{id}" },
   "organizations-update": { method: "PUT", path: "/api/admin/organizations/{id}" },
   "organizations-delete": { method: "DELETE", path: "/api/admin/organizations/{id}" },
-  "sessions-list": { method: "GET", path: "/api/admin/sessions" },
-  "sessions-get": { method: "GET", path: "/api/admin/sessions/{id}" },
-  "sessions-end": { method: "DELETE", path: "/api/admin/sessions/{id}" },
-  "rate-limits-list": { method: "GET", path: "/api/admin/rate-limits" },
-  "rate-limits-create": { method: "POST", path: "/api/admin/rate-limits" },
-  "rate-limits-get": { method: "GET", path: "/api/admin/rate-limits/{id}" },
-  "rate-limits-update": { method: "PUT", path: "/api/admin/rate-limits/{id}" },
-  "rate-limits-delete": { method: "DELETE", path: "/api/admin/rate-limits/{id}" },
-  "rate-limits-usage": { method: "GET", path: "/api/admin/rate-limits/{id}/usage" },
-  "rate-limits-reset": { method: "POST", path: "/api/admin/rate-limits/{id}/reset" },
-  "logs": { method: "GET", path: "/admin/logs" },
-  "logs-get": { method: "GET", path: "/admin/logs/{id}" },
-  "stats": { method: "GET", path: "/admin/stats" },
-} as const satisfies { readonly [Id in keyof AdminApi]: { method: string; path: string } };
+  "sessions-list": { method: "GET", path: "/api/admin/sessions", ofOrganization: true },
+  "sessions-get": { method: "GET", path: "/api/admin/sessions/{id}", ofOrganization: true },
+  "sessions-end": { method: "DELETE", path: "/api/admin/sessions/{id}", ofOrganization: true },
+  "rate-limits-list": { method: "GET", path: "/api/admin/rate-limits", ofOrganization: true },
+  "rate-limits-create": { method: "POST", path: "/api/admin/rate-limits", ofOrganization: true },
+  "rate-limits-get": { method: "GET", path: "/api/admin/rate-limits/{id}", ofOrganization: true },
+  "rate-limits-update": { method: "PUT", path: "/api/admin/rate-limits/{id}", ofOrganization: true },
+  "rate-limits-delete": { method: "DELETE", path: "/api/admin/rate-limits/{id}", ofOrganization: true },
+  "rate-limits-usage": { method: "GET", path: "/api/admin/rate-limits/{id}/usage", ofOrganization: true },
+  "rate-limits-reset": { method: "POST", path: "/api/admin/rate-limits/{id}/reset", ofOrganization: true },
+  "logs": { method: "GET", path: "/admin/logs", ofOrganization: true },
+  "logs-get": { method: "GET", path: "/admin/logs/{id}", ofOrganization: true },
+  "stats": { method: "GET", path: "/admin/stats", ofOrganization: true },
+} as const satisfies { readonly [Id in keyof AdminApi]: AdminOperation };

@@ -56,16 +56,27 @@ export class AdminClient {
   readonly #origin: string;
   readonly #credential: () => string | Promise<string>;
   readonly #fetch: (request: Request) => Promise<Response>;
+  readonly #organization: string | undefined;
 
-  /** @param credential asked before each request, since tokens do not last */
+  /**
+   * @param credential asked before each request, since tokens do not last
+   * @param organization the slug of the one that is acted in; the caller's own without it
+   */
   constructor(
     url: string,
     credential: () => string | Promise<string>,
     send: (request: Request) => Promise<Response> = (request) => fetch(request),
+    organization?: string,
   ) {
     this.#origin = url.replace(/\/+$/, "");
     this.#credential = credential;
     this.#fetch = send;
+    this.#organization = organization;
+  }
+
+  /** The same caller in another organisation, which is a platform administrator's to do. */
+  within(organization: string): AdminClient {
+    return new AdminClient(this.#origin, this.#credential, this.#fetch, organization);
   }
 
   /** @throws AdminProblem */
@@ -87,7 +98,8 @@ export class AdminClient {
 
   /** The answer as it comes, for exports. @throws AdminProblem */
   async send<Id extends OperationId>(id: Id, request: AdminRequest<Id>): Promise<Response> {
-    const { method, path } = adminOperations[id];
+    const operation: (typeof adminOperations)[OperationId] = adminOperations[id];
+    const { method, path } = operation;
     const {
       params = {},
       query = {},
@@ -100,6 +112,8 @@ export class AdminClient {
     const url = new URL(
       this.#origin + path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? "")),
     );
+    if (this.#organization !== undefined && "ofOrganization" in operation)
+      url.searchParams.set("organization", this.#organization);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }

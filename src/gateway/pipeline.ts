@@ -10,6 +10,7 @@ import { auditPolicy, type ExchangeObserver } from "../policy/audit/audit.ts";
 import { auditOperationPolicy } from "../policy/audit/audit-operation.ts";
 import { type AuthenticateDeps, authenticatePolicy } from "../policy/authenticate/authenticate.ts";
 import { clientAddressPolicy } from "../policy/authenticate/client-address.ts";
+import { actedInPolicy, type OrganizationLooks } from "../policy/authorize/acted-in.ts";
 import { authorizePolicy } from "../policy/authorize/authorize.ts";
 import { authorizeOperationPolicy } from "../policy/authorize/authorize-operation.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
@@ -174,6 +175,7 @@ export function callLayers(deps: CallDeps): readonly Layer<Exchange, Outcome>[] 
 export function operationLayers<R>(
   journal: Journal,
   limits: Limits,
+  organizations: OrganizationLooks,
   organizationOf: (id: string) => OrganizationSnapshot | undefined,
   scopesOf: (organizationId: string) => ScopeRules,
   now: () => number,
@@ -188,6 +190,11 @@ export function operationLayers<R>(
       name: "limit",
       reason: "before anything is decided: acts that are refused count too",
       policy: operationLimitPolicy(limits, organizationOf),
+    },
+    {
+      name: "acted-in",
+      reason: "everything below decides about objects of the organisation that is acted in",
+      policy: actedInPolicy(organizations),
     },
     {
       name: "authorize",

@@ -14,6 +14,12 @@ export interface OperationObject {
   readonly namespaceSlug: string | undefined;
 }
 
+/** As the record of an organisation shows whose somebody is who is not of it. */
+export interface OwnOrganization {
+  readonly id: string;
+  readonly slug: string;
+}
+
 /** One administrative act, as the policies see it: who does what, to what of whom. */
 export interface Operation {
   /** Correlation id. */
@@ -21,8 +27,12 @@ export interface Operation {
   /** Noun and verb, as it stands in the record: `server.create`. */
   readonly action: string;
   readonly principal: Principal;
-  /** The organisation acted in: the caller's own; empty on open routes until it is known. */
+  /** The organisation acted in: the caller's own, or the one it named; empty on open routes until it is known. */
   organizationId: string;
+  /** The slug of the organisation that the request names to act in. */
+  readonly organizationNamed: string | undefined;
+  /** The caller's own organisation, where it acts in another. */
+  actorOrganization: OwnOrganization | undefined;
   /** Who acted, where the act itself says so: somebody who signs in. */
   actor: string | undefined;
   readonly clientAddress: string;

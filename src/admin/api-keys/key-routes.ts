@@ -20,9 +20,10 @@ import {
   uuid,
 } from "../fields.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
-import { checkWithinOwn, checkWithinReach, exceeds, isPermittedByScopes } from "../own-rights.ts";
+import { checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
+import { checkWithinCreator, ownerOf } from "./key-creator.ts";
 
 const shown = {
   id: uuid,
@@ -58,9 +59,14 @@ const publicKey = z
 const newKey = z.strictObject({
   name: label,
   type: z.enum(["user", "a2a"]).default("user"),
-  role: role.optional().describe("The caller's own where it is not given."),
+  role: role.optional().describe("Where it is not given: its owner's; the caller's own for nobody's key."),
   permissions: z.array(permission).max(1_000).default([]),
   namespace: slug.optional().describe("Binds the key to one namespace."),
+  user_id: uuid
+    .optional()
+    .describe(
+      "Whose it is, of the organisation: administrators make keys for others. The caller's own without it.",
+    ),
   expires_at: time.optional(),
   platform_admin: z.boolean().default(false),
 });
@@ -86,31 +92,6 @@ function keyView(parts: AdminParts, key: ApiKey): z.input<typeof apiKey> {
     last_used_at: optionalTime(key.lastUsedAt),
     updated_at: timeOf(key.updatedAt),
   };
-}
-
-/** A key never exceeds who makes it. @throws GatewayError `exceeds_creator` */
-function checkWithinCreator(
-  operation: Operation,
-  body: z.output<typeof newKey>,
-  namespaceId: string | null,
-): void {
-  const { principal } = operation;
-  // It would outlive the setting that lets anonymous callers in.
-  if (principal.kind === "anonymous") throw exceeds("an anonymous caller has no right to pass on");
-  if (principal.namespaceBound && namespaceId !== principal.namespaceId) throw exceeds("another namespace");
-  checkEndsWithCreator(principal, body.expires_at);
-  if (principal.platformAdmin) return;
-  if (body.platform_admin) throw exceeds("platform_admin");
-  const mayForAll = principal.role === "admin" || isPermittedByScopes(principal, "api_key.create");
-  if (body.type === "a2a" && !mayForAll) throw exceeds("type a2a");
-  checkWithinOwn(principal, body);
-}
-
-/** What is not a person ends one day, and so does what it makes; a person makes keys that outlive the token it shows. */
-function checkEndsWithCreator({ kind, expiresAt }: Operation["principal"], wanted: string | undefined): void {
-  if (kind === "user" || expiresAt === undefined) return;
-  if (wanted === undefined) throw exceeds("no expiry");
-  if (Date.parse(wanted) > expiresAt) throw exceeds("a later expiry");
 }
 
 const isOwn = (operation: Operation, key: ApiKey): boolean =>
@@ -169,6 +150,7 @@ export const keyRoutes = [
           : await namespaceNamed(parts, organizationId, body.namespace);
       const namespaceId = namespace?.id ?? bound;
       checkWithinCreator(operation, body, namespaceId);
+      const owner = await ownerOf(parts, operation, body);
       if (body.expires_at !== undefined && Date.parse(body.expires_at) <= parts.clock.now()) {
         throw new GatewayError("invalid_request", { detail: "expires_at: must be in the future" });
       }
@@ -177,10 +159,10 @@ export const keyRoutes = [
         id: Bun.randomUUIDv7(),
         organizationId,
         namespaceId,
-        userId: body.type === "user" ? (principal.userId ?? null) : null,
+        userId: owner?.id ?? null,
         name: body.name,
         type: body.type,
-        role: body.role ?? principal.role,
+        role: body.role ?? owner?.role ?? principal.role,
         platformAdmin: body.platform_admin,
         permissions: body.permissions,
         prefix,

@@ -1,3 +1,4 @@
+import { ORGANIZATION } from "../named-organization.ts";
 import type { AdminRoute } from "../route.ts";
 import { openApiDocument } from "./openapi.ts";
 
@@ -15,6 +16,15 @@ interface Operation {
   readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
 }
 type Content = Readonly<Record<string, { readonly schema: Json }>>;
+
+const OPERATION_SOURCE = [
+  "interface AdminOperation {",
+  "  readonly method: string;",
+  "  readonly path: string;",
+  "  /** It takes `organization`, the one to act in. */",
+  "  readonly ofOrganization?: true;",
+  "}",
+];
 
 /**
  * The source of `src/client/admin-api.ts`: types of every request and answer, and where each goes, as the OpenAPI document
@@ -42,14 +52,13 @@ export function clientSource(routes: readonly AdminRoute[]): string {
   );
   lines.push("/** What each operation takes and answers. */", "export interface AdminApi {");
   for (const { operation } of rows) lines.push(...entryOf(operation));
-  lines.push("}", "", "export const adminOperations = {");
+  lines.push("}", "", ...OPERATION_SOURCE, "", "export const adminOperations = {");
   for (const { path, method, operation } of rows) {
-    lines.push(`  "${operation.operationId}": { method: "${method}", path: "${path}" },`);
+    const isScoped = operation.parameters.some((one) => one.in === "query" && one.name === ORGANIZATION);
+    const members = `method: "${method}", path: "${path}"${isScoped ? ", ofOrganization: true" : ""}`;
+    lines.push(`  "${operation.operationId}": { ${members} },`);
   }
-  lines.push(
-    "} as const satisfies { readonly [Id in keyof AdminApi]: { method: string; path: string } };",
-    "",
-  );
+  lines.push("} as const satisfies { readonly [Id in keyof AdminApi]: AdminOperation };", "");
   return lines.join("\n");
 }
 

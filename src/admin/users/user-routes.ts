@@ -15,7 +15,7 @@ import {
   removed,
   role,
 } from "../fields.ts";
-import { checkWithinOwn, checkWithinReach } from "../own-rights.ts";
+import { checkRulesNoOthers, checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 import { user, userView } from "./user-view.ts";
@@ -55,7 +55,9 @@ async function userOf(parts: AdminParts, operation: Operation, id: string): Prom
  * the password can be that user.
  * @throws GatewayError `exceeds_creator`
  */
-function checkMayChange({ principal }: Operation, now: User, body: z.output<typeof change>): void {
+function checkMayChange(operation: Operation, now: User, body: z.output<typeof change>): void {
+  const { principal } = operation;
+  if (!now.platformAdmin) checkRulesNoOthers(operation, body.platform_admin);
   checkWithinReach(principal, now);
   const { role: given, permissions = now.permissions } = body;
   if (body.password !== undefined) checkWithinOwn(principal, { role: given ?? now.role, permissions });
@@ -99,6 +101,7 @@ export const userRoutes = [
     refuses: ["already_exists", "password_refused", "exceeds_creator"],
     handle: async ({ operation, parts, body }) => {
       checkMayTouch(operation, body.platform_admin);
+      checkRulesNoOthers(operation, body.platform_admin);
       checkWithinOwn(operation.principal, body);
       const { password } = body;
       const row = await parts.store.users.create({

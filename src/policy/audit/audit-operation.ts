@@ -5,12 +5,13 @@ import type { Policy } from "../policy.ts";
 
 /**
  * The record of administration: every change with what it was before and after, and every refusal, whoever refused. Reads
- * that succeed are not recorded, but those that show what was said in calls. The answer goes out when its record stands.
+ * that succeed are not recorded, but those that show what was said in calls, and whatever a platform administrator does in
+ * another organisation than its own: in the record of that one. The answer goes out when its record stands.
  */
 export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> {
   const record = async (operation: Operation, outcome: string): Promise<void> => {
     const { action, principal, organizationId, namespaceId, target, clientAddress } = operation;
-    const { permittedBy, refusedBy: policy, before, after } = operation;
+    const { permittedBy, refusedBy: policy, actorOrganization, before, after } = operation;
     await journal.event({
       kind: outcome === "ok" ? "admin" : "security",
       action,
@@ -22,6 +23,7 @@ export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> 
       clientAddress,
       detail: {
         outcome,
+        ...(actorOrganization !== undefined && { actor_organization: actorOrganization }),
         ...(permittedBy !== undefined && { permitted_by: permittedBy }),
         ...(policy !== undefined && { policy }),
         ...(before !== undefined && { before }),
@@ -35,11 +37,15 @@ export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> 
       result = await next(operation);
     } catch (thrown) {
       const error = GatewayError.from(thrown);
-      if (operation.changes || operation.reveals || error.httpStatus === 403)
-        await record(operation, error.code);
+      if (isRecorded(operation) || error.httpStatus === 403) await record(operation, error.code);
       throw thrown;
     }
-    if (operation.changes || operation.reveals) await record(operation, "ok");
+    if (isRecorded(operation)) await record(operation, "ok");
     return result;
   };
+}
+
+/** Whatever its end. */
+function isRecorded({ changes, reveals, actorOrganization }: Operation): boolean {
+  return changes || reveals || actorOrganization !== undefined;
 }

@@ -29,6 +29,8 @@ const operationOf = (over: Partial<Operation> = {}): Operation => ({
   id: "correlation",
   action: "server.update",
   principal: admin,
+  organizationNamed: undefined,
+  actorOrganization: undefined,
   organizationId: admin.organizationId,
   actor: undefined,
   clientAddress: "10.0.0.1",
@@ -217,9 +219,13 @@ describe("the layer", () => {
     });
   });
 
-  test("a denial says by which policy; another organisation's policies mean nothing", async () => {
-    expect(await run([policy({ name: "no" })], {})).toEqual({ code: "denied_by_policy", refusedBy: "no" });
-    expect(await run([policy({})], { organizationId: "other" })).toBe("done");
+  test("a denial says by which policy; its own organisation's follow the caller, a third one's mean nothing", async () => {
+    const denied = { code: "denied_by_policy", refusedBy: "no" };
+    expect(await run([policy({ name: "no" })], {})).toEqual(denied);
+    expect(await run([policy({ name: "no" })], { organizationId: "other" })).toEqual(denied);
+    const stranger = samplePrincipal({ role: "admin", organizationId: "other" });
+    expect(await run([policy({ name: "no" })], { principal: stranger })).toEqual(denied);
+    expect(await run([policy({})], { principal: stranger, organizationId: "other" })).toBe("done");
     expect(await run([], {})).toBe("done");
   });
 });

@@ -19,7 +19,8 @@ const SHARED_NOUNS = new Set([
 ]);
 
 /**
- * First the role table and what scopes add to it, then the organisation's policies, which only narrow both.
+ * First the role table and what scopes add to it, then the organisation's policies, which only narrow both. Who acts in
+ * another organisation is bound by the policies of both: its own follow it, else naming another would be a way around them.
  * @param policiesOf those in force now; another object where they changed
  * @param scopesOf what scopes open now
  * @throws GatewayError `forbidden`; `insufficient_scope`, naming what a token needs; `denied_by_policy`, naming the policy
@@ -42,7 +43,13 @@ export function authorizeOperationPolicy<R>(
       operation.permittedBy = permittingPattern(operation);
       if (operation.permittedBy === undefined) throw refusalOf(operation, scopesOf);
     }
-    const policy = await inForce(operation.organizationId)?.refusal(operation, now());
+    const { organizationId, principal } = operation;
+    const at = now();
+    const policy =
+      (await inForce(organizationId)?.refusal(operation, at)) ??
+      (organizationId === principal.organizationId
+        ? undefined
+        : await inForce(principal.organizationId)?.refusal(operation, at));
     if (policy === undefined) return next(operation);
     operation.refusedBy = policy;
     throw new GatewayError("denied_by_policy", { policy }, { data: { policy } });

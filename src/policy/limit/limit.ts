@@ -48,17 +48,21 @@ export function limitPolicy(
   };
 }
 
-/** The same rules for administrative acts. */
+/**
+ * The same rules for administrative acts: those of the organisation the caller is of, wherever it acts. What a platform
+ * administrator does elsewhere uses up nothing of a tenant's, and no tenant's rule keeps it out.
+ */
 export function operationLimitPolicy<R>(
   limits: Limits,
   organizationOf: (id: string) => OrganizationSnapshot | undefined,
   plans = new LimitPlans(),
 ): Policy<Operation, R> {
   return (operation, next) => {
-    const plan = plans.of(organizationOf(operation.organizationId));
+    const { organizationId } = operation.principal;
+    const plan = plans.of(organizationOf(organizationId));
     if (plan === undefined || plan.operations.length === 0) return next(operation);
     const rules = undoesLimits(operation) ? plan.ofFile : plan.operations;
-    const demands = demandsOf(rules, operation, operation.organizationId);
+    const demands = demandsOf(rules, operation, organizationId);
     return demands.length === 0 ? next(operation) : admitted(limits, demands, operation, next);
   };
 }

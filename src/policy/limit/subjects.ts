@@ -47,10 +47,10 @@ export const operationReader: SubjectReader<Operation> = {
   },
   user: plain((operation) => userOf(operation.principal)),
   key: plain((operation) => keyOf(operation.principal)),
-  organization: plain((operation) => operation.organizationId),
+  organization: plain((operation) => operation.principal.organizationId),
   namespace: undefined,
   endpoint: {
-    subject: ({ organizationId, action }) => `${organizationId}/${action}`,
+    subject: ({ principal, action }) => `${principal.organizationId}/${action}`,
     label: ({ action }) => action,
   },
   server: undefined,

@@ -153,6 +153,28 @@ describe.each(adminRoutes.map((route) => [route.id, route] as const))("%s", (_id
     });
   }
 
+  if (route.scope === "organization") {
+    test("404: another organisation is answered as one that does not exist; one's own may be named", async () => {
+      const sent = await base(route);
+      const answers = [];
+      for (const role of ROLES) {
+        for (const organization of ["there", "default", "nowhere"]) {
+          const query = { ...(sent.query as object), organization };
+          answers.push(
+            await refused(route, { ...sent, key: world.here.keys[role], query }, 404, "not_found"),
+          );
+        }
+      }
+      expect(new Set(answers.map(({ text, json }) => text.replace(json.correlation_id, ""))).size).toBe(1);
+      const own = { ...world.here, named: "here" };
+      const got = await world.send(route, own, await recipeOf(route).succeed(world, own));
+      expect([route.id, got.status, got.status === route.status ? "" : got.text]).toEqual([
+        ...[route.id, route.status],
+        "",
+      ]);
+    });
+  }
+
   if (!isOpen) {
     test("403: a policy denies whom it names the act, says so, and changes nothing for anybody else", async () => {
       const sent = { ...(await base(route)), query: FLAWED };

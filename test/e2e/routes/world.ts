@@ -21,6 +21,8 @@ type Parsed = ReturnType<typeof JSON.parse>;
 export interface Tenant {
   readonly slug: string;
   readonly keys: Readonly<Record<Role, string>>;
+  /** Named in every request that is about an organisation. */
+  readonly named?: string;
 }
 /** A request of an operation; what is not given is what its happy path takes. */
 export interface Sent {
@@ -128,7 +130,11 @@ export class World {
       /\{(\w+)\}/g,
       (_, name: string) => params[name] ?? crypto.randomUUID(),
     );
-    const search = typeof query === "string" ? query : new URLSearchParams(query).toString();
+    const named = route.scope === "organization" && tenant.named !== undefined ? tenant.named : undefined;
+    const search =
+      typeof query === "string"
+        ? query
+        : new URLSearchParams({ ...(named !== undefined && { organization: named }), ...query }).toString();
     const isRaw =
       typeof body === "string" || body instanceof URLSearchParams || body instanceof ReadableStream;
     return fetch(`${sent.origin ?? this.gateway.origin}${path}${search === "" ? "" : `?${search}`}`, {

@@ -36,8 +36,13 @@ const changePassword = (over: object = {}) => ({
   body: { current_password: FIRST, new_password: SECOND, ...over },
 });
 
+/** Where its maker is a stranger a key is somebody's, or it ends. */
+const keyBody = (world: World) => ({
+  name: world.name("key"),
+  expires_at: new Date(Date.now() + 86_400_000).toISOString(),
+});
 export async function key(world: World, tenant: Tenant, over: object = {}) {
-  return (await world.done("own-keys-create", tenant, { body: { name: world.name("key"), ...over } })) as {
+  return (await world.done("own-keys-create", tenant, { body: { ...keyBody(world), ...over } })) as {
     readonly id: string;
     readonly key: string;
   };
@@ -214,7 +219,7 @@ const tokenRecipes: Recipes = {
 const keyRecipes: Recipes = {
   "own-keys-list": { succeed: nothing },
   "own-keys-create": {
-    succeed: (world) => ({ body: { name: world.name("key"), permissions: ["filed:*"] } }),
+    succeed: (world) => ({ body: { ...keyBody(world), permissions: ["filed:*"] } }),
     refuse: {
       exceeds_creator: (world, tenant) => ({
         body: { name: world.name("key"), role: "admin" },
