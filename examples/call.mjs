@@ -2,7 +2,7 @@
 // Usage: node examples/call.mjs [TOOL [JSON_ARGUMENTS]]
 import { readFileSync } from "node:fs";
 
-const endpoint = process.env.MCP_GATEWAY_ENDPOINT ?? "http://127.0.0.1:8080/mcp";
+const endpoint = process.env.MCP_GATEWAY_ENDPOINT ?? "http://localhost:8080/mcp";
 const key = process.env.MCP_GATEWAY_KEY ?? bootstrapKey();
 const revision = "2026-07-28";
 

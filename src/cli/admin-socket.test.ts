@@ -4,14 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileSchema } from "../config/schema.ts";
 import { toSettings } from "../config/to-settings.ts";
-import type { OperatedStore } from "../model/ports/store.ts";
 import { adminSocketHandler } from "../server/admin-socket.ts";
-import { localAdministrators, localKeys, openOperatedStore } from "../server/operated-store.ts";
+import { type LocalActs, openLocalActs } from "../server/operated-store.ts";
 import { AdminSocket } from "./admin-socket.ts";
 
 let folder: string;
 let path: string;
-let store: OperatedStore;
+let acts: LocalActs;
 let listener: ReturnType<typeof Bun.serve>;
 let reloads = 0;
 
@@ -24,12 +23,10 @@ beforeAll(async () => {
     generatedKey: undefined,
   } as const;
   const settings = toSettings(fileSchema.parse({}), context);
-  store = await openOperatedStore(settings);
+  acts = await openLocalActs(settings);
   path = join(folder, "admin.sock");
   const handler = adminSocketHandler({
-    keys: await localKeys(store, settings),
-    administrators: localAdministrators(store),
-    reseal: () => store.rotateKeys(),
+    ...acts,
     reload: async () => {
       reloads += 1;
     },
@@ -39,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await listener.stop(true);
-  await store.close();
+  await acts.close();
   rmSync(folder, { recursive: true });
 });
 

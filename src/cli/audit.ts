@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import type { Settings } from "../config/settings.ts";
 import type { VerifyReport } from "../journal/chain-check.ts";
 import type { Run } from "./command.ts";
+import { requireStore } from "./operation.ts";
 import {
   commandLoadOptions,
   readSettings,
@@ -63,12 +64,18 @@ async function verify(flags: VerifyFlags): Promise<number> {
       print(`${problem.kind}: chain ${problem.chainId}, record ${problem.sequence}: ${problem.detail}`);
     const more = report.problemCount - report.problems.length;
     if (more > 0) print(`… and ${more} more`);
-    const counts = `${report.records} records in ${report.chains.length} chains, ${report.checkpoints} checkpoints`;
-    print(report.ok ? `Verified: ${counts}.` : `Not verified: ${report.problemCount} problems in ${counts}.`);
+    const parts = [counted(report.records, "record"), counted(report.chains.length, "chain")];
+    const counts = `${parts.join(" in ")}, ${counted(report.checkpoints, "checkpoint")}`;
+    const problems = counted(report.problemCount, "problem");
+    print(report.ok ? `Verified: ${counts}.` : `Not verified: ${problems} in ${counts}.`);
     if (report.unproven > 0)
-      print(`${report.unproven} records after the last checkpoint are not proven yet.`);
+      print(`Not proven yet: ${counted(report.unproven, "record")} after the last checkpoint.`);
   }
   return report.ok ? EXIT.ok : EXIT.failure;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 async function verifyFiles(flags: VerifyFlags, publicKey: KeyObject | undefined): Promise<VerifyReport> {
@@ -79,6 +86,7 @@ async function verifyFiles(flags: VerifyFlags, publicKey: KeyObject | undefined)
 
 async function verifyRows(flags: VerifyFlags, given: KeyObject | undefined): Promise<VerifyReport> {
   const settings = await configured(flags);
+  requireStore(settings);
   const { readPublicKey } = await import("../journal/signing-key.ts");
   const publicKey = given ?? readPublicKey(settings.audit.journalDir);
   if (publicKey === undefined)

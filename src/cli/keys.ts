@@ -4,7 +4,7 @@ import { parseDuration } from "../config/units.ts";
 import type { ApiKeyType } from "../model/api-key.ts";
 import type { Role } from "../model/principal.ts";
 import type { Run } from "./command.ts";
-import { withOperation } from "./operation.ts";
+import { type Beginning, withOperation } from "./operation.ts";
 import {
   commandLoadOptions,
   readSettings,
@@ -80,7 +80,7 @@ function keyCommand(parent: Command, usage: string, summary: string): Command {
 }
 
 async function create(flags: CreateFlags): Promise<number> {
-  return withKeys(flags, async (keys) => {
+  return withKeys(flags, "makes the store", async (keys, place) => {
     const issued = await keys.create({
       name: flags.name,
       type: flags.type,
@@ -94,7 +94,7 @@ async function create(flags: CreateFlags): Promise<number> {
     const reachesAll = flags.role === "admin" || flags.platformAdmin === true;
     if (flags.permission.length === 0 && !reachesAll)
       note("note: the key has no permissions and reaches nothing; see --permission.");
-    showIssued(issued, flags);
+    showIssued(issued, place, flags);
   });
 }
 
@@ -105,7 +105,7 @@ async function generate(): Promise<number> {
 }
 
 async function list(flags: KeyFlags): Promise<number> {
-  return withKeys(flags, async (keys) => {
+  return withKeys(flags, "needs a store", async (keys) => {
     const items = await keys.list(flags.organization);
     if (flags.json) printJson({ items });
     else
@@ -127,7 +127,7 @@ async function list(flags: KeyFlags): Promise<number> {
 }
 
 async function revoke(idOrPrefix: string, flags: KeyFlags): Promise<number> {
-  return withKeys(flags, async (keys) => {
+  return withKeys(flags, "needs a store", async (keys) => {
     const key = await keys.revoke(flags.organization, idOrPrefix);
     if (flags.json) printJson(key);
     else print(`Revoked ${described(key)}.`);
@@ -141,12 +141,12 @@ async function rotate(
   if ((idOrPrefix === undefined) === (flags.master !== true))
     throw new CommandError("give a key to replace, or --master, and not both", EXIT.usage);
   if (idOrPrefix !== undefined) {
-    return withKeys(flags, async (keys) =>
-      showIssued(await keys.rotate(flags.organization, idOrPrefix), flags),
+    return withKeys(flags, "needs a store", async (keys, place) =>
+      showIssued(await keys.rotate(flags.organization, idOrPrefix), place, flags),
     );
   }
   const { settings } = await readSettings(commandLoadOptions(flags));
-  const report = await withOperation(settings, (operation) => operation.reseal());
+  const report = await withOperation(settings, (operation) => operation.reseal(), "needs a store");
   if (flags.json) printJson(report);
   else print(`Sealed ${report.resealed} values with the first master key.`);
   if (report.unreadable === 0) return EXIT.ok;
@@ -156,15 +156,19 @@ async function rotate(
   return EXIT.failure;
 }
 
-async function withKeys(flags: KeyFlags, act: (keys: KeyAdministration) => Promise<void>): Promise<number> {
+async function withKeys(
+  flags: KeyFlags,
+  beginning: Beginning,
+  act: (keys: KeyAdministration, place: string) => Promise<void>,
+): Promise<number> {
   const { settings } = await readSettings(commandLoadOptions(flags));
-  await withOperation(settings, (operation) => act(operation.keys));
+  await withOperation(settings, ({ keys, place }) => act(keys, place), beginning);
   return EXIT.ok;
 }
 
-function showIssued(issued: IssuedKey, flags: KeyFlags): void {
+function showIssued(issued: IssuedKey, place: string, flags: KeyFlags): void {
   if (flags.json) return printJson(issued);
-  note(`Made ${described(issued)}. It is shown this once:`);
+  note(`Made ${described(issued)} in ${place}. It is shown this once:`);
   print(issued.key);
 }
 

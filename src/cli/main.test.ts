@@ -235,6 +235,7 @@ describe("keys and migrations without a running gateway", () => {
   test("a generated key is taken as the first key", async () => {
     const { out } = await run(["keys", "generate"]);
     const environment = { MCP_GATEWAY_BOOTSTRAP_KEY: out.trim() };
+    await json(["setup-admin", "--data-dir", join(folder, "preset")], environment);
     const { items } = (await json(["keys", "list", "--data-dir", join(folder, "preset")], environment)) as {
       items: { prefix: string }[];
     };
@@ -250,8 +251,44 @@ describe("keys and migrations without a running gateway", () => {
     ] as const) {
       const { code, err } = await run(["keys", "create", "--name", "x", ...args, ...dataDir()]);
       expect(code).toBe(1);
+      expect(err).toStartWith("error: ");
       expect(err).toContain(expected);
+      expect(err).not.toContain("Invalid params");
     }
+  });
+
+  test("an administrator is made once, and whoever tries again is told what to do", async () => {
+    const dir = ["--data-dir", join(folder, "administered")];
+    const first = await run(["setup-admin", "--username", "Ada", ...dir]);
+    expect(first.code).toBe(0);
+    expect(first.err).toContain("so a new store was made there");
+    expect(first.err).toContain(
+      `User Ada of organisation default, in sqlite:${join(folder, "administered")}`,
+    );
+    const { code, err, out } = await run(["setup-admin", "--username", "ada", ...dir]);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toBe(
+      'error: there is a user "ada" in "default" already; setup-reset gives it a new password\n',
+    );
+    expect((await run(["setup-reset", "--username", "ada", ...dir])).code).toBe(0);
+  });
+
+  test.each([
+    [["keys", "list"]],
+    [["keys", "revoke", "mgw_x"]],
+    [["keys", "rotate", "--master"]],
+    [["setup-reset"]],
+    [["migrate", "status"]],
+    [["migrate", "down", "--yes"]],
+    [["store", "copy", "--to", "sqlite:elsewhere.db"]],
+    [["audit", "verify", "--store"]],
+  ])("%p where there is no store says so, and makes nothing", async (args) => {
+    const dir = join(folder, "nowhere");
+    const { code, err, out } = await run([...args, "--data-dir", dir]);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toContain(`there is no store in sqlite:${dir}/gateway.db`);
+    expect(err).toContain("--data-dir");
+    expect(existsSync(dir)).toBe(false);
   });
 
   test("a new master key takes over with keys rotate --master", async () => {
@@ -273,10 +310,23 @@ test("what cannot be reached or made is named, with the setting that says where 
   expect(away.code).toBe(1);
   expect(away.err).toContain("no connection to PostgreSQL at 127.0.0.1:1 (store.url)");
   expect(away.err).not.toContain("a-long-password");
-  const { code, err } = await run(["keys", "list", "--data-dir", "/proc/none"]);
+  const { code, err } = await run(["keys", "create", "--name", "x", "--data-dir", "/proc/none"]);
   expect(code).toBe(1);
   expect(err).toMatch(/^error: .*the data directory \/proc\/none cannot be made \(ENOENT\); choose another/);
   expect(err).not.toContain("    at ");
+});
+
+test("a command whose reader has read enough ends as it would have, without a word", async () => {
+  const terminal = JSON.stringify(join(import.meta.dir, "terminal.ts"));
+  const script = `const { print } = await import(${terminal});
+    await Bun.sleep(300); print("a"); await Bun.sleep(100); print("b"); await Bun.sleep(100); process.exit(0);`;
+  const child = Bun.spawn(
+    ["sh", "-c", '{ "$@"; echo "ended with $?" >&2; } | true', "sh", process.execPath, "-e", script],
+    {
+      stderr: "pipe",
+    },
+  );
+  expect(await new Response(child.stderr).text()).toBe("ended with 0\n");
 });
 
 test("audit verify says that there is nothing to verify with", async () => {

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Settings } from "../config/settings.ts";
 import type { MigrationState, OperatedStore } from "../model/ports/store.ts";
 import type { Run } from "./command.ts";
-import { refuseWhileRunning } from "./operation.ts";
+import { refuseWhileRunning, requireStore } from "./operation.ts";
 import {
   commandLoadOptions,
   readSettings,
@@ -53,7 +53,7 @@ async function up(flags: MigrateFlags): Promise<number> {
 async function down(flags: MigrateFlags): Promise<number> {
   if (flags.yes !== true)
     throw new CommandError("this deletes the data of the newest migration; confirm with --yes", EXIT.usage);
-  const name = await withStore(flags, (store) => store.migrateDown());
+  const name = await withStore(flags, (store) => store.migrateDown(), requireStore);
   if (flags.json) printJson({ taken_back: name ?? null });
   else print(name === undefined ? "No migration is applied." : `took back ${name}`);
   return EXIT.ok;
@@ -61,6 +61,7 @@ async function down(flags: MigrateFlags): Promise<number> {
 
 async function status(flags: MigrateFlags): Promise<number> {
   const { settings } = await readSettings(commandLoadOptions(flags));
+  requireStore(settings);
   const states = await onStore(settings, true, (store) => store.migrations());
   const items = states.map(({ name, appliedAt }) => ({ name, applied_at: timeOf(appliedAt) }));
   if (flags.json) printJson({ items, pending: items.filter((item) => item.applied_at === null).length });
@@ -77,8 +78,13 @@ function timeOf(appliedAt: MigrationState["appliedAt"]): string | null {
 }
 
 /** For what changes the store. */
-async function withStore<T>(flags: MigrateFlags, act: (store: OperatedStore) => Promise<T>): Promise<T> {
+async function withStore<T>(
+  flags: MigrateFlags,
+  act: (store: OperatedStore) => Promise<T>,
+  check: (settings: Settings) => void = () => {},
+): Promise<T> {
   const { settings } = await readSettings(commandLoadOptions(flags));
+  check(settings);
   await refuseWhileRunning(settings);
   return onStore(settings, false, act);
 }

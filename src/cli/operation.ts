@@ -1,42 +1,66 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { KeyAdministration } from "../admin/api-keys/key-administration.ts";
 import type { AdministratorAccounts } from "../admin/users/administrator.ts";
 import type { Settings } from "../config/settings.ts";
 import { placeOf } from "../config/store-place.ts";
 import { AdminSocket } from "./admin-socket.ts";
-import { CommandError } from "./terminal.ts";
+import { CommandError, note } from "./terminal.ts";
 
 /** What commands do to a gateway's data, whether a running gateway does it for them or they do it themselves. */
 export interface Operation {
   readonly keys: KeyAdministration;
   readonly administrators: AdministratorAccounts;
   readonly reseal: () => Promise<{ readonly resealed: number; readonly unreadable: number }>;
+  /** Whose data it is, for people. */
+  readonly place: string;
 }
+
+/** What an act does where there is no store yet: the first administrator may come before the first start. */
+export type Beginning = "makes the store" | "needs a store";
 
 /**
  * Runs an act through the gateway that runs on this data directory; where none does, on the store itself. The embedded
  * store has one owner, so that going past a running gateway is not possible.
+ * @throws CommandError where there is no store and the act needs one
  */
 export async function withOperation<T>(
   settings: Settings,
   act: (operation: Operation) => Promise<T>,
+  beginning: Beginning = "makes the store",
 ): Promise<T> {
   const socket = await AdminSocket.connect(settings.adminSocketPath);
   if (socket) {
-    refuseOtherStore(settings, (await socket.status()).store);
-    return act({ keys: socket.keys, administrators: socket.administrators, reseal: () => socket.reseal() });
+    const { store } = await socket.status();
+    refuseOtherStore(settings, store);
+    const { administrators, keys } = socket;
+    const place = `the gateway that runs on ${settings.dataDir} (${String(store)})`;
+    return act({ keys, administrators, reseal: () => socket.reseal(), place });
   }
-  const { openOperatedStore, localAdministrators, localKeys } = await import("../server/operated-store.ts");
-  const store = await openOperatedStore(settings);
+  if (beginning === "needs a store") requireStore(settings);
+  const isNew = !hasStore(settings);
+  const { openLocalActs } = await import("../server/operated-store.ts");
+  const acts = await openLocalActs(settings);
+  if (isNew) note(`note: no gateway runs on ${settings.dataDir}, so a new store was made there`);
   try {
-    return await act({
-      keys: await localKeys(store, settings),
-      administrators: localAdministrators(store),
-      reseal: () => store.rotateKeys(),
-    });
+    return await act({ ...acts, place: placeOf(settings.store) });
   } finally {
-    await store.close();
+    await acts.close();
   }
+}
+
+/** PostgreSQL says by itself what is not there. */
+function hasStore({ store }: Settings): boolean {
+  return store.kind !== "sqlite" || existsSync(store.path);
+}
+
+/** A command that only looks, or changes what must be there, makes no store where somebody named the wrong place. @throws CommandError */
+export function requireStore(settings: Settings): void {
+  if (hasStore(settings)) return;
+  throw new CommandError(
+    `there is no store in ${placeOf(settings.store)}, and no gateway runs on ${settings.dataDir}; ` +
+      "where the gateway runs with --data-dir or --config, give this command the same",
+  );
 }
 
 /**

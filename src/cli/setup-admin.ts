@@ -38,8 +38,8 @@ Examples:
 async function setUpAdministrator(flags: AdminFlags): Promise<number> {
   const { organization, username, platformAdmin } = flags;
   const { settings } = await readSettings(commandLoadOptions(flags));
-  await withOperation(settings, async ({ administrators }) =>
-    showPassword(await administrators.create({ organization, username, platformAdmin }), flags.json),
+  await withOperation(settings, async ({ administrators, place }) =>
+    showPassword(await administrators.create({ organization, username, platformAdmin }), place, flags.json),
   );
   return EXIT.ok;
 }

@@ -32,8 +32,11 @@ Gives the user a new generated password, shown once, makes the account active ag
 async function resetPassword(flags: ResetFlags): Promise<number> {
   const { organization, username } = flags;
   const { settings } = await readSettings(commandLoadOptions(flags));
-  await withOperation(settings, async ({ administrators }) =>
-    showPassword(await administrators.reset({ organization, username }), flags.json),
+  await withOperation(
+    settings,
+    async ({ administrators, place }) =>
+      showPassword(await administrators.reset({ organization, username }), place, flags.json),
+    "needs a store",
   );
   return EXIT.ok;
 }

@@ -51,7 +51,7 @@ async function setup(flags: SettingsFlags): Promise<number> {
       ? await text({ message: "What may it reach? (server:tool, * for everything)", initialValue: "*" })
       : "";
   if (isCancel(pattern)) return cancelled(cancel);
-  await withOperation(settings, async ({ administrators, keys }) => {
+  await withOperation(settings, async ({ administrators, keys, place }) => {
     const organization = "default";
     if (act === "key") {
       const request = { name, type: "user", role: "user", permissions: [pattern] } as const;
@@ -62,14 +62,14 @@ async function setup(flags: SettingsFlags): Promise<number> {
         platformAdmin: false,
         lifetimeMs: undefined,
       });
-      outro(`Shown this once: ${issued.key}`);
+      outro(`In ${place}. Shown this once: ${issued.key}`);
       return;
     }
     const issued =
       act === "admin"
         ? await administrators.create({ organization, username: name, platformAdmin: true })
         : await administrators.reset({ organization, username: name });
-    outro(`Password of ${issued.username}, shown this once: ${issued.password}`);
+    outro(`In ${place}. Password of ${issued.username}, shown this once: ${issued.password}`);
   });
   return EXIT.ok;
 }
@@ -79,15 +79,14 @@ function cancelled(cancel: (message: string) => void): number {
   return EXIT.failure;
 }
 
-/** For people and scripts alike: the password goes to standard output alone. */
-export function showPassword(issued: IssuedPassword, asJson: boolean | undefined): void {
+/** For people and scripts alike: the password goes to standard output alone. @param place whose data it is */
+export function showPassword(issued: IssuedPassword, place: string, asJson: boolean | undefined): void {
   if (asJson === true) {
     print(JSON.stringify(issued, null, 2));
     return;
   }
-  note(
-    `User ${issued.username} of organisation ${issued.organization}. Sign in at POST /auth/login; the password`,
-  );
-  note("is shown this once and must be changed at the first sign-in:");
+  note(`User ${issued.username} of organisation ${issued.organization}, in ${place}.`);
+  note("Sign in at POST /auth/login, and change the password at POST /auth/password before anything else.");
+  note("The password is shown this once:");
   print(issued.password);
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Run } from "./command.ts";
-import { refuseWhileRunning } from "./operation.ts";
+import { refuseWhileRunning, requireStore } from "./operation.ts";
 import {
   commandLoadOptions,
   readSettings,
@@ -36,6 +36,7 @@ async function copy(flags: CopyFlags): Promise<number> {
     throw new CommandError("--to needs a postgres:// or sqlite: URL", EXIT.usage);
   const { settings } = await readSettings(commandLoadOptions(flags));
   await refuseWhileRunning(settings);
+  requireStore(settings);
   const { openOperatedStore } = await import("../server/operated-store.ts");
   const store = await openOperatedStore(settings);
   const rows: Record<string, number> = {};

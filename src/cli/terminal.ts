@@ -14,6 +14,11 @@ export class CommandError extends Error {
   }
 }
 
+// `… | head -1` has read enough: what is left to say is said to nobody, and the command ends as it would have.
+process.stdout.on("error", (failure: NodeJS.ErrnoException) => {
+  if (failure.code !== "EPIPE") throw failure;
+});
+
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
@@ -37,7 +42,7 @@ export function reportFailure(error: unknown): number {
   }
   if (error instanceof GatewayError) {
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
-    note(`error: ${error.message}${cause}`);
+    note(`error: ${error.plainMessage}${cause}`);
     return EXIT.failure;
   }
   note(error instanceof Error ? `error: ${error.stack ?? error.message}` : `error: ${String(error)}`);

@@ -179,9 +179,12 @@ const limits = section("Bounds on what one caller or message may take.", {
   failed_auth_per_minute: field(count, 20, "Failed attempts from one address before it must wait.", restart),
 });
 
+/** In the working directory, where nobody says another. */
+export const DEFAULT_DATA_DIR = "data";
+
 /** The configuration file, in its own spelling. Unknown keys are errors. */
 export const fileSchema = section("", {
-  data_dir: field(filledText, "data", "Directory of everything the gateway writes.", restart),
+  data_dir: field(filledText, DEFAULT_DATA_DIR, "Directory of everything the gateway writes.", restart),
   role: field(
     oneOf("all", "api", "worker"),
     "all",

@@ -4,6 +4,7 @@ export type ErrorParams = Readonly<Record<string, string | number>>;
 
 /** Answers that a client gets over by sending the request again. */
 const RETRIED: ReadonlySet<number> = new Set([429, 503]);
+const PLAIN_DETAILS: ReadonlySet<ErrorCode> = new Set(["invalid_params", "invalid_request", "conflict"]);
 const RETRY_SOON = { "retry-after": "1" };
 
 /**
@@ -43,6 +44,12 @@ export class GatewayError extends Error {
   }
   get rpcCode(): number {
     return catalogue[this.code].rpc;
+  }
+
+  /** For whoever typed a command: where the text is a kind of error and a detail, the detail, which says it all. */
+  get plainMessage(): string {
+    const { detail } = this.params;
+    return typeof detail === "string" && PLAIN_DETAILS.has(this.code) ? detail : this.message;
   }
 
   /** The same, said of something else. */

@@ -75,7 +75,7 @@ export function adminSocketHandler(parts: AdminSocketParts): (request: Request) 
     } catch (thrown) {
       const error = GatewayError.from(thrown);
       return Response.json(
-        { error: { code: error.code, message: error.message } },
+        { error: { code: error.code, message: error.plainMessage } },
         { status: error.httpStatus === 200 ? 400 : error.httpStatus },
       );
     }

@@ -1,24 +1,27 @@
-import { DEFAULT_ORGANIZATION_ID } from "../config/identity.ts";
+import type { CommandedChange } from "../admin/commanded-change.ts";
 import type { Arrival } from "../model/arrival.ts";
 import type { AuditEvent } from "../model/ports/journal.ts";
 
-/** Events of the record that no operation stands behind. */
-export function keyChanged(act: string, keyId: string): AuditEvent {
+/** An act of the command line, as the same act over the API stands in the record. */
+export function commanded({
+  action,
+  organizationId,
+  namespaceId,
+  target,
+  before,
+  after,
+}: CommandedChange): AuditEvent {
   return {
     kind: "admin",
-    action: `api_key.${act}`,
+    action,
     actor: "cli",
-    organizationId: DEFAULT_ORGANIZATION_ID,
-    namespaceId: undefined,
-    target: keyId,
+    organizationId,
+    namespaceId,
+    target,
     correlationId: undefined,
     clientAddress: undefined,
-    detail: {},
+    detail: { outcome: "ok", ...(before !== undefined && { before }), ...(after !== undefined && { after }) },
   };
-}
-
-export function accountChanged(act: string, organizationId: string, userId: string): AuditEvent {
-  return { ...keyChanged(act, userId), action: `user.${act}`, organizationId, target: `user:${userId}` };
 }
 
 export function failedAuthentication(arrival: Arrival): AuditEvent {

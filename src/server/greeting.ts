@@ -1,5 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { DEFAULT_CONFIG_NAME } from "../config/load.ts";
+import { DEFAULT_DATA_DIR } from "../config/schema.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Log } from "../model/ports/log.ts";
 
@@ -41,9 +43,10 @@ function greeting(facts: GreetingFacts): string {
     newKey !== undefined && isTerminal
       ? newKey
       : existsSync(keyPath)
-        ? `$(cat ${keyPath})`
+        ? `$(cat ${shellWord(keyPath)})`
         : "$MCP_GATEWAY_KEY";
   const mcp = `${url}/mcp`;
+  const place = placeFlags(settings);
   const lines = [
     `MCP Gateway ${facts.version} is ready at ${url} (${Math.round(facts.startupMs)} ms)`,
     `  data      ${settings.dataDir}`,
@@ -57,13 +60,13 @@ function greeting(facts: GreetingFacts): string {
   } else if (key === "$MCP_GATEWAY_KEY") {
     lines.push(
       "No key at hand? Make one:",
-      "  bin/mcp-gateway keys create --name me --role user --permission '*'",
+      `  bin/mcp-gateway keys create --name me --role user --permission '*'${place}`,
       "  export MCP_GATEWAY_KEY=…",
       "",
     );
   }
   if (newKey !== undefined) {
-    lines.push("An administrator who signs in with a password:", "  bin/mcp-gateway setup-admin", "");
+    lines.push("An administrator who signs in with a password:", `  bin/mcp-gateway setup-admin${place}`, "");
   }
   if (servers.includes("everything")) lines.push("Call a tool:", indent(callExample(mcp, key)), "");
   lines.push(
@@ -73,8 +76,8 @@ function greeting(facts: GreetingFacts): string {
     "Any client's mcp.json:",
     `  {"mcpServers":{"gateway":{"type":"http","url":"${mcp}","headers":{"Authorization":"Bearer ${key.startsWith("$") ? "<key>" : key}"}}}}`,
     "",
-    "Inspector (Node 22 or newer):",
-    `  npx @modelcontextprotocol/inspector --cli --server-url ${mcp} --transport http --header "Authorization: Bearer ${key}" --method tools/list`,
+    "Inspector:",
+    `  npx @modelcontextprotocol/inspector@2 --cli --server-url ${mcp} --transport http --header "Authorization: Bearer ${key}" --method tools/list`,
     "",
   );
   return lines.join("\n");
@@ -82,6 +85,21 @@ function greeting(facts: GreetingFacts): string {
 
 export function bootstrapKeyPath(settings: Settings): string {
   return join(settings.dataDir, "bootstrap-key");
+}
+
+/** What a command needs to reach this gateway: it looks at the standard places by itself. */
+function placeFlags({ configPath, dataDir }: Settings): string {
+  const config = configPath === undefined || configPath === resolve(DEFAULT_CONFIG_NAME) ? [] : [configPath];
+  const data = dataDir === resolve(DEFAULT_DATA_DIR) ? [] : [dataDir];
+  return [
+    ...config.map((path) => ` --config ${shellWord(path)}`),
+    ...data.map((path) => ` --data-dir ${shellWord(path)}`),
+  ].join("");
+}
+
+/** As a POSIX shell reads it back. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function callExample(mcp: string, key: string): string {

@@ -1,5 +1,6 @@
 import packageJson from "../../package.json" with { type: "json" };
 import { keyAdministration } from "../admin/api-keys/key-administration.ts";
+import type { CommandedChange } from "../admin/commanded-change.ts";
 import { administratorAccounts } from "../admin/users/administrator.ts";
 import { displayPrefix, newCredential } from "../auth/api-key/credential.ts";
 import { loadApiKeyDigest } from "../auth/api-key/digest.ts";
@@ -13,9 +14,6 @@ import { EndpointTable } from "../gateway/endpoint-table.ts";
 import { Fleet } from "../gateway/fleet.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { doorLayers } from "../gateway/pipeline.ts";
-import { drainInThread } from "../journal/drain-thread.ts";
-import { FileJournal } from "../journal/file-journal.ts";
-import { deriveSigningKey } from "../journal/signing-key.ts";
 import type { Arrival } from "../model/arrival.ts";
 import { systemClock } from "../model/ports/clock.ts";
 import type { Log } from "../model/ports/log.ts";
@@ -46,11 +44,12 @@ import { composeContents, contentRules } from "./contents.ts";
 import { serveControl, serverReadiness } from "./control.ts";
 import { openDataDir } from "./data-dir.ts";
 import { Duties } from "./duties.ts";
-import { accountChanged, failedAuthentication, keyChanged } from "./events.ts";
+import { commanded, failedAuthentication } from "./events.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { Front } from "./front.ts";
 import { followPeers } from "./hints.ts";
 import { composeIdentity } from "./identity.ts";
+import { openJournal } from "./journal.ts";
 import { openLimits } from "./limits.ts";
 import { Listener } from "./listen.ts";
 import { masterKeysOf } from "./master-keys.ts";
@@ -63,8 +62,6 @@ import { StoreSessionLedger } from "./session-ledger.ts";
 
 /** At the end, for requests that were on their way when new connections were refused. */
 const CONNECTIONS_MS_MAX = 300;
-/** Between two looks of the drain, where calls wait for it. */
-const CONFIRMED_DRAIN_MS = 5;
 
 /** The running gateway as its life cycle handles it. */
 export interface Wired {
@@ -303,6 +300,11 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   if (othersServe) await fleet.settled();
   const port = first ?? (await open());
   if (settings.role !== "api") duties.start();
+  const onCommandedChange = async (change: CommandedChange): Promise<void> => {
+    for (const id of change.credentials) identity.changed(id);
+    await peers.tell({ kind: "store_changed" });
+    await journal.event(commanded(change));
+  };
   const openCommandLine = isFirst ? openAdminSocket : () => () => {};
   const adminSocket = openCommandLine(settings.adminSocketPath, {
     keys: keyAdministration({
@@ -310,22 +312,14 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       mint: () => mint(),
       clock: systemClock,
       actor: "cli",
-      onChange: async (act, key) => {
-        identity.changed(key.id);
-        await peers.tell({ kind: "store_changed" });
-        await journal.event(keyChanged(act, key.id));
-      },
+      onChange: onCommandedChange,
     }),
     administrators: administratorAccounts({
       store,
       clock: systemClock,
       newPassword,
       hash: (password) => identity.passwords.hash(password),
-      onChange: async (act, organizationId, userId) => {
-        identity.changed(userId);
-        await peers.tell({ kind: "store_changed" });
-        await journal.event(accountChanged(act, organizationId, userId));
-      },
+      onChange: onCommandedChange,
     }),
     reseal: () => store.rotateKeys(),
     reload,
@@ -333,7 +327,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   });
   started = true;
   return {
-    url: settings.server.urlGiven ? settings.server.url : `http://${settings.server.host}:${port}`,
+    url: settings.server.url.replace(/:0$/, `:${port}`),
     version,
     newKey,
     serverNames: () => fleet.upstreams.map((upstream) => upstream.server.name),
@@ -371,26 +365,6 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       await store.close();
     },
   };
-}
-
-function openJournal(settings: Settings, masterKeys: readonly Uint8Array[], log: Log): FileJournal {
-  const { audit } = settings;
-  return FileJournal.open({
-    dir: audit.journalDir,
-    durability: audit.durability,
-    waitsForSinks: audit.waitsForStore,
-    drain: drainInThread({
-      worker: new URL("./drain-worker.ts", import.meta.url),
-      sinkNames: ["store"],
-      sinkOptions: settings.store,
-      ...(audit.waitsForStore && { intervalMs: CONFIRMED_DRAIN_MS }),
-    }),
-    signingKey: deriveSigningKey(masterKeys[0] as Uint8Array),
-    log,
-    segmentBytesMax: audit.segmentBytesMax,
-    undrainedBytesMax: audit.journalBytesMax,
-    keepDrainedMs: audit.journalRetainMs,
-  });
 }
 
 function bearer(request: Request): string {

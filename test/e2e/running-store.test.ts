@@ -69,7 +69,7 @@ test(
     );
     expect(changes).toBe(1);
     expect(await gateway.run("audit", "verify", "--store").catch(String)).toContain(
-      "Not verified: 1 problems",
+      "Not verified: 1 problem in",
     );
     expect(await gateway.run("audit", "verify")).toStartWith("Verified");
   },

@@ -5,6 +5,8 @@ import type { Clock } from "../../model/ports/clock.ts";
 import type { Store } from "../../model/ports/store.ts";
 import type { Role } from "../../model/principal.ts";
 import type { Namespace, Organization } from "../../model/tenancy.ts";
+import type { CommandedChange } from "../commanded-change.ts";
+import { keyView, statusOf } from "./key-view.ts";
 
 /** A key to make. Slugs, not ids: it is people who write them. */
 export interface KeyRequest {
@@ -66,18 +68,33 @@ export interface KeyAdministrationParts {
   readonly clock: Clock;
   /** Principal id or name of who acts. */
   readonly actor: string;
-  /** Called after each change with the act and the key, for the record and for caches. */
-  readonly onChange?: (act: "create" | "revoke" | "rotate", key: KeySummary) => void | Promise<void>;
+  /** Called after each change, for the record and for caches. */
+  readonly onChange: (change: CommandedChange) => Promise<void>;
 }
 
 export function keyAdministration(parts: KeyAdministrationParts): KeyAdministration {
   const { store, clock } = parts;
   const now = () => clock.now();
 
-  async function issue(key: Omit<ApiKey, Unset>, tenant: Tenant): Promise<IssuedKey> {
+  async function issue(key: Omit<ApiKey, Unset>): Promise<{ stored: ApiKey; credential: string }> {
     const { key: credential, prefix, hash } = await parts.mint();
     const stored = await store.apiKeys.create({ ...key, id: Bun.randomUUIDv7(), prefix, hash });
-    return { ...summary(stored, tenant, now()), key: credential };
+    return { stored, credential };
+  }
+
+  /** Of the key before and after; what is told of is the newer. */
+  function changed(act: string, tenant: Tenant, before?: ApiKey, after?: ApiKey): Promise<void> {
+    const shown = (key: ApiKey) => keyView(key, now(), namespaceSlug(tenant, key));
+    const touched = [after, before].filter((key) => key !== undefined);
+    return parts.onChange({
+      action: `api_key.${act}`,
+      organizationId: tenant.organization.id,
+      namespaceId: touched[0]?.namespaceId ?? undefined,
+      target: `api_key:${touched[0]?.id}`,
+      credentials: touched.map(({ id }) => id),
+      before: before && shown(before),
+      after: after && shown(after),
+    });
   }
 
   return {
@@ -87,23 +104,20 @@ export function keyAdministration(parts: KeyAdministrationParts): KeyAdministrat
         throw refusal(`"${pattern}" is no permission; write server:tool, server:* or *:*`);
       const tenant = await tenantOf(store, request.organization);
       const namespace = request.namespace === undefined ? undefined : namespaceOf(tenant, request.namespace);
-      const issued = await issue(
-        {
-          organizationId: tenant.organization.id,
-          namespaceId: namespace?.id ?? null,
-          userId: null,
-          name: request.name,
-          type: request.type,
-          role: request.role,
-          platformAdmin: request.platformAdmin,
-          permissions: request.permissions,
-          expiresAt: request.lifetimeMs === undefined ? null : now() + request.lifetimeMs,
-          createdBy: parts.actor,
-        },
-        tenant,
-      );
-      await parts.onChange?.("create", withoutKey(issued));
-      return issued;
+      const { stored, credential } = await issue({
+        organizationId: tenant.organization.id,
+        namespaceId: namespace?.id ?? null,
+        userId: null,
+        name: request.name,
+        type: request.type,
+        role: request.role,
+        platformAdmin: request.platformAdmin,
+        permissions: request.permissions,
+        expiresAt: request.lifetimeMs === undefined ? null : now() + request.lifetimeMs,
+        createdBy: parts.actor,
+      });
+      await changed("create", tenant, undefined, stored);
+      return { ...summary(stored, tenant, now()), key: credential };
     },
 
     async list(organization) {
@@ -117,9 +131,8 @@ export function keyAdministration(parts: KeyAdministrationParts): KeyAdministrat
       const at = now();
       if (!(await store.apiKeys.revoke(tenant.organization.id, key.id, at)))
         throw refusal(`key ${key.prefix} is revoked already`);
-      const revoked = summary({ ...key, revokedAt: at }, tenant, at);
-      await parts.onChange?.("revoke", revoked);
-      return revoked;
+      await changed("revoke", tenant, key);
+      return summary({ ...key, revokedAt: at }, tenant, at);
     },
 
     async rotate(organization, idOrPrefix) {
@@ -128,10 +141,10 @@ export function keyAdministration(parts: KeyAdministrationParts): KeyAdministrat
       if (summary(old, tenant, now()).status !== "active")
         throw refusal(`key ${old.prefix} is not active; create a new one`);
       const { id: _id, prefix: _prefix, hash: _hash, ...rights } = old;
-      const issued = await issue({ ...rights, createdBy: parts.actor }, tenant);
+      const { stored, credential } = await issue({ ...rights, createdBy: parts.actor });
       await store.apiKeys.revoke(tenant.organization.id, old.id, now());
-      await parts.onChange?.("rotate", withoutKey(issued));
-      return issued;
+      await changed("rotate", tenant, old, stored);
+      return { ...summary(stored, tenant, now()), key: credential };
     },
   };
 }
@@ -194,8 +207,11 @@ function collected<T extends { readonly id: string }>(read: Pager<T>): Promise<T
   return Array.fromAsync(pages(read));
 }
 
-function summary(key: ApiKey, { organization, namespaces }: Tenant, now: number): KeySummary {
-  const namespace = namespaces.find((candidate) => candidate.id === key.namespaceId);
+function namespaceSlug({ namespaces }: Tenant, { namespaceId }: ApiKey): string | null {
+  return namespaces.find(({ id }) => id === namespaceId)?.slug ?? namespaceId;
+}
+
+function summary(key: ApiKey, tenant: Tenant, now: number): KeySummary {
   return {
     id: key.id,
     name: key.name,
@@ -204,23 +220,13 @@ function summary(key: ApiKey, { organization, namespaces }: Tenant, now: number)
     role: key.role,
     platform_admin: key.platformAdmin,
     permissions: key.permissions,
-    organization: organization.slug,
-    namespace: namespace?.slug ?? key.namespaceId,
+    organization: tenant.organization.slug,
+    namespace: namespaceSlug(tenant, key),
     status: statusOf(key, now),
     created_at: new Date(key.createdAt).toISOString(),
     expires_at: key.expiresAt === null ? null : new Date(key.expiresAt).toISOString(),
     last_used_at: key.lastUsedAt === null ? null : new Date(key.lastUsedAt).toISOString(),
   };
-}
-
-function statusOf(key: ApiKey, now: number): KeySummary["status"] {
-  if (key.revokedAt !== null) return "revoked";
-  if (key.expiresAt !== null && key.expiresAt <= now) return "expired";
-  return key.isActive ? "active" : "inactive";
-}
-
-function withoutKey({ key: _key, ...shown }: IssuedKey): KeySummary {
-  return shown;
 }
 
 /** `*`, `server:tool`, `server:*`, `server:resource:…`, each optionally after `namespace/`. */

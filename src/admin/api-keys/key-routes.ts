@@ -7,7 +7,6 @@ import {
   found,
   idOf,
   label,
-  optionalTime,
   pageAnswer,
   pageOf,
   pageQuery,
@@ -16,37 +15,17 @@ import {
   role,
   slug,
   time,
-  timeOf,
-  uuid,
 } from "../fields.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import { checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
+<<<<<<< HEAD
 import { checkWithinCreator, ownerOf } from "./key-creator.ts";
+=======
+import { apiKey, issuedKey, keyView } from "./key-view.ts";
+>>>>>>> d6eda09 (Commands name the gateway they reach, make no store by mistake, and are recorded as the API is)
 
-const shown = {
-  id: uuid,
-  name: label,
-  prefix: z.string(),
-  type: z.enum(["user", "a2a"]),
-  role,
-  platform_admin: z.boolean(),
-  permissions: z.array(z.string()),
-  namespace: slug.nullable(),
-  namespace_id: uuid.nullable(),
-  user_id: uuid.nullable(),
-  status: z.enum(["active", "inactive", "revoked", "expired"]),
-  created_by: z.string().nullable(),
-  created_at: time,
-  expires_at: time.nullable(),
-  last_used_at: time.nullable(),
-  updated_at: time,
-};
-const apiKey = z.object(shown).meta({ id: "ApiKey" });
-const issuedKey = z
-  .object({ ...shown, key: z.string().describe("The credential: shown this once, stored nowhere.") })
-  .meta({ id: "IssuedApiKey" });
 const publicKey = z
   .looseObject({
     kty: z.enum(["EC", "OKP", "RSA"]),
@@ -71,27 +50,8 @@ const newKey = z.strictObject({
   platform_admin: z.boolean().default(false),
 });
 
-function keyView(parts: AdminParts, key: ApiKey): z.input<typeof apiKey> {
-  const now = parts.clock.now();
-  const expired = key.expiresAt !== null && key.expiresAt <= now;
-  return {
-    id: key.id,
-    name: key.name,
-    prefix: key.prefix,
-    type: key.type,
-    role: key.role,
-    platform_admin: key.platformAdmin,
-    permissions: [...key.permissions],
-    namespace: slugOf(parts, key.organizationId, key.namespaceId),
-    namespace_id: key.namespaceId,
-    user_id: key.userId,
-    status: key.revokedAt !== null ? "revoked" : expired ? "expired" : key.isActive ? "active" : "inactive",
-    created_by: key.createdBy,
-    created_at: timeOf(key.createdAt),
-    expires_at: optionalTime(key.expiresAt),
-    last_used_at: optionalTime(key.lastUsedAt),
-    updated_at: timeOf(key.updatedAt),
-  };
+function shownKey(parts: AdminParts, key: ApiKey) {
+  return keyView(key, parts.clock.now(), slugOf(parts, key.organizationId, key.namespaceId));
 }
 
 const isOwn = (operation: Operation, key: ApiKey): boolean =>
@@ -104,7 +64,7 @@ async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, head
   const now = parts.clock.now();
   const isRevoked = await parts.store.apiKeys.revoke(operation.organizationId, key.id, now, (before) => {
     checkIfMatch(headers, before);
-    operation.before = keyView(parts, before);
+    operation.before = shownKey(parts, before);
   });
   if (!isRevoked) throw new GatewayError("conflict", { detail: "the key is revoked already" });
   parts.credentialsChanged(key.id);
@@ -127,7 +87,7 @@ export const keyRoutes = [
       const { id: principalId, userId } = operation.principal;
       const page = pageRequest(query);
       const rows = await parts.store.apiKeys.list(operation.organizationId, page, { principalId, userId });
-      return { body: pageAnswer(rows, query.limit, (key) => keyView(parts, key)) };
+      return { body: pageAnswer(rows, query.limit, (key) => shownKey(parts, key)) };
     },
   }),
   defineRoute({
@@ -172,7 +132,7 @@ export const keyRoutes = [
       });
       operation.target = `api_key:${key.id}`;
       operation.namespaceId = key.namespaceId ?? undefined;
-      const view = keyView(parts, key);
+      const view = shownKey(parts, key);
       operation.after = view;
       return { ...tagged(view), body: { ...view, key: credential } };
     },
@@ -187,7 +147,7 @@ export const keyRoutes = [
     response: apiKey,
     handle: async ({ operation, parts, params }) => {
       const key = found(await parts.store.apiKeys.find(operation.organizationId, idOf(params)));
-      return tagged(keyView(parts, found(isOwn(operation, key) ? key : undefined)));
+      return tagged(shownKey(parts, found(isOwn(operation, key) ? key : undefined)));
     },
   }),
   defineRoute({
@@ -243,7 +203,7 @@ export const keyRoutes = [
       body: pageAnswer(
         await parts.store.apiKeys.list(operation.organizationId, pageRequest(query)),
         query.limit,
-        (key) => keyView(parts, key),
+        (key) => shownKey(parts, key),
       ),
     }),
   }),
@@ -256,7 +216,7 @@ export const keyRoutes = [
     summary: "One key of the organisation.",
     response: apiKey,
     handle: async ({ operation, parts, params }) =>
-      tagged(keyView(parts, found(await parts.store.apiKeys.find(operation.organizationId, idOf(params))))),
+      tagged(shownKey(parts, found(await parts.store.apiKeys.find(operation.organizationId, idOf(params))))),
   }),
   defineRoute({
     id: "keys-revoke",

@@ -1,6 +1,9 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Store } from "../../model/ports/store.ts";
+import type { User } from "../../model/user.ts";
+import type { CommandedChange } from "../commanded-change.ts";
+import { userView } from "./user-view.ts";
 
 /** Slugs and names, as people write them. */
 export interface AdministratorRequest {
@@ -18,7 +21,7 @@ export interface IssuedPassword {
 
 /** The acts on administrators' accounts, the same whether a running gateway or the command line itself does them. */
 export interface AdministratorAccounts {
-  /** @throws GatewayError `already_exists`, `invalid_params` for an unknown organisation */
+  /** @throws GatewayError `conflict` where there is a user of that name, `invalid_params` for an unknown organisation */
   create(request: AdministratorRequest): Promise<IssuedPassword>;
   /** A new password, and the account active again; its sign-ins end. @throws GatewayError `invalid_params` where there is none */
   reset(request: Pick<AdministratorRequest, "organization" | "username">): Promise<IssuedPassword>;
@@ -30,7 +33,7 @@ export interface AdministratorParts {
   readonly newPassword: () => string;
   readonly hash: (password: string) => Promise<string>;
   /** Called after each change, for the record and for caches. */
-  readonly onChange?: (act: "create" | "reset", organizationId: string, userId: string) => Promise<void>;
+  readonly onChange: (change: CommandedChange) => Promise<void>;
 }
 
 export function administratorAccounts(parts: AdministratorParts): AdministratorAccounts {
@@ -42,9 +45,23 @@ export function administratorAccounts(parts: AdministratorParts): AdministratorA
     }
     return organization;
   };
+  const changed = (act: string, before: User | undefined, after: User): Promise<void> =>
+    parts.onChange({
+      action: `user.${act}`,
+      organizationId: after.organizationId,
+      namespaceId: undefined,
+      target: `user:${after.id}`,
+      credentials: [after.id],
+      before: before && userView(before),
+      after: userView(after),
+    });
   return {
     async create({ organization: slug, username, platformAdmin }) {
       const organization = await organizationOf(slug);
+      if ((await store.users.findByName(organization.id, username)) !== undefined) {
+        const detail = `there is a user "${username}" in "${slug}" already; setup-reset gives it a new password`;
+        throw new GatewayError("conflict", { detail });
+      }
       const password = newPassword();
       const user = await store.users.create({
         id: Bun.randomUUIDv7(),
@@ -57,7 +74,7 @@ export function administratorAccounts(parts: AdministratorParts): AdministratorA
         platformAdmin,
         permissions: ["*:*"],
       });
-      await parts.onChange?.("create", organization.id, user.id);
+      await changed("create", undefined, user);
       return { organization: slug, username, password };
     },
     async reset({ organization: slug, username }) {
@@ -68,13 +85,10 @@ export function administratorAccounts(parts: AdministratorParts): AdministratorA
       }
       const password = newPassword();
       const passwordHash = await hash(password);
-      await store.users.update(organization.id, user.id, {
-        passwordHash,
-        mustChangePassword: true,
-        isActive: true,
-      });
+      const change = { passwordHash, mustChangePassword: true, isActive: true };
+      const after = (await store.users.update(organization.id, user.id, change)) ?? user;
       await store.tokenFamilies.revokeAll(organization.id, user.id, clock.now());
-      await parts.onChange?.("reset", organization.id, user.id);
+      await changed("reset", user, after);
       return { organization: slug, username: user.username, password };
     },
   };
