@@ -15,16 +15,14 @@ import {
   role,
   slug,
   time,
+  uuid,
 } from "../fields.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import { checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
-<<<<<<< HEAD
 import { checkWithinCreator, ownerOf } from "./key-creator.ts";
-=======
 import { apiKey, issuedKey, keyView } from "./key-view.ts";
->>>>>>> d6eda09 (Commands name the gateway they reach, make no store by mistake, and are recorded as the API is)
 
 const publicKey = z
   .looseObject({
