@@ -60,7 +60,7 @@ test.each([
   ["admin:*.create", ofAdministrators.filter((verb) => verb.endsWith(".create"))],
   ["admin:*", ofAdministrators],
   ["admin:*.*", ofAdministrators],
-  ["admin:organization.*", []],
+  ["admin:organization.*", ["organization.get", "organization.list"]],
   ["admin:auth.password", []],
   ["admin:user_*", []],
   ["admin:users", []],

@@ -166,6 +166,23 @@ export type Organization = {
   readonly updated_at: string;
 };
 
+export type OrganizationInUse = {
+  readonly id: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly plan: string;
+  readonly max_servers: number;
+  readonly max_sessions: number;
+  readonly log_retention_days: number;
+  readonly active: boolean;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly in_use: {
+    readonly servers: number;
+    readonly sessions: number;
+  };
+};
+
 export type Policy = {
   readonly id: string;
   readonly name: string;
@@ -1178,7 +1195,7 @@ export interface AdminApi {
       readonly next_cursor: string | null;
     };
   };
-  /** All organisations. */
+  /** All organisations to platform administrators, to others their own. */
   "organizations-list": {
     params: Record<never, never>;
     query: { readonly limit?: number; readonly cursor?: string };
@@ -1202,12 +1219,12 @@ export interface AdminApi {
     };
     answer: Organization;
   };
-  /** One organisation. */
+  /** One organisation, and what it uses of its maxima; to others than platform administrators their own. */
   "organizations-get": {
     params: { readonly id: string };
     query: Record<never, never>;
     body: undefined;
-    answer: Organization;
+    answer: OrganizationInUse;
   };
   /** Changes what is given; `active: false` ends its service at once. */
   "organizations-update": {

@@ -131,14 +131,19 @@ const ownRoutes = [
 
 /** Rows of the control plane: one a path, made of the routes that share it. */
 function administrationRoutes(): Route[] {
-  const byPath = new Map<string, Route & { methods: string[] }>();
+  const byPath = new Map<string, Route & { methods: string[]; access: Access }>();
   for (const { id, method, path, access, summary } of adminRoutes) {
     const known = byPath.get(path);
     const methods: string[] = method === "GET" ? ["GET", "HEAD"] : [method];
     if (known === undefined) {
       byPath.set(path, { id, path, methods, serves: "admin", access, description: summary });
-    } else if (known.access !== access) throw new Error(`${path} is ${known.access} and ${access}`);
-    else known.methods.push(...methods);
+      continue;
+    }
+    if ((known.access === "open") !== (access === "open"))
+      throw new Error(`${path} is ${known.access} and ${access}`);
+    // What an operator alone may, the role table says of each method.
+    if (access === "caller") known.access = access;
+    known.methods.push(...methods);
   }
   return [...byPath.values()];
 }

@@ -1,6 +1,6 @@
 import type { Kysely, Transaction } from "kysely";
 import { GatewayError } from "../errors/gateway-error.ts";
-import type { Sessions } from "../model/ports/store.ts";
+import type { Sessions } from "../model/ports/sessions.ts";
 import type { Engine } from "./engine.ts";
 import { instant } from "./instant.ts";
 import { checked, textList, textMap } from "./json-column.ts";
@@ -43,6 +43,7 @@ export function sessionStore(db: Kysely<Schema>, kind: Engine["kind"]): Sessions
       if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
       return query.execute();
     },
+    count: (organizationId) => countActive(db, organizationId),
     update: async (organizationId, id, { logLevel, connectionId, upstreamSessions }) => {
       const set = {
         ...(logLevel === undefined ? {} : { logLevel }),
@@ -94,29 +95,36 @@ export function sessionStore(db: Kysely<Schema>, kind: Engine["kind"]): Sessions
   };
 }
 
+function active(db: Kysely<Schema>, organizationId: string) {
+  return db
+    .selectFrom("mcpSessions")
+    .where("organizationId", "=", organizationId)
+    .where("status", "=", "active");
+}
+
+async function countActive(db: Kysely<Schema>, organizationId: string): Promise<number> {
+  const { count } = await active(db, organizationId)
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** @returns the session that gave up its place @throws GatewayError `sessions_exhausted` where all are in use */
 async function makeRoom(
   transaction: Transaction<Schema>,
   organizationId: string,
   max: number,
 ): Promise<string | undefined> {
-  const active = () =>
-    transaction
-      .selectFrom("mcpSessions")
-      .where("organizationId", "=", organizationId)
-      .where("status", "=", "active");
-  const { count } = await active()
-    .select(({ fn }) => fn.countAll<number>().as("count"))
-    .executeTakeFirstOrThrow();
-  if (Number(count) < max) return undefined;
+  const count = await countActive(transaction, organizationId);
+  if (count < max) return undefined;
   const now = Date.now();
-  const idlest = await active()
+  const idlest = await active(transaction, organizationId)
     .select("id")
     .where("lastActivityAt", "<", instant(now - IDLE_MS))
     .orderBy("lastActivityAt")
     .executeTakeFirst();
   // Over its maximum, because it was lowered, an organisation gets no new ones for old ones.
-  if (idlest === undefined || Number(count) > max) throw new GatewayError("sessions_exhausted", { max });
+  if (idlest === undefined || count > max) throw new GatewayError("sessions_exhausted", { max });
   await transaction
     .updateTable("mcpSessions")
     .set({ status: "expired", endedAt: new Date(now) })

@@ -63,6 +63,8 @@ export function sessionContract(store: () => OperatedStore): void {
       }
       expect((await store().sessions.find(t.organizationId, idle.id))?.status).toBe("expired");
       const active = (await store().sessions.list(t.organizationId)).filter((one) => one.status === "active");
+      expect(await store().sessions.count(t.organizationId)).toBe(active.length);
+      expect(await store().sessions.count(id())).toBe(0);
       expect(active).toHaveLength(3);
       await store().sessions.create(newSession(other));
       await store().sessions.end(t.organizationId, active[0]?.id ?? "", "terminated", Date.now());

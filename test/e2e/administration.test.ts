@@ -11,6 +11,7 @@ import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 const TIMEOUT_MS = 30_000;
 const ROLES = ["admin", "user", "viewer", "api_user"] as const;
 type Role = (typeof ROLES)[number];
+type Named = { readonly slug: string };
 
 let upstream: Upstream;
 let gateway: Gateway;
@@ -281,6 +282,26 @@ describe("tenants", () => {
     await call("PUT", `/api/admin/organizations/${made.id}`, operator, { active: false });
     expect((await call("GET", "/gateway/servers", key)).status).toBe(401);
     expect((await call("DELETE", `/api/admin/organizations/${made.id}`, operator)).status).toBe(204);
+  });
+
+  test("an administrator reads its own organisation, with what it uses, and no other", async () => {
+    const path = "/api/admin/organizations";
+    const { json: made } = await call("POST", "/gateway/servers", keys.acme.admin, httpServer("counted"));
+    const { items: all } = (await call("GET", path, operator)).json;
+    const [acme, home] = ["acme", "default"].map((name) => all.find((one: Named) => one.slug === name));
+    for (const query of ["", "?limit=1"]) {
+      const { json } = await call("GET", `${path}${query}`, keys.acme.admin);
+      expect(json).toEqual({ items: [acme], next_cursor: null });
+    }
+    const { json: own } = await call("GET", `${path}/${acme.id}`, keys.acme.admin);
+    expect(own).toEqual({ ...acme, in_use: { servers: 1, sessions: 0 } });
+    expect(own).toMatchObject({ plan: "free", max_servers: 3, max_sessions: 100, log_retention_days: 7 });
+    const foreign = await call("GET", `${path}/${home.id}`, keys.acme.admin);
+    const missing = await call("GET", `${path}/${crypto.randomUUID()}`, keys.acme.admin);
+    expect([foreign.status, foreign.json.detail]).toEqual([404, missing.json.detail]);
+    expect((await call("PUT", `${path}/${acme.id}`, keys.acme.admin, { max_servers: 9 })).status).toBe(403);
+    expect((await call("GET", `${path}/${acme.id}`, operator)).json.in_use.servers).toBe(1);
+    await call("DELETE", `/gateway/servers/${made.id}`, keys.acme.admin);
   });
 
   test("409: nobody takes away the organisation default, nor their own", async () => {

@@ -197,10 +197,15 @@ test("who may everything is bound as an administrator is; the other tenant's obj
     ...(await ends(
       call("POST", USERS, key, { username: "third", platform_admin: true }),
       call("PUT", `${USERS}/${elsewhere}`, key, { active: false }),
-      call("GET", "/api/admin/organizations", key),
+      call("GET", "/api/admin/organizations?organization=default", key),
+      call("GET", "/gateway/servers?organization=default", key),
       call("POST", "/api/admin/organizations", key, { slug: "x", name: "x" }),
     )),
-  ]).toEqual([201, "forbidden", "not_found", "forbidden", "forbidden"]);
+  ]).toEqual([201, "forbidden", "not_found", "invalid_request", "not_found", "forbidden"]);
+  const organizations = (await call("GET", "/api/admin/organizations", key)).json.items;
+  expect(organizations.map(({ id }: { id: string }) => id)).toEqual([
+    (await call("GET", "/auth/profile", key)).json.organization_id,
+  ]);
   const { items } = (await call("GET", `${USERS}?limit=1000`, key)).json;
   expect(items.some(({ username }: { username: string }) => username === "elsewhere")).toBe(false);
   const stdio = { name: "s", type: "stdio", command: "true" };

@@ -29,6 +29,13 @@ const limits = {
 export const organization = z
   .object({ id: uuid, slug, name: label, ...limits, active: z.boolean(), created_at: time, updated_at: time })
   .meta({ id: "Organization" });
+const organizationInUse = organization
+  .extend({
+    in_use: z
+      .object({ servers: z.number(), sessions: z.number() })
+      .describe("Of its maxima: servers registered over HTTP, active sessions of older clients."),
+  })
+  .meta({ id: "OrganizationInUse" });
 const newOrganization = z.strictObject({
   slug,
   name: label,
@@ -61,24 +68,33 @@ export function organizationView(row: Organization): z.input<typeof organization
   };
 }
 
-/** Organisations are the platform administrator's. */
+/** Other organisations than one's own are the platform administrator's to know. */
+const mayKnow = ({ principal }: Operation, id: string): boolean =>
+  principal.platformAdmin || principal.organizationId === id;
+
+/** An administrator reads its own organisation; everything else is the platform administrator's. */
 export const organizationRoutes = [
   defineRoute({
     id: "organizations-list",
     method: "GET",
     path: "/api/admin/organizations",
-    access: "operator",
+    roles: ["admin"],
+    scope: "installation",
     action: "organization.list",
-    summary: "All organisations.",
+    summary: "All organisations to platform administrators, to others their own.",
     query: z.strictObject(pageQuery),
     response: pageOf(organization),
-    handle: async ({ parts, query }) => ({
-      body: pageAnswer(
-        await parts.store.acrossTenants.organizations(pageRequest(query)),
-        query.limit,
-        organizationView,
-      ),
-    }),
+    handle: async ({ operation, parts: { store }, query }) => {
+      const page = pageRequest(query);
+      const { platformAdmin, organizationId } = operation.principal;
+      if (platformAdmin) {
+        const rows = await store.acrossTenants.organizations(page);
+        return { body: pageAnswer(rows, query.limit, organizationView) };
+      }
+      const isBehind = page.after !== undefined && page.after >= organizationId;
+      const own = isBehind ? undefined : await store.organizations.find(organizationId);
+      return { body: pageAnswer(own === undefined ? [] : [own], query.limit, organizationView) };
+    },
   }),
   defineRoute({
     id: "organizations-create",
@@ -119,12 +135,19 @@ export const organizationRoutes = [
     id: "organizations-get",
     method: "GET",
     path: "/api/admin/organizations/{id}",
-    access: "operator",
+    roles: ["admin"],
+    scope: "installation",
     action: "organization.get",
-    summary: "One organisation.",
-    response: organization,
-    handle: async ({ parts, params }) =>
-      tagged(organizationView(found(await parts.store.organizations.find(idOf(params))))),
+    summary:
+      "One organisation, and what it uses of its maxima; to others than platform administrators their own.",
+    response: organizationInUse,
+    handle: async ({ operation, parts: { store }, params }) => {
+      const id = idOf(params);
+      const row = found(mayKnow(operation, id) ? await store.organizations.find(id) : undefined);
+      const [servers, sessions] = await Promise.all([store.servers.count(id), store.sessions.count(id)]);
+      const view = organizationView(row);
+      return { ...tagged(view), body: { ...view, in_use: { servers, sessions } } };
+    },
   }),
   defineRoute({
     id: "organizations-update",

@@ -5,7 +5,6 @@ import type { AuditLogEntry, CallContentEntry, ChainHead, RequestLogEntry } from
 import type { PolicyRecord } from "../policy.ts";
 import type { LimitReset, LimitUsage } from "../rate-limit-record.ts";
 import type { ServerRecord } from "../server-record.ts";
-import type { SessionRecord } from "../session-record.ts";
 import type { Namespace, Organization } from "../tenancy.ts";
 import type { TenantRows } from "../tenant-rows.ts";
 import type {
@@ -19,6 +18,7 @@ import type {
 import type { RateLimits } from "./rate-limits.ts";
 import type { StoredRecord } from "./record-sink.ts";
 import type { ChangeOf, PageRequest, RemovalCheck } from "./row.ts";
+import type { Sessions } from "./sessions.ts";
 
 /**
  * What the gateway keeps. Every method may throw `GatewayError`: `store_unavailable` (unreachable, locked or too slow:
@@ -110,7 +110,6 @@ export type NewPolicy = Omit<PolicyRecord, Stamps>;
 export type PolicyChange = Partial<
   Omit<PolicyRecord, Stamps | "id" | "organizationId" | "namespaceId" | "createdBy">
 >;
-export type SessionChange = Partial<Pick<SessionRecord, "logLevel" | "connectionId" | "upstreamSessions">>;
 
 export interface Organizations {
   create(organization: NewOrganization): Promise<Organization>;
@@ -182,22 +181,6 @@ export interface ClaimMappings {
   /** False where there was none. */
   remove(organizationId: string, check?: RemovalCheck<ClaimMappingRecord>): Promise<boolean>;
 }
-export interface Sessions {
-  /**
-   * Where the organisation has its `maxSessions`, one that nobody used for five minutes gives up its place.
-   * @returns the id of that one @throws GatewayError `sessions_exhausted` where all are in use
-   */
-  create(session: SessionRecord): Promise<string | undefined>;
-  find(organizationId: string, id: string): Promise<SessionRecord | undefined>;
-  list(organizationId: string, page?: PageRequest): Promise<SessionRecord[]>;
-  /** Changes an active session; false where it is not active or not there. */
-  update(organizationId: string, id: string, change: SessionChange): Promise<boolean>;
-  /** Adds a resource to an active session's subscriptions, or takes it away; of two at once both count. */
-  subscribe(organizationId: string, id: string, uri: string, isSubscribed: boolean): Promise<boolean>;
-  /** False where it had ended already. */
-  end(organizationId: string, id: string, status: "terminated" | "expired", at: number): Promise<boolean>;
-}
-
 export interface LogPageRequest {
   readonly namespaceId?: string;
   /** Inclusive and exclusive bounds of `at`. */

@@ -4,7 +4,8 @@ import { isVerb, matchesVerb } from "./act-pattern.ts";
 
 /**
  * What an organisation's administrators may do, by area: what patterns such as `admin:user_management` permit. Every act of
- * theirs is in exactly one of them; one that is in none is permitted by no scope. Platform-wide acts are in none.
+ * theirs is in exactly one of them; one that is in none is permitted by no scope. What platform administrators alone may is in
+ * none.
  */
 export const actAreas: Readonly<Record<string, readonly string[]>> = {
   claim_management: ["claim_mapping.delete", "claim_mapping.get", "claim_mapping.update"],
@@ -26,6 +27,7 @@ export const actAreas: Readonly<Record<string, readonly string[]>> = {
     "namespace.list",
     "namespace.update",
   ],
+  organization_viewing: ["organization.get", "organization.list"],
   policy_management: [
     "policy.create",
     "policy.delete",

@@ -25,7 +25,7 @@ export const tenancyExamples: Examples = {
   "namespaces-sessions": page(session),
   "organizations-list": page(organization),
   "organizations-create": { body: { slug: "acme", name: "Acme", max_servers: 10 }, answer: organization },
-  "organizations-get": { answer: organization },
+  "organizations-get": { answer: { ...organization, in_use: { servers: 3, sessions: 12 } } },
   "organizations-update": { body: { max_servers: 10 }, answer: organization },
   "sessions-list": page(session),
   "sessions-get": { answer: session },

@@ -9,11 +9,11 @@ const inNamespace = async (world: World, tenant: Tenant) => ({ params: await nam
 const organizationBody = (world: World) => ({ slug: world.name("org"), name: "An organisation" });
 const organization = async (world: World, tenant: Tenant) => {
   const { id } = await world.done("organizations-create", tenant, { body: organizationBody(world) });
-  return { params: { id: id as string } };
+  return { params: { id: id as string }, key: world.operator };
 };
 
-const ownOrganization = async (world: World, tenant: Tenant) => {
-  const { items } = await world.done("organizations-list", tenant);
+const lastingOrganization = async (world: World, tenant: Tenant) => {
+  const { items } = await world.done("organizations-list", tenant, { key: world.operator });
   const { id } = items.find(({ slug }: { slug: string }) => slug === "default");
   return { params: { id: id as string } };
 };
@@ -45,15 +45,19 @@ export const tenancyRecipes: Recipes = {
     succeed: (world) => ({ body: organizationBody(world) }),
     refuse: { already_exists: () => ({ body: { slug: "there", name: "Another" } }) },
   },
-  "organizations-get": { succeed: organization },
+  "organizations-get": {
+    succeed: async (world, tenant) => ({
+      params: { id: (await world.done("profile-get", tenant)).organization_id },
+    }),
+  },
   "organizations-update": {
     succeed: async (world, tenant) => ({ ...(await organization(world, tenant)), body: { plan: "large" } }),
     refuse: {
       conflict: async (world, tenant) => ({
-        ...(await ownOrganization(world, tenant)),
+        ...(await lastingOrganization(world, tenant)),
         body: { active: false },
       }),
     },
   },
-  "organizations-delete": { succeed: organization, refuse: { conflict: ownOrganization } },
+  "organizations-delete": { succeed: organization, refuse: { conflict: lastingOrganization } },
 };
