@@ -89,7 +89,14 @@ const nouns: Readonly<Record<string, Noun>> = {
       return session && { namespaceId: session.namespaceId };
     },
   },
-  log: { segment: "logs", find: async () => undefined },
+  log: {
+    segment: "logs",
+    // One that has expired says of no namespace, and nothing said in it is left.
+    find: async ({ store }, organizationId, id) => {
+      const entry = await store.records.request(organizationId, id);
+      return entry && { namespaceId: entry.call?.namespaceId ?? null };
+    },
+  },
 };
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

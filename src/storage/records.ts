@@ -103,10 +103,15 @@ export function recordStore(engine: RecordEngine): Records {
         }
         return tallies.result();
       }),
-    expirePayloads: async (organizationId, before, limit) =>
-      (await expireCalls(engine, organizationId, before, limit)) +
-      (await expireContents(engine, organizationId, before, limit)) +
-      (await expireAudits(engine, organizationId, before, limit)),
+    expirePayloads: async (organizationId, before, limit) => {
+      const contents = await expireContents(engine, organizationId, before, limit);
+      if (contents >= limit) return contents;
+      return (
+        contents +
+        (await expireCalls(engine, organizationId, before, limit)) +
+        (await expireAudits(engine, organizationId, before, limit))
+      );
+    },
     heads: async () => {
       const rows = await db.selectFrom("auditChains").selectAll().orderBy("chainId").execute();
       return rows.map(({ chainId, headSeq, headLink, updatedAt }) => ({

@@ -75,5 +75,25 @@ export function contentContract(
       await sink.write([oldContent]);
       expect(await store.records.contents(t.organizationId, [old.id])).toEqual([]);
     });
+
+    test("none outlives its call's record, which says where it was said", async () => {
+      const t = await tenant(store);
+      const chain = new Chain();
+      const calls = [3, 2, 1].map((days) => chain.call(t, Date.now() - (days + 10) * DAY_MS));
+      const said = calls.flatMap((call) => [chain.content(call, "arguments"), chain.content(call, "result")]);
+      await sink.write([...calls, ...said]);
+      const left = async () => {
+        const kept = await Promise.all(calls.map(({ id }) => store.records.request(t.organizationId, id)));
+        const contents = await store.records.contents(
+          t.organizationId,
+          calls.map(({ id }) => id),
+        );
+        for (const { callId } of contents) expect(kept.find((one) => one?.id === callId)?.call).toBeDefined();
+        return kept.filter((one) => one?.call !== undefined).length + contents.length;
+      };
+      expect(await left()).toBe(9);
+      while ((await store.records.expirePayloads(t.organizationId, Date.now() - DAY_MS, 2)) > 0) await left();
+      expect(await left()).toBe(0);
+    });
   });
 }

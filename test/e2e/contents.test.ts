@@ -131,6 +131,22 @@ test("an administrator of the organisation alone may read it, and that is record
   await logged(`kind=event&action=log.read&target=call:${id}`);
 });
 
+test("a policy about the records of one namespace is about what was said there", async () => {
+  const { id } = await logged("server=full&status=ok");
+  for (const [narrowed, expected] of [
+    [{ resources: ["default/log:*"] }, 403],
+    [{ namespace: "default" }, 403],
+    [{ condition: 'target.namespace == "default"' }, 403],
+    [{ resources: ["elsewhere/log:*"] }, 200],
+  ] as const) {
+    const policy = { name: "records", effect: "deny", actions: ["log.read"], ...narrowed };
+    const made = await call("POST", "/policies", admin, policy);
+    const read = await call("GET", `/admin/logs/${id}`, admin);
+    expect([narrowed, read.status]).toEqual([narrowed, expected]);
+    expect((await call("DELETE", `/policies/${made.json.id}`, admin)).status).toBe(204);
+  }
+});
+
 test("exports hold it where that is asked for", async () => {
   const path = "/admin/logs?server=full&status=ok";
   const plain = await call("GET", `${path}&format=jsonl`, admin);

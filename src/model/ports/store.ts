@@ -234,8 +234,8 @@ export interface Records {
   /** The calls begun in a time, by target and end; the most frequent first, at most 1,000 rows. */
   tallies(organizationId: string, from: number, before: number): Promise<CallTally[]>;
   /**
-   * Empties payloads and salts of records before `before`, at most `limit` of each table; the links stay. `null`: of those
-   * that belong to no organisation. Returns how many.
+   * Empties payloads and salts of records before `before`, at most `limit` of each table, contents before the calls that say
+   * where they were said; the links stay. `null`: of those that belong to no organisation. Returns how many.
    */
   expirePayloads(organizationId: string | null, before: number, limit: number): Promise<number>;
   heads(): Promise<ChainHead[]>;
