@@ -45,6 +45,8 @@ export interface ProviderToken {
   readonly scopeClaims: readonly string[];
   /** The patterns its user has without it. */
   readonly permissions: readonly string[];
+  /** Its user must change the password first: until then it opens no more than `endpoints`, and gives no rights. */
+  readonly isWithheld?: boolean | undefined;
   /** Paths of the MCP endpoints it was issued for (RFC 8707); absent where it opens all. */
   readonly endpoints?: readonly string[] | undefined;
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { OAuth2Server } from "oauth2-mock-server";
 import { request, toolCall } from "./administration.ts";
 import { freePort } from "./child.ts";
-import { type Gateway, startGateway } from "./gateway.ts";
+import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -117,6 +117,21 @@ describe("tokens of an identity provider", () => {
     const { status, json } = await call("POST", "/auth/api-keys", user, body);
     expect([status, json.code]).toEqual([403, "exceeds_creator"]);
     expect(json.detail).toContain("a scope's");
+  });
+
+  test("one issued for an endpoint opens no more while its user has to change the password", async () => {
+    const operator = await bootstrapKey(gateway);
+    const claims = { sub: "eve", groups: ["User"] };
+    const bound = await token({ ...claims, aud: `${gateway.origin}/servers/filed/mcp` });
+    const profile = (await call("GET", "/auth/profile", await token(claims))).json;
+    expect((await tool(bound, "test_echo")).status).toBe(200);
+    const path = `/api/admin/users/${profile.user.id}`;
+    expect((await call("PUT", path, operator, { password: "seen by somebody 1" })).status).toBe(200);
+    for (const asked of ["/auth/profile", "/mcp/status"])
+      expect([asked, (await call("GET", asked, bound)).status]).toEqual([asked, 401]);
+    expect((await tool(bound, "test_echo")).status).toBe(403);
+    expect((await tool(bound, "test_echo", "/mcp")).status).toBe(401);
+    expect((await call("GET", "/auth/profile", await token(claims))).json.scopes).toEqual([]);
   });
 
   test("nothing else is taken: audience, issuer, expiry, algorithm, key", async () => {

@@ -7,7 +7,7 @@ export interface TokenFacts {
   readonly expiresAt: number;
   readonly signInId?: string | undefined;
   /** An identity provider's: until its claims are mapped (`oidc/mapped-callers.ts`) it has neither groups nor scopes. */
-  readonly token?: Omit<ProviderToken, "permissions"> | undefined;
+  readonly token?: Omit<ProviderToken, "permissions" | "isWithheld"> | undefined;
 }
 
 /** The principal of a user, or `undefined` where the user may not call now. */
@@ -37,8 +37,9 @@ export function userPrincipal(
     permissionKey: permissionKeyOf({ ...rights, ...scoped }),
     userId: user.id,
     signInId,
-    ...(token !== undefined &&
-      !user.mustChangePassword && { token: { ...token, permissions: user.permissions } }),
+    ...(token !== undefined && {
+      token: { ...token, permissions: rights.permissions, isWithheld: user.mustChangePassword },
+    }),
     expiresAt,
   };
 }
