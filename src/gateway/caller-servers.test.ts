@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { InProcessGateway } from "../../test/integration/in-process-gateway.ts";
+import type { ListOutcome } from "../model/call.ts";
 import type { Policy } from "../model/policy.ts";
 import { type Offer, tool } from "../model/ports/in-process-upstream.testing.ts";
 import type { Principal } from "../model/principal.ts";
@@ -167,6 +168,47 @@ test("where a route leads nowhere, what is permitted ends as unreachable and the
   expect(await verdict("old__old_0000", samplePrincipal())).toBe("answered");
   for (const name of ["old", "a-new"])
     expect(gateway.upstream(name).calls.length).toBe(name === "old" ? 1 : 0);
+});
+
+test("a URI of a server that a route has nobody serve is no other server's", async () => {
+  const offer = (uris: string[], templates: string[] = []): Offer => ({
+    resources: uris.map((uri) => ({ uri })),
+    resourceTemplates: templates.map((uriTemplate) => ({ uriTemplate })),
+  });
+  await using gateway = new InProcessGateway([
+    { name: "a-other", offer: offer(["doc://same", "doc://other"]) },
+    { name: "old", offer: offer(["doc://same", "doc://old"], ["note://{id}", "both://{id}"]) },
+    { name: "z-other", offer: offer([], ["note://{+path}", "both://{id}"]) },
+  ]);
+  routed(gateway, [canary({ route: { server: "gone" } })]);
+  const read = (uri: string, principal = beta()) =>
+    gateway.verdict({ method: "resources/read", params: { uri }, principal });
+  expect(await read("doc://same")).toBe("upstream_unreachable");
+  expect(await read("doc://old")).toBe("upstream_unreachable");
+  expect(await read("note://1")).toBe("resource_ambiguous");
+  expect(await read("note://1/2")).toBe("answered");
+  expect(await read("doc://other")).toBe("answered");
+  const uris = async (method: string, member: string) => {
+    const page = await gateway.handle({ method, params: {}, principal: beta() });
+    return JSON.parse(`[${(page as ListOutcome).items}]`).map((one: Record<string, string>) => one[member]);
+  };
+  expect(await uris("resources/list", "uri")).toEqual(["doc://other"]);
+  expect(await uris("resources/templates/list", "uriTemplate")).toEqual(["note://{+path}"]);
+  const complete = (uri: string) =>
+    gateway.verdict({
+      ...{ method: "completion/complete", principal: beta() },
+      params: { ref: { type: "ref/resource", uri }, argument: { name: "id", value: "" } },
+    });
+  expect(await complete("both://{id}")).toBe("upstream_unreachable");
+  expect(await complete("note://{+path}")).toBe("answered");
+  const narrow = samplePrincipal({ groups: ["beta"], permissions: ["old:*"] });
+  expect(await read("note://1", narrow)).toBe("upstream_unreachable");
+  expect(await read("doc://new", narrow)).toBe("upstream_unreachable");
+  expect(await read("doc://old", samplePrincipal({ groups: ["beta"], permissions: ["a-other:*"] }))).toBe(
+    "resource_unknown",
+  );
+  expect(await read("doc://old", samplePrincipal())).toBe("answered");
+  expect(gateway.upstream("old").calls).toHaveLength(1);
 });
 
 test("a route that leads away and back while a subscription is under way leaves one behind, and none after it", async () => {

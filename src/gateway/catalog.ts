@@ -13,6 +13,8 @@ export const TTL_MS_MAX = 300_000;
 export interface Catalog {
   readonly namespace: NamespaceSnapshot;
   readonly parts: Sequence<CatalogPart>;
+  /** Of the servers that nobody serves for these callers, what they have for those without a route. */
+  readonly unserved: readonly CatalogPart[];
   /** The catalog of those without a route; itself, where it is that. */
   readonly base: Catalog;
   /** Tells apart the catalogs of one base: the routes of those it is for. */
@@ -30,10 +32,13 @@ export interface Catalog {
   template(uriTemplate: string): CatalogEntry | undefined;
 }
 
+const NONE: readonly CatalogPart[] = [];
+
 /** What the servers of a namespace offer, each under its own name; rebuilt when a part changes. */
 export class MergedCatalog implements Catalog {
   readonly namespace: NamespaceSnapshot;
   readonly parts: readonly CatalogPart[];
+  readonly unserved: readonly CatalogPart[] = NONE;
   readonly clashes: readonly Clash[];
   readonly base = this;
   readonly variant = "";

@@ -11,11 +11,16 @@ export class ReplacedParts {
   readonly byServerId: ReadonlyMap<string, CatalogPart | undefined>;
   /** Those that serve, by server name. */
   readonly serving: readonly CatalogPart[];
+  /** The base's parts in whose place nothing serves. */
+  readonly unserved: readonly CatalogPart[];
 
   constructor(base: MergedCatalog, byServerId: ReadonlyMap<string, CatalogPart | undefined>) {
     this.base = base;
     this.byServerId = byServerId;
     this.serving = [...byServerId.values()].filter((part) => part !== undefined).sort(byName);
+    this.unserved = [...byServerId].flatMap(([id, part]) =>
+      part === undefined ? (base.part(id) ?? []) : [],
+    );
   }
 
   has(serverId: string): boolean {

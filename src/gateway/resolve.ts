@@ -115,7 +115,7 @@ function targetOf(kind: "tool" | "prompt" | "resource", entry: CatalogEntry | un
 
 /**
  * The owner of a URI (decisions, "Lists and content"): the server that lists it, a unique template match, a unique owner
- * of its scheme.
+ * of its scheme. One that a route has nobody serve still owns what it lists: nobody else's content comes in its place.
  */
 function findResource(
   uri: string,
@@ -132,10 +132,12 @@ function findResource(
   }
   const listed = catalog.resource(uri);
   if (listed !== undefined) return targetOf("resource", listed);
+  const unserved = unservedOwner("resources", uri, exchange, catalog, servers);
+  if (unserved !== undefined) return unserved;
   const granted = permissions.of(exchange.principal, endpoint.namespaceSlug);
-  const reachable = [...catalog.parts].filter(
-    (part) => granted.resource(part.server.name, uri) && part.exposesResource(uri),
-  );
+  const reachable = [...catalog.parts]
+    .concat(catalog.unserved)
+    .filter((part) => granted.resource(part.server.name, uri) && part.exposesResource(uri));
   const owners = reachable.filter((part) =>
     part.entries.resourceTemplates.some((entry) => entry.matches?.(uri)),
   );
@@ -146,7 +148,31 @@ function findResource(
     const endpoints = candidates.map((part) => `/servers/${part.server.name}/mcp`).join(", ");
     throw new GatewayError("resource_ambiguous", { uri, endpoints }, { data: { uri } });
   }
-  return resourceTarget(uri, owner.server, owner.upstream);
+  return ownedBy(owner, uri, exchange, catalog, servers);
+}
+
+/** Of a URI, or of a template as it is written, that a server lists whom a route has nobody serve. */
+function unservedOwner(
+  key: "resources" | "resourceTemplates",
+  name: string,
+  caller: Pick<Exchange, "endpoint" | "principal">,
+  catalog: Catalog,
+  servers: CallerServers,
+): Target | undefined {
+  const part = catalog.unserved.find(({ entries }) => entries[key].some((entry) => entry.name === name));
+  return part && ownedBy(part, name, caller, catalog, servers);
+}
+
+function ownedBy(
+  part: CatalogPart,
+  uri: string,
+  caller: Pick<Exchange, "endpoint" | "principal">,
+  catalog: Catalog,
+  servers: CallerServers,
+): Target {
+  return catalog.unserved.includes(part)
+    ? resourceTarget(uri, servers.serving(caller, part.server), undefined)
+    : resourceTarget(uri, part.server, part.upstream);
 }
 
 /** A server that never answered yet may be connecting: the call waits for it, unless a filter has to be asked first. */
@@ -217,11 +243,9 @@ function findCompletion(
     return { ...(targetOf("prompt", entry) as Target), kind: "completion" };
   }
   if (ref?.type === "ref/resource" && typeof ref.uri === "string") {
-    const listed = catalog.template(ref.uri);
     const found =
-      exchange.endpoint.server === undefined && listed !== undefined
-        ? resourceTarget(ref.uri, listed.server, listed.upstream)
-        : findResource(ref.uri, exchange, catalog, servers, permissions);
+      findTemplate(ref.uri, exchange, catalog, servers) ??
+      findResource(ref.uri, exchange, catalog, servers, permissions);
     const granted = permissions.of(exchange.principal, exchange.endpoint.namespaceSlug);
     if (found === undefined || !granted.resource(found.server.name, ref.uri)) return undefined;
     return { ...found, kind: "completion" };
@@ -229,6 +253,20 @@ function findCompletion(
   throw new GatewayError("invalid_params", {
     detail: "ref must be a ref/prompt with name or a ref/resource with uri",
   });
+}
+
+/** By the template as it is written; one server's own endpoint needs none to know whose it is. */
+function findTemplate(
+  uriTemplate: string,
+  exchange: Exchange,
+  catalog: Catalog,
+  servers: CallerServers,
+): Target | undefined {
+  if (exchange.endpoint.server !== undefined) return undefined;
+  const listed = catalog.template(uriTemplate);
+  return listed === undefined
+    ? unservedOwner("resourceTemplates", uriTemplate, exchange, catalog, servers)
+    : resourceTarget(uriTemplate, listed.server, listed.upstream);
 }
 
 /** Methods we do not know belong to one server: on its own endpoint, and where permitted, they pass. */

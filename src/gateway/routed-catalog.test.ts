@@ -4,7 +4,7 @@ import { InProcessUpstream, listsOf, tool } from "../model/ports/in-process-upst
 import { sampleNamespace, sampleServer } from "../model/sample-exchange.testing.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import { MergedCatalog } from "./catalog.ts";
-import { type CatalogPart, compilePart } from "./catalog-part.ts";
+import { type CatalogEntry, type CatalogPart, compilePart } from "./catalog-part.ts";
 import { RoutedCatalog } from "./routed-catalog.ts";
 import { RoutedCatalogs } from "./routed-catalogs.ts";
 
@@ -33,7 +33,7 @@ const inPlaceOf = (called: string, by: string): ServerDefinition => ({
 const wireNames = (entries: Iterable<{ readonly wireName: string }>) =>
   Array.from(entries, ({ wireName }) => wireName);
 
-describe("with some servers replaced, a catalog has what merging all of its parts would give", () => {
+describe("with some servers replaced, a catalog has what merging all of its parts would give, and no URI of one that nobody serves", () => {
   const name = fc.oneof(
     fc.constantFrom("a", "a.b", "a_b", "a/b", "b-a", "b-a.b", "b-b-a", "-", "x".repeat(70)),
     fc.string({ minLength: 1, maxLength: 3 }),
@@ -82,17 +82,22 @@ describe("with some servers replaced, a catalog has what merging all of its part
         }
         const byName = (a: CatalogPart, b: CatalogPart) => (a.server.name < b.server.name ? -1 : 1);
         const inOrder = [...came.sort(byName), ...kept];
+        const lists = (uri: string) => (part: CatalogPart) =>
+          part.entries.resources.some((entry) => entry.name === uri);
+        const gone = base.parts.filter(({ server }) => serving.has(server.id) && !serving.get(server.id));
+        expect(catalog.unserved.toSorted(byName)).toEqual(gone);
         const listing = (uri: string) =>
-          inOrder.find((part) => part.entries.resources.some((entry) => entry.name === uri))?.server;
+          gone.some(lists(uri)) ? undefined : inOrder.find(lists(uri))?.server;
         for (const uri of ["u:1", "u:2", "u:3", "u:4"]) {
           expect(catalog.resource(uri)?.server).toBe(listing(uri) as never);
           expect(catalog.template(`${uri}/{id}`)?.server).toBe(listing(uri) as never);
         }
         for (const key of ["resources", "resourceTemplates"] as const) {
-          const [here, there] = [catalog, whole].map((one) => Array.from(one.list(key), ({ name }) => name));
-          expect(here?.toSorted()).toEqual(there?.toSorted() as never);
-          for (const entry of catalog.list(key))
-            expect(entry.server).toBe(listing(entry.name.replace("/{id}", "")) as never);
+          const ownerOf = ({ name }: CatalogEntry) => listing(name.replace("/{id}", ""));
+          const there = [...whole.list(key)].filter((entry) => ownerOf(entry) !== undefined);
+          const uris = (entries: Iterable<CatalogEntry>) => Array.from(entries, ({ name }) => name).sort();
+          expect(uris(catalog.list(key))).toEqual(uris(there));
+          for (const entry of catalog.list(key)) expect(entry.server).toBe(ownerOf(entry) as never);
         }
       }),
       { numRuns: 400 },

@@ -44,6 +44,9 @@ export class RoutedCatalog implements Catalog {
     );
   }
 
+  get unserved(): readonly CatalogPart[] {
+    return this.#replaced.unserved;
+  }
   get namespace(): NamespaceSnapshot {
     return this.base.namespace;
   }

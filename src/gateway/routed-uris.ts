@@ -5,7 +5,8 @@ import type { UriList } from "./uri-list.ts";
 
 /**
  * The resources or templates of a namespace with some servers replaced. A server that serves under another's name too has
- * its URIs there: that is the name the caller was routed by.
+ * its URIs there: that is the name the caller was routed by. What a server lists that nobody serves is nobody's: no other
+ * server's content comes in its place.
  */
 export class RoutedUris {
   readonly list: SplicedList<CatalogEntry>;
@@ -14,11 +15,13 @@ export class RoutedUris {
   readonly #base: UriList;
   readonly #replaced: ReplacedParts;
   readonly #lone: readonly UriList[];
+  readonly #unserved: readonly UriList[];
 
   constructor(key: "resources" | "resourceTemplates", replaced: ReplacedParts) {
     this.#base = replaced.base[key];
     this.#replaced = replaced;
     this.#lone = replaced.serving.map((part) => LoneLists.of(part)[key]);
+    this.#unserved = replaced.unserved.map((part) => LoneLists.of(part)[key]);
     let ownEntries = 0;
     const itemsOf = (part: CatalogPart) => {
       const { entries } = LoneLists.of(part)[key];
@@ -32,6 +35,7 @@ export class RoutedUris {
   }
 
   owner(uri: string): CatalogEntry | undefined {
+    for (const lone of this.#unserved) if (lone.owner(uri) !== undefined) return undefined;
     for (const lone of this.#lone) {
       const entry = lone.owner(uri);
       if (entry !== undefined) return entry;

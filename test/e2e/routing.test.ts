@@ -205,13 +205,16 @@ test(
     );
     expect(names).toEqual([]);
     expect((await world.ask(who, "tools/list", {}, "/servers/github/mcp")).result.tools).toEqual([]);
-    expect((await world.ask(who, "resources/read", { uri: "test://label" })).error.code).toBe(-32602);
+    const read = await world.ask(who, "resources/read", { uri: "test://label" });
+    expect(read.error.message).toBe("Server github cannot be reached.");
     expect((await world.call(who, "github-v3__test_label")).error.message).toContain("Unknown tool");
     // Whom no route is about is served as before.
     expect(await world.labelOf("stable")).toBe("v1");
     expect(world.gateway.logs()).toContain("route leads nowhere");
     const failed = await eventually("it stands in the record", async () => {
-      const entry = await world.lastCall("served_by=github-v3&error_code=upstream_unreachable");
+      const entry = await world.lastCall(
+        "target=test_label&served_by=github-v3&error_code=upstream_unreachable",
+      );
       return entry ?? undefined;
     });
     expect(failed).toMatchObject({ server: "github", target: "test_label", status: "error" });
