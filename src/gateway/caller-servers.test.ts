@@ -211,6 +211,28 @@ test("a URI of a server that a route has nobody serve is no other server's", asy
   expect(gateway.upstream("old").calls).toHaveLength(1);
 });
 
+test("a resource that could not be subscribed again is asked for again after a while, as long as somebody wants it", async () => {
+  await using gateway = twoVersions();
+  routed(gateway, []);
+  const subscribe = () =>
+    gateway.gateway.subscribe(
+      { principal: beta(), endpoint: sampleEndpoint(gateway.server("old")), notify: () => {} },
+      { resourceSubscriptions: ["doc://same"] },
+    );
+  const [subscription, other] = [await subscribe(), await subscribe()];
+  gateway.upstream("a-new").refusesSubscriptions = true;
+  routed(gateway, [canary()]);
+  await Bun.sleep(0);
+  const subscribed = () => ["old", "a-new"].map((name) => gateway.upstream(name).subscribed.length);
+  expect(subscribed()).toEqual([0, 0]);
+  gateway.upstream("a-new").refusesSubscriptions = false;
+  other.release();
+  await Bun.sleep(1_100);
+  expect(subscribed()).toEqual([0, 1]);
+  subscription.release();
+  expect(subscribed()).toEqual([0, 0]);
+});
+
 test("a route that leads away and back while a subscription is under way leaves one behind, and none after it", async () => {
   await using gateway = twoVersions();
   routed(gateway, [canary()]);

@@ -6,6 +6,10 @@ import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import type { CallerServers } from "./caller-servers.ts";
 import type { CatalogChange, Fleet } from "./fleet.ts";
 
+/** Where a resource could not be subscribed again it is tried after this, then after twice as long each time. */
+const RETRY_MS = 1_000;
+const RETRY_MS_MAX = 60_000;
+
 /** One resource, subscribed at the server that owns it. */
 interface Held {
   /** As the subscriber names it. */
@@ -14,10 +18,14 @@ interface Held {
   upstream: Upstream | undefined;
   release: () => void;
 }
+
 interface Listener {
   readonly subscriber: Subscriber;
   readonly filter: SubscriptionFilter;
   readonly resources: Map<string, Held>;
+  /** Set while something is to be subscribed again later. */
+  retryTimer: ReturnType<typeof setTimeout> | undefined;
+  retryMs: number;
 }
 
 export interface SubscriptionsDeps {
@@ -84,7 +92,7 @@ export class Subscriptions {
         }
       }),
     );
-    const listener: Listener = { subscriber, filter, resources };
+    const listener: Listener = { subscriber, filter, resources, retryTimer: undefined, retryMs: RETRY_MS };
     this.#listeners.add(listener);
     // Somebody else may serve since the subscription was asked for.
     if (resources.size > 0) void this.#follow(listener);
@@ -97,6 +105,7 @@ export class Subscriptions {
       },
       rightsChanged: () => this.#rightsChanged(listener),
       release: () => {
+        clearTimeout(listener.retryTimer);
         if (this.#listeners.delete(listener)) for (const { release } of resources.values()) release();
       },
     };
@@ -136,13 +145,26 @@ export class Subscriptions {
         const isWanted = held.upstream === upstream && held.release === notHeld;
         if (this.#listeners.has(listener) && isWanted) held.release = release;
         else release();
+        listener.retryMs = RETRY_MS;
       } catch (cause) {
         this.#deps.log.info(
           { server: upstream.server.name, uri, err: cause },
           "resource cannot be subscribed again",
         );
+        if (held.upstream === upstream && held.release === notHeld) held.upstream = undefined;
+        this.#followLater(listener);
       }
     }
+  }
+
+  #followLater(listener: Listener): void {
+    if (!this.#listeners.has(listener) || listener.retryTimer !== undefined) return;
+    listener.retryTimer = setTimeout(() => {
+      listener.retryTimer = undefined;
+      void this.#follow(listener);
+    }, listener.retryMs);
+    listener.retryTimer.unref();
+    listener.retryMs = Math.min(listener.retryMs * 2, RETRY_MS_MAX);
   }
 
   /** Told once, whether or not it sees another list: behind other rights, other lists are to be expected. */

@@ -187,7 +187,7 @@ export class FileJournal implements Journal {
     };
   }
 
-  /** Ends the chain in order: last records, checkpoint, stable storage, one last drain of at most 2 s. */
+  /** Ends the chain in order: last records, checkpoint, stable storage, one last drain of at most 2 s. What a full disk keeps from it is logged. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -206,8 +206,13 @@ export class FileJournal implements Journal {
       this.#logFailure(failure, 0);
     }
     await this.#drain?.stop(lastDrainMs);
-    this.#takeover.finishDrained();
-    release(this.#chainDir, isClosed);
+    try {
+      this.#takeover.finishDrained();
+      release(this.#chainDir, isClosed);
+    } catch (failure) {
+      // The lease ends with the process then.
+      this.#logFailure(failure, 0);
+    }
   }
 
   /** Heads of the other chains, so that one that vanishes or is cut short is missed. */

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { GatewayError } from "../../src/errors/gateway-error.ts";
 import { FileJournal } from "../../src/journal/file-journal.ts";
 import { okEnd, sampleIntent, temporaryDir } from "../../src/journal/sample-records.ts";
 import { verifyJournal } from "../../src/journal/verify.ts";
 import type { Durability } from "../../src/model/ports/journal.ts";
+import { keptLog } from "../../src/model/sample-exchange.testing.ts";
 
 const mountTest = process.getuid?.() === 0 && Bun.which("mount") !== null ? test : test.skip;
 if (mountTest !== test)
@@ -68,6 +69,27 @@ for (const durability of ["standard", "strict"] satisfies Durability[]) {
     },
   );
 }
+
+mountTest(
+  "a journal ends in time where the disk has no room for the mark of its end, nor for its lease",
+  async () => {
+    using dir = temporaryDir();
+    await mounted(dir.path, async (small) => {
+      const log = keptLog();
+      const journal = FileJournal.open({ dir: join(small, "journal"), durability: "standard", log });
+      await journal.intent(sampleIntent());
+      const ballast = openSync(join(small, "ballast"), "w");
+      expect(() => {
+        for (;;) writeSync(ballast, Buffer.alloc(4_096));
+      }).toThrow("ENOSPC");
+      closeSync(ballast);
+      await journal.close();
+      expect(JSON.stringify(log.lines)).toContain("the journal could not be written");
+      rmSync(join(small, "ballast"));
+      expect((await verifyJournal({ dir: join(small, "journal") })).problems).toEqual([]);
+    });
+  },
+);
 
 mountTest("batch: a full disk drops, every drop is counted, and the record says so afterwards", async () => {
   using dir = temporaryDir();

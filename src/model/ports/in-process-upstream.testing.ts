@@ -1,3 +1,4 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
 import type { Era } from "../../protocol/revision.ts";
 import type { Outcome, UpstreamCall } from "../call.ts";
@@ -28,6 +29,7 @@ export class InProcessUpstream implements Upstream {
   answer: Answering;
   closed = false;
   failed = false;
+  refusesSubscriptions = false;
   era: Era = "modern";
   started = 0;
   refreshed = 0;
@@ -69,6 +71,8 @@ export class InProcessUpstream implements Upstream {
     return this.answer(call);
   }
   async subscribeResource(uri: string): Promise<() => void> {
+    if (this.refusesSubscriptions)
+      throw new GatewayError("upstream_unreachable", { server: this.server.name });
     this.subscribed.push(uri);
     return () => {
       this.subscribed.splice(this.subscribed.indexOf(uri), 1);
