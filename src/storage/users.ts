@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import type { UserChange, Users } from "../model/ports/identities.ts";
+import { checkAdministratorsLeft } from "./administrators.ts";
 import { changeOf, credentialWrite } from "./config-version.ts";
 import { instant, stampAfter } from "./instant.ts";
 import { checked, textList } from "./json-column.ts";
@@ -55,7 +56,7 @@ export function userStore(db: Kysely<Schema>): Users {
       const { after, limit } = pageOf(page);
       return within(organizationId).where("users.id", ">", after).orderBy("users.id").limit(limit).execute();
     },
-    update: async (organizationId, id, change) => {
+    update: async (organizationId, id, change, kept) => {
       const isChanged = await credentialWrite(db, organizationId, async (transaction) => {
         const row = await find(organizationId, id, transaction);
         if (row === undefined) return false;
@@ -66,11 +67,12 @@ export function userStore(db: Kysely<Schema>): Users {
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
           .execute();
+        if (kept !== undefined) await checkAdministratorsLeft(transaction, kept, row, { ...row, ...set });
         return true;
       });
       return isChanged ? find(organizationId, id) : undefined;
     },
-    remove: (organizationId, id, check) =>
+    remove: (organizationId, id, check, kept) =>
       credentialWrite(db, organizationId, async (transaction) => {
         const row = await find(organizationId, id, transaction);
         if (row === undefined) return false;
@@ -80,6 +82,7 @@ export function userStore(db: Kysely<Schema>): Users {
           .where("organizationId", "=", organizationId)
           .where("id", "=", id)
           .execute();
+        if (kept !== undefined) await checkAdministratorsLeft(transaction, kept, row, undefined);
         return true;
       }),
     signedIn: async (organizationId, id, at, passwordHash) => {

@@ -116,6 +116,78 @@ export function identitiesContract(storeOf: () => OperatedStore): void {
     });
   });
 
+  describe("administrators", () => {
+    const kept = { ofOrganization: true, ofInstallation: true };
+    const ends = (all: readonly Promise<unknown>[]) => Promise.all(all.map(failure));
+
+    test("of many who demote, deactivate and remove each other at once, one is left", async () => {
+      const store = storeOf();
+      for (let round = 0; round < 5; round++) {
+        const { organizationId } = await tenant(store);
+        const ids: string[] = [];
+        for (let n = 0; n < 6; n++)
+          ids.push((await store.users.create(newUser(organizationId, { role: "admin" }))).id);
+        const gone = await ends(
+          ids.map((userId, n) =>
+            n % 3 === 0
+              ? store.users.remove(organizationId, userId, undefined, kept)
+              : store.users.update(
+                  organizationId,
+                  userId,
+                  n % 3 === 1 ? { role: "viewer" } : () => ({ isActive: false }),
+                  kept,
+                ),
+          ),
+        );
+        expect(gone.toSorted()).toEqual(["conflict", ...Array(5).fill(undefined)]);
+        const left = await store.users.list(organizationId);
+        expect(left.filter(({ role, isActive }) => role === "admin" && isActive)).toHaveLength(1);
+      }
+    });
+
+    test("of two platform administrators of two organisations who lose it at once, one is left", async () => {
+      const store = storeOf();
+      for (let round = 0; round < 10; round++) {
+        const tenants = [await tenant(store), await tenant(store)];
+        const users = await Promise.all(
+          tenants.map(({ organizationId }) =>
+            store.users.create(newUser(organizationId, { platformAdmin: true })),
+          ),
+        );
+        const lose = ({ organizationId, id: userId }: (typeof users)[number]) =>
+          store.users.update(
+            organizationId,
+            userId,
+            { platformAdmin: false },
+            { ...kept, ofOrganization: false },
+          );
+        expect((await ends(users.map(lose))).toSorted()).toEqual(["conflict", undefined]);
+        for (const { organizationId, id: userId } of users) await store.users.remove(organizationId, userId);
+      }
+    });
+
+    test("who is inactive, or of an inactive organisation, is no administrator that is left", async () => {
+      const store = storeOf();
+      const { organizationId } = await tenant(store);
+      const last = await store.users.create(newUser(organizationId, { role: "admin", platformAdmin: true }));
+      const asleep = await store.users.create(newUser(organizationId, { role: "admin" }));
+      await store.users.update(organizationId, asleep.id, { isActive: false });
+      const elsewhere = await tenant(store);
+      const away = await store.users.create(newUser(elsewhere.organizationId, { platformAdmin: true }));
+      await store.organizations.update(elsewhere.organizationId, { isActive: false });
+      const change = (by: object, one = kept) =>
+        failure(store.users.update(organizationId, last.id, by, one));
+      expect(await change({ isActive: false })).toBe("conflict");
+      expect(await change({ platformAdmin: false })).toBe("conflict");
+      // Still one by the other of the two.
+      expect(await change({ role: "user" })).toBeUndefined();
+      expect(await change({ platformAdmin: false }, { ...kept, ofInstallation: false })).toBe("conflict");
+      expect((await store.users.find(organizationId, last.id))?.platformAdmin).toBe(true);
+      expect(await failure(store.users.remove(organizationId, last.id))).toBeUndefined();
+      await store.users.remove(elsewhere.organizationId, away.id);
+    });
+  });
+
   describe("sign-ins", () => {
     test("of ten rotations at once one wins; a revoked or expired one never does", async () => {
       const store = storeOf();

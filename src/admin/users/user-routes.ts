@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
+import type { AdministratorsKept } from "../../model/ports/identities.ts";
 import type { User } from "../../model/user.ts";
 import {
   checkIfMatch,
@@ -68,6 +69,15 @@ function checkMayChange(operation: Operation, now: User, body: z.output<typeof c
 /** Platform administrators are made and changed by their like alone. */
 function checkMayTouch(operation: Operation, ...flags: (boolean | undefined)[]): void {
   if (flags.includes(true) && !operation.principal.platformAdmin) throw new GatewayError("forbidden");
+}
+
+/**
+ * Who acts as a person, by a key of theirs too, leaves somebody to administrate: they may lose what they act by. A key of
+ * nobody's stays, and a platform administrator stands above other organisations.
+ */
+function kept({ principal, actorOrganization }: Operation): AdministratorsKept {
+  const isPerson = principal.userId !== undefined;
+  return { ofOrganization: isPerson && actorOrganization === undefined, ofInstallation: isPerson };
 }
 
 export const userRoutes = [
@@ -143,7 +153,7 @@ export const userRoutes = [
     body: change,
     versioned: true,
     response: user,
-    refuses: ["already_exists", "password_refused", "exceeds_creator"],
+    refuses: ["already_exists", "password_refused", "exceeds_creator", "conflict"],
     handle: async ({ operation, parts, params, body, headers }) => {
       const before = await userOf(parts, operation, idOf(params));
       // Also here, before a password costs its hash.
@@ -155,22 +165,27 @@ export const userRoutes = [
           ? undefined
           : await parts.identity.signIns.hashOf(password, body.username ?? before.username);
       const row = found(
-        await parts.store.users.update(operation.organizationId, before.id, (now) => {
-          checkMayTouch(operation, now.platformAdmin);
-          checkMayChange(operation, now, body);
-          checkIfMatch(headers, now);
-          operation.before = userView(now);
-          return {
-            ...(body.username !== undefined && { username: body.username }),
-            ...(body.email !== undefined && { email: body.email }),
-            ...(body.email_verified !== undefined && { emailVerified: body.email_verified }),
-            ...(body.role !== undefined && { role: body.role }),
-            ...(body.permissions !== undefined && { permissions: body.permissions }),
-            ...(body.platform_admin !== undefined && { platformAdmin: body.platform_admin }),
-            ...(body.active !== undefined && { isActive: body.active }),
-            ...(passwordHash !== undefined && { passwordHash, mustChangePassword: true }),
-          };
-        }),
+        await parts.store.users.update(
+          operation.organizationId,
+          before.id,
+          (now) => {
+            checkMayTouch(operation, now.platformAdmin);
+            checkMayChange(operation, now, body);
+            checkIfMatch(headers, now);
+            operation.before = userView(now);
+            return {
+              ...(body.username !== undefined && { username: body.username }),
+              ...(body.email !== undefined && { email: body.email }),
+              ...(body.email_verified !== undefined && { emailVerified: body.email_verified }),
+              ...(body.role !== undefined && { role: body.role }),
+              ...(body.permissions !== undefined && { permissions: body.permissions }),
+              ...(body.platform_admin !== undefined && { platformAdmin: body.platform_admin }),
+              ...(body.active !== undefined && { isActive: body.active }),
+              ...(passwordHash !== undefined && { passwordHash, mustChangePassword: true }),
+            };
+          },
+          kept(operation),
+        ),
       );
       if (passwordHash !== undefined || body.active === false) {
         await parts.identity.signIns.endAll(operation.organizationId, before.id);
@@ -194,16 +209,21 @@ export const userRoutes = [
     handle: async ({ operation, parts, params, headers }) => {
       const id = idOf(params);
       removed(
-        await parts.store.users.remove(operation.organizationId, id, (before) => {
-          operation.target = `user:${id}`;
-          checkMayTouch(operation, before.platformAdmin);
-          checkWithinReach(operation.principal, before);
-          checkIfMatch(headers, before);
-          operation.before = userView(before);
-          if (id === operation.principal.userId) {
-            throw new GatewayError("conflict", { detail: "nobody deletes the account they act with" });
-          }
-        }),
+        await parts.store.users.remove(
+          operation.organizationId,
+          id,
+          (before) => {
+            operation.target = `user:${id}`;
+            checkMayTouch(operation, before.platformAdmin);
+            checkWithinReach(operation.principal, before);
+            checkIfMatch(headers, before);
+            operation.before = userView(before);
+            if (id === operation.principal.userId) {
+              throw new GatewayError("conflict", { detail: "nobody deletes the account they act with" });
+            }
+          },
+          kept(operation),
+        ),
       );
       parts.credentialsChanged("all");
       return {};

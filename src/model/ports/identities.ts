@@ -8,15 +8,37 @@ export type NewUser = Omit<User, Stamps | Preset> &
   Partial<Pick<User, "emailVerified" | "mustChangePassword">>;
 export type UserChange = Partial<Omit<User, Stamps | "id" | "organizationId" | "lastLoginAt">>;
 
+/** Of whom somebody active is to be left when the write is done, however many are done at once. */
+export interface AdministratorsKept {
+  /** The organisation's own: of role `admin`, or platform administrators. */
+  readonly ofOrganization: boolean;
+  /** Platform administrators, of any active organisation. */
+  readonly ofInstallation: boolean;
+}
+
 export interface Users {
   create(user: NewUser): Promise<User>;
   find(organizationId: string, id: string): Promise<User | undefined>;
   /** Whatever the case. */
   findByName(organizationId: string, username: string): Promise<User | undefined>;
   list(organizationId: string, page?: { readonly after?: string; readonly limit?: number }): Promise<User[]>;
-  update(organizationId: string, id: string, change: ChangeOf<User, UserChange>): Promise<User | undefined>;
-  /** Deletes the user's keys and sign-ins too, unless `check` throws. */
-  remove(organizationId: string, id: string, check?: RemovalCheck<User>): Promise<boolean>;
+  /** @throws GatewayError `conflict` where nobody would be left of those to be kept */
+  update(
+    organizationId: string,
+    id: string,
+    change: ChangeOf<User, UserChange>,
+    kept?: AdministratorsKept,
+  ): Promise<User | undefined>;
+  /**
+   * Deletes the user's keys and sign-ins too, unless `check` throws.
+   * @throws GatewayError `conflict` where nobody would be left of those to be kept
+   */
+  remove(
+    organizationId: string,
+    id: string,
+    check?: RemovalCheck<User>,
+    kept?: AdministratorsKept,
+  ): Promise<boolean>;
   /** Notes a sign-in, and the hash where it was made anew; no cached principal changes by it. */
   signedIn(organizationId: string, id: string, at: number, passwordHash?: string): Promise<void>;
   /** With a family: `undefined` also where that sign-in has ended. */

@@ -92,6 +92,11 @@ const userRecipes: Recipes = {
         params: { id: (await user(world, tenant)).id },
         body: { password: "short" },
       }),
+      // Its only administrator who is a person.
+      conflict: async (world) => {
+        const { id, key: own } = await person(world, world.full);
+        return { params: { id }, body: { role: "user" }, key: own };
+      },
       exceeds_creator: async (world, tenant) => ({
         ...(await administratorOfTheFirst(world, tenant)),
         body: { password: FIRST },
