@@ -16,6 +16,8 @@ export function refusalsOf(route: AdminRoute): ReadonlyMap<number, readonly Erro
   const codes: ErrorCode[] = ["invalid_request", "host_refused", "origin_refused"];
   codes.push("rate_limited", "quota_exhausted", "too_many_at_once");
   if (!isOpen) codes.push("unauthenticated", "forbidden", "denied_by_policy", "too_many_failures");
+  // What everybody may do somebody with a given password may do too.
+  if (!isOpen && !route.roles.includes("api_user")) codes.push("password_change_required");
   if (route.roles.includes("admin")) codes.push("insufficient_scope");
   if (route.path.includes("{id}") || route.scope === "organization") codes.push("not_found");
   if (route.body !== undefined) codes.push("parse_error", "body_too_large", "unsupported_media_type");

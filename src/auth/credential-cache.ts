@@ -1,5 +1,5 @@
 import { GatewayError } from "../errors/gateway-error.ts";
-import type { Authenticator } from "../model/ports/authenticator.ts";
+import type { Authenticator, RefusalNote } from "../model/ports/authenticator.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Use } from "../model/ports/store.ts";
@@ -12,6 +12,8 @@ export interface Finding {
   readonly principal: Principal | undefined;
   /** The key whose use is noted. */
   readonly usedKey?: { readonly id: string; readonly lastUsedAt: number | null } | undefined;
+  /** Why there is none, for the operator. */
+  readonly refusal?: string | undefined;
   /** A refusal that costs no question to the store is not worth remembering. */
   readonly isForgettable?: boolean;
 }
@@ -60,6 +62,7 @@ const USE_INTERVAL_MS = 60_000;
 
 interface Verdict {
   readonly principal: Principal | undefined;
+  readonly refusal: string | undefined;
   readonly keyId: string | undefined;
   /** When the store was asked. */
   readonly askedAt: number;
@@ -97,20 +100,23 @@ export class CredentialCache implements Authenticator {
     this.#refused = new VerdictCache(this.#limits.refusedMax);
   }
 
-  authenticate(credential: string): Principal | undefined | Promise<Principal | undefined> {
+  authenticate(
+    credential: string,
+    note?: RefusalNote,
+  ): Principal | undefined | Promise<Principal | undefined> {
     const now = this.#clock.now();
     const known = this.#valid.get(credential) ?? this.#refused.get(credential);
     if (known === undefined) {
       const answer = this.#ask(credential);
-      return answer?.then((verdict) => this.#admit(verdict, this.#clock.now()));
+      return answer?.then((verdict) => this.#admit(verdict, this.#clock.now(), note));
     }
     const ageMs = now - this.#heldSince(known);
-    if (ageMs < this.#limits.refreshAfterMs) return this.#admit(known, now);
+    if (ageMs < this.#limits.refreshAfterMs) return this.#admit(known, now, note);
     if (ageMs < this.#limits.freshMsMax || (now < this.#awayUntil && ageMs < this.#limits.staleMsMax)) {
       this.#askQuietly(credential, now);
-      return this.#admit(known, now);
+      return this.#admit(known, now, note);
     }
-    return this.#askPatiently(credential, known);
+    return this.#askPatiently(credential, known, note);
   }
 
   /** When the verdict was last known to be right. */
@@ -119,10 +125,10 @@ export class CredentialCache implements Authenticator {
     return Math.min(this.#confirmedAt, askedAt + this.#limits.confirmedMsMax);
   }
 
-  #admit(verdict: Verdict, now: number): Principal | undefined {
+  #admit(verdict: Verdict, now: number, note: RefusalNote | undefined): Principal | undefined {
     const { principal, keyId } = verdict;
-    if (principal === undefined) return undefined;
-    if (principal.expiresAt !== undefined && principal.expiresAt <= now) return undefined;
+    if (principal === undefined) return refused(note, verdict.refusal);
+    if (principal.expiresAt !== undefined && principal.expiresAt <= now) return refused(note, EXPIRED);
     if (keyId !== undefined && now - verdict.usedAt >= USE_INTERVAL_MS) {
       verdict.usedAt = now;
       this.#uses.note(keyId, now);
@@ -136,24 +142,28 @@ export class CredentialCache implements Authenticator {
   }
 
   /** The verdict is too old to serve by itself: it serves only where the store fails or takes its time. */
-  async #askPatiently(credential: string, known: Verdict): Promise<Principal | undefined> {
+  async #askPatiently(
+    credential: string,
+    known: Verdict,
+    note: RefusalNote | undefined,
+  ): Promise<Principal | undefined> {
     const canServe = this.#clock.now() - this.#heldSince(known) < this.#limits.staleMsMax;
     const answer = this.#ask(credential) ?? Promise.resolve(known);
-    if (!canServe) return this.#admit(await answer, this.#clock.now());
+    if (!canServe) return this.#admit(await answer, this.#clock.now(), note);
     const { promise: impatience, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(resolve, this.#limits.patienceMs);
     try {
       const epoch = this.#epoch;
       const verdict = await Promise.race([answer, impatience]);
-      if (verdict !== undefined) return this.#admit(verdict, this.#clock.now());
+      if (verdict !== undefined) return this.#admit(verdict, this.#clock.now(), note);
       this.#awayUntil = this.#clock.now() + AWAY_MS;
       // Revoked while we waited: the old verdict is void.
-      if (epoch !== this.#epoch) return this.#admit(await answer, this.#clock.now());
+      if (epoch !== this.#epoch) return this.#admit(await answer, this.#clock.now(), note);
       answer.catch(() => {});
-      return this.#admit(known, this.#clock.now());
+      return this.#admit(known, this.#clock.now(), note);
     } catch (failure) {
       if (!isAway(failure)) throw failure;
-      return this.#admit(known, this.#clock.now());
+      return this.#admit(known, this.#clock.now(), note);
     } finally {
       clearTimeout(timer);
     }
@@ -177,14 +187,14 @@ export class CredentialCache implements Authenticator {
     let askedAt = firstAskedAt;
     for (;;) {
       const epoch = this.#epoch;
-      const { principal, usedKey, isForgettable } = await asking;
+      const { principal, refusal, usedKey, isForgettable } = await asking;
       if (epoch !== this.#epoch) {
         askedAt = this.#clock.now();
         asking = this.#question(credential) ?? Promise.resolve({ principal: undefined });
         continue;
       }
       const usedAt = this.#valid.get(credential)?.usedAt ?? usedKey?.lastUsedAt ?? 0;
-      const verdict: Verdict = { principal, keyId: usedKey?.id, askedAt, voided: false, usedAt };
+      const verdict: Verdict = { principal, refusal, keyId: usedKey?.id, askedAt, voided: false, usedAt };
       (principal === undefined ? this.#valid : this.#refused).delete(credential);
       if (principal !== undefined) this.#valid.set(credential, verdict);
       else if (isForgettable !== true) this.#refused.set(credential, verdict);
@@ -238,6 +248,12 @@ export class CredentialCache implements Authenticator {
   flush(): Promise<void> {
     return this.#uses.flush();
   }
+}
+
+const EXPIRED = "it has expired";
+
+function refused(note: RefusalNote | undefined, refusal: string | undefined): undefined {
+  if (note !== undefined) note.refusal = refusal;
 }
 
 function isAway(failure: unknown): boolean {

@@ -1,5 +1,6 @@
 import { decodeJwt } from "jose";
 import type { CredentialLook, Finding } from "./credential-cache.ts";
+import { quoted } from "./jwt/refusal.ts";
 
 type TokenLook = (token: string) => Promise<Finding>;
 
@@ -10,12 +11,20 @@ const JWT = /^[A-Za-z0-9_-]{10,2048}\.[A-Za-z0-9_-]{10,16384}\.[A-Za-z0-9_-]{10,
 export function tokenLook(byIssuer: ReadonlyMap<string, TokenLook>): CredentialLook {
   return (token) => {
     if (!JWT.test(token)) return undefined;
-    try {
-      return byIssuer.get(decodeJwt(token).iss ?? "")?.(token);
-    } catch {
-      return undefined;
-    }
+    const issuer = issuerOf(token);
+    const look = issuer === undefined ? undefined : byIssuer.get(issuer);
+    if (look !== undefined) return look(token);
+    const refusal = `its issuer is ${quoted(issuer)}, none of ${[...byIssuer.keys()].join(", ")}`;
+    return Promise.resolve({ principal: undefined, refusal, isForgettable: true });
   };
+}
+
+function issuerOf(token: string): string | undefined {
+  try {
+    return decodeJwt(token).iss;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The first look-up that takes a credential for one of its kind. */

@@ -223,6 +223,7 @@ export type Profile = {
   readonly role: "admin" | "user" | "viewer" | "api_user";
   readonly platform_admin: boolean;
   readonly permissions: readonly string[];
+  readonly groups: readonly string[] | null;
   readonly scopes: readonly string[] | null;
   readonly acts: readonly string[];
   readonly expires_at: string | null;

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { type Extra, MASTER_KEY, sampleLoader } from "./load.testing.ts";
 
-const { problemsOf, settingsOf } = sampleLoader();
+const { load, problemsOf, settingsOf } = sampleLoader();
+const notesOf = async (yaml: string) => {
+  const loaded = await load(yaml);
+  return "notes" in loaded ? loaded.notes : loaded.problems;
+};
 
 test("calls wait for the store only where they wait for the disk", async () => {
   expect(await problemsOf("audit: {confirm: store}\n")).toEqual([
@@ -23,6 +27,16 @@ test("a policy that says who serves is of whole servers, and its condition reads
   expect(tool).toContain("expected a whole server");
   const [time] = await rule(`resources: ["github:*"], condition: "has(args.x)", ${route}`);
   expect(time).toContain("line 1, column 5: a route may ask about the principal alone, not args");
+});
+
+test("a policy about a group that nobody can be in is worth a word, and no mistake", async () => {
+  const rule = 'policies:\n  rules:\n    - {name: r, effect: deny, subjects: ["group:beta", "role:user"]}\n';
+  expect(await notesOf(rule)).toEqual([
+    expect.stringContaining("policies.rules r is about group:beta, and nobody is in a group"),
+  ]);
+  const oauth =
+    'oauth: {enabled: true, provider: oidc, authorization_servers: ["https://sso.example.com"]}\n';
+  expect(await notesOf(oauth + rule)).toEqual([]);
 });
 
 describe("rules of production", () => {

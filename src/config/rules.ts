@@ -49,6 +49,13 @@ export function checkRules(
     notes.push(
       `oauth permissions ${pattern} permits nothing: acts of administration are permitted by oauth.role or by scopes (auth.permissions).`,
     );
+  if (settings.providers.length === 0) {
+    for (const { name, subjects } of settings.policies.rules)
+      for (const subject of subjects.filter((one) => one.startsWith("group:")))
+        notes.push(
+          `policies.rules ${name} is about ${subject}, and nobody is in a group: groups come from an identity provider's tokens, and oauth is off.`,
+        );
+  }
   const { bootstrapKey } = settings.secrets;
   if (bootstrapKey !== undefined && !isWellFormed(bootstrapKey))
     refuse(

@@ -26,7 +26,7 @@ export const catalogue = {
   unauthenticated: {
     http: 401,
     rpc: 1004,
-    text: "A valid credential is needed: send Authorization: Bearer <api key>.",
+    text: "A valid credential is needed: send Authorization: Bearer <API key or access token>.",
   },
   too_many_failures: {
     http: 429,
@@ -179,6 +179,11 @@ export const catalogue = {
   unsupported_grant_type: { http: 400, rpc: 1123, text: "This grant type is not taken here." },
   invalid_scope: { http: 400, rpc: 1124, text: "The client may not have what it asks for: {detail}." },
   password_refused: { http: 422, rpc: 1125, text: "The new password is not taken: {detail}." },
+  password_change_required: {
+    http: 403,
+    rpc: 1127,
+    text: "Change the password first: POST /auth/password.",
+  },
   sign_in_failed: { http: 400, rpc: 1126, text: "The sign-in did not succeed. Start it again." },
   internal: { http: 500, rpc: -32603, text: "Internal error." },
   denied_by_policy: { http: 403, rpc: 1141, text: "Denied by policy {policy}." },

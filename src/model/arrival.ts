@@ -14,4 +14,6 @@ export interface Arrival {
   clientAddress: string;
   /** Set by the layer `authenticate`. */
   principal: Principal | undefined;
+  /** Why its credential was refused, for the log and the record. */
+  refusal?: string | undefined;
 }

@@ -30,6 +30,8 @@ export interface Principal {
   readonly scopes?: readonly string[] | undefined;
   /** Where the credential is one of an identity provider: groups, scopes and what they permit are made of it. */
   readonly token?: ProviderToken | undefined;
+  /** A user with a password somebody else has seen: may change it, and nothing else. */
+  readonly mustChangePassword?: boolean | undefined;
   /** Equal for principals that may see and do the same; keys the caches of filtered lists. */
   readonly permissionKey: string;
   /** Milliseconds since the epoch. */

@@ -41,7 +41,7 @@ export function withOperatorToken(apiKeys: Authenticator, token: string | undefi
   const expected = Bun.SHA256.hash(token, "hex");
   return {
     // Comparing digests tells nothing of the token by its time.
-    authenticate: (credential) =>
-      Bun.SHA256.hash(credential, "hex") === expected ? OPERATOR : apiKeys.authenticate(credential),
+    authenticate: (credential, note) =>
+      Bun.SHA256.hash(credential, "hex") === expected ? OPERATOR : apiKeys.authenticate(credential, note),
   };
 }

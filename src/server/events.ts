@@ -24,6 +24,8 @@ export function commanded({
   };
 }
 
+const NO_CREDENTIAL_OF_OURS = "neither an API key nor a token that is taken here";
+
 export function failedAuthentication(arrival: Arrival): AuditEvent {
   return {
     kind: "security",
@@ -34,6 +36,6 @@ export function failedAuthentication(arrival: Arrival): AuditEvent {
     target: arrival.path,
     correlationId: arrival.id,
     clientAddress: arrival.clientAddress,
-    detail: {},
+    detail: { reason: arrival.refusal ?? NO_CREDENTIAL_OF_OURS },
   };
 }

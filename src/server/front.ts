@@ -30,6 +30,8 @@ export interface FrontDeps {
   readonly origins: OriginRule;
   /** What an answer without a valid credential says of where to get one. */
   readonly challenge: ChallengeSettings;
+  /** Told of a credential that is for something else. */
+  readonly onRefused: (arrival: Arrival) => void;
   readonly endpoints: EndpointTable;
   /** Serves an MCP endpoint; see `transports/streamable-http/endpoint.ts`. */
   readonly serveMcp: (request: EdgeRequest) => Promise<Response>;
@@ -148,9 +150,12 @@ export class Front {
   }
 
   /** @throws GatewayError `unauthenticated`, whether or not what was asked for is there */
-  #checkAudience({ principal, path }: Visit, match: Match): void {
-    const { endpoints, challenge } = this.#deps;
+  #checkAudience(visit: Visit, match: Match): void {
+    const { endpoints, challenge, onRefused } = this.#deps;
+    const { principal, path } = visit;
     if (principal === undefined || opensPath(endpoints, principal, path, match)) return;
+    visit.refusal = `a token of ${principal.name} for ${principal.token?.endpoints?.join(", ")} alone`;
+    onRefused(visit);
     const error = { error: "invalid_token", error_description: "The token is for another resource." };
     const headers = { "www-authenticate": bearerChallenge(challenge, resourceOf(match, path), error) };
     throw new GatewayError("unauthenticated", {}, { headers });

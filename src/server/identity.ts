@@ -101,7 +101,7 @@ export function composeIdentity(deps: IdentityDeps): Identity {
   for (const provider of settings.providers) {
     const { client } = provider;
     if (client === undefined) continue;
-    const flow = new CodeFlow({ provider, client, url, http: deps.http, sealer, store, signIns, clock });
+    const flow = new CodeFlow({ provider, client, url, http: deps.http, sealer, store, signIns, clock, log });
     providerSignIns.set(provider.name, flow);
   }
   const assertions = new Assertions(store.clients, [url, `${url}/auth/a2a/token`], clock);

@@ -44,7 +44,7 @@ import { composeContents, contentRules } from "./contents.ts";
 import { serveControl, serverReadiness } from "./control.ts";
 import { openDataDir } from "./data-dir.ts";
 import { Duties } from "./duties.ts";
-import { commanded, failedAuthentication } from "./events.ts";
+import { commanded } from "./events.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { Front } from "./front.ts";
 import { followPeers } from "./hints.ts";
@@ -57,6 +57,7 @@ import { openMigratedStore } from "./open-store.ts";
 import { openOperatorPort } from "./operator-port.ts";
 import { peerAccess } from "./peers.ts";
 import { readings } from "./readings.ts";
+import { refusedCredentials } from "./refused-credentials.ts";
 import { scrape } from "./scrape.ts";
 import { StoreSessionLedger } from "./session-ledger.ts";
 
@@ -169,6 +170,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   let accepting = true;
   let isWanted = true;
   let started = false;
+  const onRefused = refusedCredentials(journal, log, systemClock);
   const door = doorLayers<Response>({
     host: {
       url: settings.server.url,
@@ -183,7 +185,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     anonymous: anonymousPrincipal(settings),
     failures: new FailureMeter(systemClock, settings.limits.failedAuthPerMinuteMax),
     onFailure: (arrival, presented) => {
-      if (presented) void journal.event(failedAuthentication(arrival));
+      if (presented) onRefused(arrival);
     },
   });
   const endpointDeps = {
@@ -230,6 +232,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     door: (terminal) => compose<Arrival, Response>(door, terminal).run,
     origins,
     challenge,
+    onRefused,
     endpoints,
     serveMcp: serves ? serveMcp : () => Promise.reject(new GatewayError("not_found")),
     receivePeer: (act, request) => access.receive(act, request),

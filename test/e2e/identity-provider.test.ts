@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { OAuth2Server } from "oauth2-mock-server";
+import { newCredential } from "../../src/auth/api-key/credential.ts";
 import { request, toolCall } from "./administration.ts";
 import { freePort } from "./child.ts";
 import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
@@ -58,7 +59,7 @@ describe("tokens of an identity provider", () => {
     const answer = await tool(user, "test_echo");
     expect([answer.status, answer.text]).toEqual([200, expect.stringContaining("structuredContent")]);
     const profile = (await call("GET", "/auth/profile", user)).json;
-    expect(profile).toMatchObject({ kind: "user", scopes: ["scope:user"] });
+    expect(profile).toMatchObject({ kind: "user", groups: ["User"], scopes: ["scope:user"] });
   });
 
   test("a missing scope is 403 and named, for a name under the pattern and for one that is not there", async () => {
@@ -147,23 +148,48 @@ describe("tokens of an identity provider", () => {
         scopesOrTransform: (_header, payload) =>
           Object.assign(payload, { sub: "ada", aud: gateway.origin, groups: ["Admin"] }),
       });
-      for (const [what, credential] of [
-        ["another audience", await token({ groups: ["User"], aud: "https://elsewhere.example" })],
-        ["no audience", await token({ groups: ["User"], aud: null })],
-        ["another issuer", await token({ groups: ["User"], iss: `${issuer}/` })],
-        ["expired", await token({ groups: ["User"] }, { expiresIn: -600 })],
-        ["no subject", await token({ groups: ["User"], sub: null })],
-        ["no algorithm", `${part({ ...header, alg: "none" })}.${body}.`],
-        ["a symmetric algorithm", `${part({ ...header, alg: "HS256" })}.${body}.${signature}`],
-        ["an unknown key", `${part({ ...header, kid: "unknown" })}.${body}.${signature}`],
+      const answers = new Set<string>();
+      for (const [reason, credential] of [
         [
-          "a key of its own",
+          `its audience is https://elsewhere.example, not ${gateway.origin} or one of its endpoints`,
+          await token({ groups: ["User"], aud: "https://elsewhere.example" }),
+        ],
+        ["it has no claim aud", await token({ groups: ["User"], aud: null })],
+        [
+          `its issuer is ${issuer}/, none of ${gateway.origin}, ${issuer}`,
+          await token({ groups: ["User"], iss: `${issuer}/` }),
+        ],
+        ["it expired at 20", await token({ groups: ["User"] }, { expiresIn: -600 })],
+        ["it has no claim sub", await token({ groups: ["User"], sub: null })],
+        ["neither an API key nor a token", `${part({ ...header, alg: "none" })}.${body}.`],
+        ["its algorithm is HS256", `${part({ ...header, alg: "HS256" })}.${body}.${signature}`],
+        [
+          "the provider publishes no key unknown for RS256",
+          `${part({ ...header, kid: "unknown" })}.${body}.${signature}`,
+        ],
+        [
+          "the provider publishes no key x for RS256",
           `${part({ ...header, jku: stranger.issuer.url, kid: "x" })}.${body}.${signature}`,
         ],
-        ["a stranger's signature", foreign],
+        ["its signature does not verify", `${head}.${part({ iss: issuer, sub: "eve" })}.${signature}`],
+        [`its issuer is ${stranger.issuer.url}`, foreign],
+        ["no such API key", newCredential()],
       ] as const) {
-        expect([what, (await tool(credential, "test_echo")).status]).toEqual([what, 401]);
+        const { status, text, json, headers } = await tool(credential, "test_echo");
+        expect([reason, status]).toEqual([reason, 401]);
+        // The client learns nothing of it; the operator finds it by the id that the client has.
+        const id = json.error.data.correlationId;
+        answers.add(text.replaceAll(id, "") + headers.get("www-authenticate"));
+        const line =
+          gateway
+            .logs()
+            .split("\n")
+            .find((one) => one.includes(id)) ?? "";
+        expect(line).toContain("a credential was refused");
+        expect(line).toContain(reason);
+        expect(gateway.logs()).not.toContain(credential.slice(-40));
       }
+      expect(answers.size).toBe(1);
       expect((await tool(good, "test_echo")).status).toBe(200);
     } finally {
       await stranger.stop();

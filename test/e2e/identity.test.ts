@@ -67,7 +67,9 @@ describe("users", () => {
     const first = (await login("ada", "first password 1")).json;
     expect(first.must_change_password).toBe(true);
     expect((await echo(first.access_token)).status).toBe(404);
-    expect((await call("GET", "/auth/api-keys", first.access_token)).status).toBe(403);
+    const refused = await call("GET", "/auth/api-keys", first.access_token);
+    expect([refused.status, refused.json.code]).toEqual([403, "password_change_required"]);
+    expect(refused.json.detail).toBe("Change the password first: POST /auth/password.");
     const change = { current_password: "first password 1", new_password: PASSWORD };
     expect(
       (await call("POST", "/auth/password", first.access_token, { ...change, new_password: "short" })).status,

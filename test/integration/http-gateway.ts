@@ -121,6 +121,7 @@ export class HttpGateway {
     const front = new Front({
       door: (terminal) => compose<Arrival, Response>(door, terminal).run,
       origins,
+      onRefused: () => {},
       challenge: { url: "http://localhost", issuers: [] },
       endpoints: new EndpointTable(() => fleet.snapshot, permissions),
       serveMcp: (request) => serveEndpoint(deps, request),

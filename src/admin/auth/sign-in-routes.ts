@@ -30,6 +30,10 @@ const profile = z
     role,
     platform_admin: z.boolean(),
     permissions: z.array(z.string()),
+    groups: z
+      .array(z.string())
+      .nullable()
+      .describe("Subjects of policies, `group:<name>`: of a provider's token."),
     scopes: z.array(z.string()).nullable(),
     acts: z
       .array(z.string())
@@ -78,6 +82,7 @@ function profileOf(
     role: principal.role,
     platform_admin: principal.platformAdmin,
     permissions: [...principal.permissions],
+    groups: principal.groups === undefined ? null : [...principal.groups],
     scopes: principal.scopes === undefined ? null : [...principal.scopes],
     acts: [...parts.verbs].flatMap(([action, routes]) =>
       routes.some((roles) => mayDo({ action, roles, principal })) ? [action] : [],

@@ -3,7 +3,7 @@ import type { Clock } from "../../model/ports/clock.ts";
 import type { AcrossTenants } from "../../model/ports/store.ts";
 import type { CredentialLook } from "../credential-cache.ts";
 import type { ApiKeyDigest } from "./digest.ts";
-import { principalOf } from "./principal.ts";
+import { principalOf, refusalOf } from "./principal.ts";
 
 export interface ApiKeyLookOptions {
   readonly store: Pick<AcrossTenants, "apiKeyByHash">;
@@ -15,10 +15,14 @@ export interface ApiKeyLookOptions {
 export function apiKeyLook({ store, digest, clock }: ApiKeyLookOptions): CredentialLook {
   const find = async (credential: string) => {
     const identity = await store.apiKeyByHash(digest(credential));
-    const key = identity?.key;
+    if (identity === undefined) return { principal: undefined, refusal: "no such API key" };
+    const { key } = identity;
+    const now = clock.now();
+    const refusal = refusalOf(identity, now);
     return {
-      principal: identity && principalOf(identity, clock.now()),
-      usedKey: key && { id: key.id, lastUsedAt: key.lastUsedAt },
+      principal: principalOf(identity, now),
+      refusal: refusal && `${key.prefix}: ${refusal}`,
+      usedKey: { id: key.id, lastUsedAt: key.lastUsedAt },
     };
   };
   return (credential) => (isWellFormed(credential) ? find(credential) : undefined);

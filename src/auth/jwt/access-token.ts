@@ -1,6 +1,7 @@
 import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { Clock } from "../../model/ports/clock.ts";
 import { type KeyRing, SIGNING_ALGORITHM } from "./key-ring.ts";
+import { refusalOf } from "./refusal.ts";
 
 /** RFC 9068: an access token says that it is one, so that no other kind of token passes for it. */
 const TYPE = "at+jwt";
@@ -55,8 +56,8 @@ export class AccessTokens {
     return { token, expiresIn: lifeSeconds };
   }
 
-  /** `undefined` for anything but a token of ours that has not expired. */
-  async verify(token: string): Promise<AccessClaims | undefined> {
+  /** @returns why, for the operator, for anything but a token of ours that has not expired. */
+  async verify(token: string): Promise<AccessClaims | { readonly refusal: string }> {
     try {
       const { payload } = await jwtVerify(
         token,
@@ -75,9 +76,9 @@ export class AccessTokens {
           currentDate: new Date(this.#clock.now()),
         },
       );
-      return claimsOf(payload);
+      return claimsOf(payload) ?? { refusal: "it has not the claims of one" };
     } catch (failure) {
-      if (failure instanceof errors.JOSEError) return undefined;
+      if (failure instanceof errors.JOSEError) return { refusal: refusalOf(failure) };
       throw failure;
     }
   }

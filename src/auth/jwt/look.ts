@@ -22,17 +22,25 @@ export function ownTokenLook({
   clock,
 }: OwnTokenLookOptions): (token: string) => Promise<Finding> {
   return async (token) => {
+    const refused = (refusal: string) => ({
+      principal: undefined,
+      refusal: `a token of this gateway: ${refusal}`,
+    });
     const claims = await tokens.verify(token);
-    if (claims === undefined) return { principal: undefined, isForgettable: true };
+    if ("refusal" in claims) return { ...refused(claims.refusal), isForgettable: true };
     const { subject, organizationId, signInId } = claims;
     const id = subject.slice(subject.indexOf(":") + 1);
     if (subject.startsWith("user:") && signInId !== undefined) {
       const identity = await store.users.identity(organizationId, id, signInId, clock.now());
-      return { principal: identity && userPrincipal(identity, { expiresAt: claims.expiresAt, signInId }) };
+      const principal = identity && userPrincipal(identity, { expiresAt: claims.expiresAt, signInId });
+      return principal === undefined
+        ? refused("its sign-in has ended, or its user is not active")
+        : { principal };
     }
-    if (!subject.startsWith("client:")) return { principal: undefined };
+    if (!subject.startsWith("client:")) return refused("its subject is unknown");
     const identity = await store.acrossTenants.apiKeyById(id);
-    return { principal: identity && clientPrincipal(identity, claims, clock.now()) };
+    const principal = identity && clientPrincipal(identity, claims, clock.now());
+    return principal === undefined ? refused("its key does not work any more") : { principal };
   };
 }
 

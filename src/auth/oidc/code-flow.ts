@@ -2,6 +2,7 @@ import type { ClientAuth, Configuration } from "openid-client";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { IdentityProvider, ProviderClient } from "../../model/identity-provider.ts";
 import type { Clock } from "../../model/ports/clock.ts";
+import type { Log } from "../../model/ports/log.ts";
 import type { Sealer } from "../../model/ports/sealer.ts";
 import type { ProviderSignIn, SignedIn, SignIns } from "../../model/ports/sign-ins.ts";
 import type { Store } from "../../model/ports/store.ts";
@@ -26,6 +27,7 @@ export interface CodeFlowParts {
   readonly store: PeopleStore & Pick<Store, "users" | "clients">;
   readonly signIns: Pick<SignIns, "begin">;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 interface Attempt {
@@ -70,7 +72,7 @@ export class CodeFlow implements ProviderSignIn {
   }
 
   async finish(query: Readonly<Record<string, string>>, sealed: string | undefined): Promise<SignedIn> {
-    const { provider, store, signIns, clock } = this.#parts;
+    const { provider, store, signIns, clock, log } = this.#parts;
     const attempt = this.#open(sealed);
     // Somebody else's link to the callback must not use the attempt up.
     if (query.state !== attempt.state) throw new GatewayError("sign_in_failed");
@@ -90,14 +92,15 @@ export class CodeFlow implements ProviderSignIn {
         expectedNonce: attempt.nonce,
         idTokenExpected: true,
       });
-      const claims = tokens.claims();
-      const person = claims && (await new People(store).find(provider, claims));
-      const user = person && (await store.users.find(person.organizationId, person.userId));
-      if (user === undefined || !user.isActive) throw new GatewayError("sign_in_failed");
+      const person = await new People(store).find(provider, tokens.claims() ?? {});
+      if ("refusal" in person) throw new Error(person.refusal);
+      const user = await store.users.find(person.organizationId, person.userId);
+      if (user === undefined || !user.isActive) throw new Error("the user is not active");
       await store.users.signedIn(user.organizationId, user.id, clock.now());
       return { user, tokens: await signIns.begin(user) };
     } catch (cause) {
-      if (cause instanceof GatewayError) throw cause;
+      if (cause instanceof GatewayError && cause.code !== "sign_in_failed") throw cause;
+      log.info({ provider: provider.name, err: cause }, "a sign-in at the provider did not succeed");
       throw new GatewayError("sign_in_failed", {}, { cause });
     }
   }

@@ -2,6 +2,7 @@ import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose"
 import type { IdentityProvider } from "../../model/identity-provider.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Finding } from "../credential-cache.ts";
+import { quoted, refusalOf } from "../jwt/refusal.ts";
 import { userPrincipal } from "../user/principal.ts";
 import { People, type PeopleStore } from "./people.ts";
 import type { ProviderKeys } from "./provider-keys.ts";
@@ -22,35 +23,41 @@ export function providerLook(options: ProviderLookOptions): (token: string) => P
   const { provider, store, clock } = options;
   const people = new People(store);
   return async (token) => {
-    const claims = await verifyProviderToken(options, token);
-    if (claims === undefined) return { principal: undefined, isForgettable: true };
+    const refused = (refusal: string) => ({
+      principal: undefined,
+      refusal: `a token of ${provider.name}: ${refusal}`,
+    });
+    const verified = await verifyProviderToken(options, token);
+    if ("refusal" in verified) return { ...refused(verified.refusal), isForgettable: true };
+    const { claims } = verified;
     const person = await people.find(provider, claims);
-    if (person === undefined) return { principal: undefined };
+    if ("refusal" in person) return refused(person.refusal);
     const now = clock.now();
     const identity = await store.users.identity(person.organizationId, person.userId, undefined, now);
-    if (identity === undefined) return { principal: undefined };
+    if (identity === undefined) return refused("its user is gone");
     const expiresAt = (claims.exp ?? 0) * 1000 + LEEWAY_SECONDS * 1000;
     const { groupClaims, scopeClaims } = provider;
     const endpoints = endpointsOf(provider, claims);
-    return {
-      principal: userPrincipal(identity, {
-        expiresAt,
-        token: { claims, groupClaims, scopeClaims, endpoints },
-      }),
-    };
+    const facts = { expiresAt, token: { claims, groupClaims, scopeClaims, endpoints } };
+    const principal = userPrincipal(identity, facts);
+    return principal === undefined ? refused("its user is not active") : { principal };
   };
 }
 
-/** Claims of a provider's access token, or `undefined` for anything that is not one meant for this gateway, now. */
+/** Claims of a provider's access token, or why it is none that is meant for this gateway, now. */
 export async function verifyProviderToken(
   { provider, keys, clock }: Pick<ProviderLookOptions, "provider" | "keys" | "clock">,
   token: string,
-): Promise<JWTPayload | undefined> {
+): Promise<{ readonly claims: JWTPayload } | { readonly refusal: string }> {
   try {
     const { alg, kid } = decodeProtectedHeader(token);
-    if (alg === undefined || !provider.algorithms.includes(alg)) return undefined;
+    if (alg === undefined || !provider.algorithms.includes(alg))
+      return { refusal: `its algorithm is ${quoted(alg)}, none of ${provider.algorithms.join(", ")}` };
     const key = await keys.find(kid, alg);
-    if (key === undefined) return undefined;
+    if (key === undefined) {
+      const known = `the provider publishes no key ${quoted(kid)} for ${alg}`;
+      return { refusal: keys.areKnown ? known : "the provider's keys could not be read" };
+    }
     const { payload } = await jwtVerify(token, key, {
       algorithms: [...provider.algorithms],
       issuer: [provider.issuer, ...provider.otherIssuers],
@@ -58,16 +65,19 @@ export async function verifyProviderToken(
       requiredClaims: ["exp", "sub", "aud"],
       currentDate: new Date(clock.now()),
     });
-    return isMeantForUs(provider, payload) ? payload : undefined;
+    if (isIdToken(provider, payload)) return { refusal: "it is an ID token, not an access token" };
+    if (endpointsOf(provider, payload)?.length === 0) return { refusal: wrongAudience(provider, payload) };
+    return { claims: payload };
   } catch (failure) {
-    if (failure instanceof errors.JOSEError || failure instanceof TypeError) return undefined;
+    if (failure instanceof errors.JOSEError || failure instanceof TypeError)
+      return { refusal: refusalOf(failure) };
     throw failure;
   }
 }
 
-function isMeantForUs(provider: IdentityProvider, payload: JWTPayload): boolean {
-  if (isIdToken(provider, payload)) return false;
-  return endpointsOf(provider, payload)?.length !== 0;
+function wrongAudience({ audiences, ownAudience }: IdentityProvider, { aud }: JWTPayload): string {
+  const own = `${audiences[0]} or one of its endpoints`;
+  return `its audience is ${quoted(aud)}, not ${ownAudience ? own : audiences.join(" or ")}`;
 }
 
 /** One says who signed in somewhere, not that its bearer may call. */

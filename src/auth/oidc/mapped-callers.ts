@@ -1,5 +1,5 @@
 import { type ClaimMapping, NO_CLAIM_MAPPING } from "../../model/claim-mapping.ts";
-import type { Authenticator } from "../../model/ports/authenticator.ts";
+import type { Authenticator, RefusalNote } from "../../model/ports/authenticator.ts";
 import type { Principal } from "../../model/principal.ts";
 import { permissionKeyOf } from "../permission-key.ts";
 import { claimedRights } from "./claims.ts";
@@ -25,8 +25,11 @@ export class MappedCallers implements Authenticator {
     this.#mappingOf = mappingOf;
   }
 
-  authenticate(credential: string): Principal | undefined | Promise<Principal | undefined> {
-    const found = this.#callers.authenticate(credential);
+  authenticate(
+    credential: string,
+    note?: RefusalNote,
+  ): Principal | undefined | Promise<Principal | undefined> {
+    const found = this.#callers.authenticate(credential, note);
     if (found instanceof Promise) return found.then((principal) => principal && this.now(principal));
     return found && this.now(found);
   }

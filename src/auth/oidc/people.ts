@@ -2,6 +2,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { IdentityProvider } from "../../model/identity-provider.ts";
 import type { AcrossTenants, Store } from "../../model/ports/store.ts";
 import type { User } from "../../model/user.ts";
+import { quoted } from "../jwt/refusal.ts";
 import { type Claims, valueAt } from "./claims.ts";
 
 export type PeopleStore = Pick<Store, "users" | "externalIdentities"> & {
@@ -11,9 +12,18 @@ export type PeopleStore = Pick<Store, "users" | "externalIdentities"> & {
 const NAME_CHARS_MAX = 200;
 const TIE_TRIES = 3;
 
+export interface Person {
+  readonly organizationId: string;
+  readonly userId: string;
+}
+/** Nobody here, and why, for the operator. */
+export interface Stranger {
+  readonly refusal: string;
+}
+
 /**
  * The user of the gateway a provider's subject is, by issuer and subject alone: a name or an address that somebody can
- * choose at the provider ties nobody to an account. `undefined` where there is none and none is to be made.
+ * choose at the provider ties nobody to an account.
  */
 export class People {
   readonly #store: PeopleStore;
@@ -22,21 +32,23 @@ export class People {
     this.#store = store;
   }
 
-  async find(
-    provider: IdentityProvider,
-    claims: Claims,
-  ): Promise<{ readonly organizationId: string; readonly userId: string } | undefined> {
+  async find(provider: IdentityProvider, claims: Claims): Promise<Person | Stranger> {
     const subject = claims.sub;
     const slug = organizationOf(provider, claims);
-    if (!hasRequired(provider, claims)) return undefined;
-    if (typeof subject !== "string" || subject === "" || slug === undefined) return undefined;
+    const missing = missingClaim(provider, claims);
+    if (missing !== undefined)
+      return stranger(`its claim ${missing} is ${quoted(valueAt(claims, missing))} (required_claims)`);
+    if (typeof subject !== "string" || subject === "") return stranger("it names no subject");
+    if (slug === undefined) return stranger("its claim names no organisation that the provider may name");
     const organization = await this.#store.acrossTenants.organizationBySlug(slug);
-    if (organization === undefined || !organization.isActive) return undefined;
+    if (organization === undefined || !organization.isActive)
+      return stranger(`there is no active organisation ${slug}`);
     const organizationId = organization.id;
     const { externalIdentities } = this.#store;
     const known = await externalIdentities.userOf(organizationId, provider.issuer, subject);
     if (known !== undefined) return { organizationId, userId: known };
-    if (!provider.jit) return undefined;
+    if (!provider.jit)
+      return stranger(`no user is tied to its subject ${quoted(subject)} (oauth.jit is off)`);
     const user = await this.#create(provider, organizationId, subject, claims);
     try {
       await externalIdentities.link(organizationId, provider.issuer, subject, user.id);
@@ -82,12 +94,18 @@ export class People {
   }
 }
 
-function hasRequired({ requiredClaims }: IdentityProvider, claims: Claims): boolean {
-  return Object.entries(requiredClaims).every(([name, values]) => {
+function stranger(refusal: string): Stranger {
+  return { refusal };
+}
+
+/** The name of the first that the token does not have as it must. */
+function missingClaim({ requiredClaims }: IdentityProvider, claims: Claims): string | undefined {
+  const missing = Object.entries(requiredClaims).find(([name, values]) => {
     const value = valueAt(claims, name);
     const said: unknown[] = Array.isArray(value) ? value : [value];
-    return said.some((one) => values.includes(String(one)));
+    return !said.some((one) => values.includes(String(one)));
   });
+  return missing?.[0];
 }
 
 function organizationOf({ tenancy }: IdentityProvider, claims: Claims): string | undefined {

@@ -43,6 +43,11 @@ export class ProviderKeys {
     this.#log = deps.log;
   }
 
+  /** Whether there are any to verify with. */
+  get areKnown(): boolean {
+    return this.#clock.now() - this.#readAt <= STALE_MS;
+  }
+
   /** The key a token's header names, for the algorithm it names; without a key id, the only one that could be meant. */
   async find(keyId: string | undefined, algorithm: string): Promise<CryptoKey | Uint8Array | undefined> {
     const age = this.#clock.now() - this.#readAt;
@@ -57,7 +62,7 @@ export class ProviderKeys {
   }
 
   #match(keyId: string | undefined, algorithm: string): Promise<CryptoKey | Uint8Array> | undefined {
-    if (this.#clock.now() - this.#readAt > STALE_MS) return undefined;
+    if (!this.areKnown) return undefined;
     const fitting = this.#keys.filter(
       ({ id, jwk }) => (keyId === undefined || id === keyId) && fits(jwk, algorithm),
     );

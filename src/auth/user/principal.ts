@@ -37,6 +37,7 @@ export function userPrincipal(
     permissionKey: permissionKeyOf({ ...rights, ...scoped }),
     userId: user.id,
     signInId,
+    ...(user.mustChangePassword && { mustChangePassword: true }),
     ...(token !== undefined && {
       token: { ...token, permissions: rights.permissions, isWithheld: user.mustChangePassword },
     }),

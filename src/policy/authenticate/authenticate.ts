@@ -53,8 +53,11 @@ export function authenticatePolicy<R>(deps: AuthenticateDeps): Policy<Arrival, R
       const headers = { "retry-after": String(waitSeconds) };
       throw new GatewayError("too_many_failures", { seconds: waitSeconds }, { headers });
     }
-    if (credential.length > CREDENTIAL_LENGTH_MAX) return failed(arrival, true);
-    const found = deps.authenticator.authenticate(credential);
+    if (credential.length > CREDENTIAL_LENGTH_MAX) {
+      arrival.refusal = `longer than ${CREDENTIAL_LENGTH_MAX} characters`;
+      return failed(arrival, true);
+    }
+    const found = deps.authenticator.authenticate(credential, arrival);
     if (found instanceof Promise) {
       return found.then((principal) => {
         if (principal === undefined) return failed(arrival, true);

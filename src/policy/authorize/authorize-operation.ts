@@ -23,7 +23,7 @@ const SHARED_NOUNS = new Set([
  * another organisation is bound by the policies of both: its own follow it, else naming another would be a way around them.
  * @param policiesOf those in force now; another object where they changed
  * @param scopesOf what scopes open now
- * @throws GatewayError `forbidden`; `insufficient_scope`, naming what a token needs; `denied_by_policy`, naming the policy
+ * @throws GatewayError `forbidden`; `password_change_required`; `insufficient_scope`, naming what a token needs; `denied_by_policy`, naming the policy
  */
 export function authorizeOperationPolicy<R>(
   policiesOf: (organizationId: string) => Policies | undefined,
@@ -90,6 +90,7 @@ function refusalOf(
   { action, roles, principal }: Asked,
   scopesOf: (organizationId: string) => ScopeRules,
 ): GatewayError {
+  if (principal.mustChangePassword === true) return new GatewayError("password_change_required");
   if (principal.scopes === undefined || !isOpenToScopes({ roles, principal }))
     return new GatewayError("forbidden");
   const rules = scopesOf(principal.organizationId);

@@ -16,7 +16,7 @@ const tokens = {
 const profile = {
   ...{ id: `user:${ids.user}`, kind: "user", name: "ada", organization_id: ids.organization },
   ...{ namespace_id: ids.namespace, role: "user", platform_admin: false, permissions: ["tickets:*"] },
-  ...{ scopes: null, acts: ["server.list", "server.get", "auth.password"], expires_at: null },
+  ...{ groups: null, scopes: null, acts: ["server.list", "server.get", "auth.password"], expires_at: null },
   ...{ updated_at: updatedAt, user: shownUser },
 };
 const apiKey = {
