@@ -219,7 +219,7 @@ describe("signing in", () => {
     expect(new Set(codes)).toEqual(new Set(["invalid_credentials", "too_many_failures"]));
     // Those that were being compared when the tenth was counted.
     expect(codes.filter((code) => code === "invalid_credentials").length).toBeLessThan(20);
-  });
+  }, 20_000);
 
   test("a bcrypt hash is taken once and replaced", async () => {
     const user = await person({
