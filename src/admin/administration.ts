@@ -1,9 +1,11 @@
 import type { z } from "zod";
 import { GatewayError } from "../errors/gateway-error.ts";
 import { operationLayers } from "../gateway/pipeline.ts";
+import type { IncomingRequest } from "../model/incoming-request.ts";
 import type { Operation } from "../model/operation.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Principal } from "../model/principal.ts";
+import { type HttpAnswer, TextAnswer } from "../net/listener/text-answer.ts";
 import { type BodyLimits, readText } from "../net/request-body.ts";
 import { compose } from "../policy/compose.ts";
 import type { Limits } from "../policy/limit/limits.ts";
@@ -19,7 +21,7 @@ import type { AdminAnswer, AdminRoute } from "./route.ts";
 /** One HTTP request of the control plane, past the door. */
 export interface AdminCall {
   readonly path: string;
-  readonly request: Request;
+  readonly request: IncomingRequest;
   readonly params: Readonly<Record<string, string>>;
   /** Undefined on open routes. */
   readonly principal: Principal | undefined;
@@ -90,7 +92,7 @@ export class Administration {
   }
 
   /** @param path as the manifest spells it, `{x}` included @throws GatewayError */
-  async serve(path: string, call: AdminCall): Promise<Response> {
+  async serve(path: string, call: AdminCall): Promise<HttpAnswer> {
     const { request } = call;
     const route = this.#byKey.get(`${request.method === "HEAD" ? "GET" : request.method} ${path}`);
     if (route === undefined) throw new GatewayError("method_not_allowed");
@@ -105,12 +107,12 @@ export class Administration {
     }
     const headers: Record<string, string> = { ...common, ...answer.headers };
     if (answer.raw !== undefined) {
-      return new Response(answer.raw.body, {
-        headers: { ...headers, "content-type": answer.raw.contentType },
-      });
+      const { body, contentType } = answer.raw;
+      headers["content-type"] = contentType;
+      return typeof body === "string" ? new TextAnswer(200, headers, body) : new Response(body, { headers });
     }
     if (route.response === undefined || answer.body === undefined) {
-      return new Response(null, { status: route.status === 302 ? 302 : 204, headers });
+      return new TextAnswer(route.status === 302 ? 302 : 204, headers, null);
     }
     const shown = route.response.safeParse(answer.body);
     if (!shown.success) throw new GatewayError("internal", {}, { cause: shown.error });
@@ -118,10 +120,7 @@ export class Administration {
       const { id } = shown.data as { id: string };
       headers.location = placeOf(call.path, id, organizationNamed(route, call.request));
     }
-    return new Response(JSON.stringify(shown.data), {
-      status: route.status,
-      headers: { ...headers, "content-type": "application/json" },
-    });
+    return TextAnswer.json(route.status, headers, JSON.stringify(shown.data));
   }
 
   async #run(route: AdminRoute, call: AdminCall): Promise<AdminAnswer> {
@@ -213,7 +212,7 @@ export class Administration {
     return isReplay ? { ...answer, headers: { ...answer.headers, "idempotency-replayed": "true" } } : answer;
   }
 
-  async #readText(request: Request, isForm: boolean): Promise<string> {
+  async #readText(request: IncomingRequest, isForm: boolean): Promise<string> {
     const contentType = request.headers.get("content-type") ?? "";
     if (!isForm && !/^application\/json\s*(;|$)/i.test(contentType))
       throw new GatewayError("unsupported_media_type");
@@ -237,21 +236,15 @@ function oauthError(
   error: GatewayError,
   correlationId: string,
   headers: Readonly<Record<string, string>>,
-): Response {
+): TextAnswer {
   // What cannot be read is an invalid request there.
   const code = error.code === "parse_error" ? "invalid_request" : error.code;
   const body = { error: code, error_description: error.message, correlation_id: correlationId };
-  return new Response(JSON.stringify(body), {
-    status: error.httpStatus,
-    headers: {
-      ...headers,
-      "content-type": "application/json",
-      ...(error.httpStatus === 401 && { "www-authenticate": 'Basic realm="mcp-gateway"' }),
-    },
-  });
+  const challenge = error.httpStatus === 401 && { "www-authenticate": 'Basic realm="mcp-gateway"' };
+  return TextAnswer.json(error.httpStatus, { ...headers, ...challenge }, JSON.stringify(body));
 }
 
-function isFormRequest(request: Request): boolean {
+function isFormRequest(request: IncomingRequest): boolean {
   return /^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers.get("content-type") ?? "");
 }
 

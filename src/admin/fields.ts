@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../errors/gateway-error.ts";
 import { isActPattern } from "../model/claim-mapping.ts";
+import type { IncomingHeaders } from "../model/incoming-request.ts";
 import { entityTag } from "./route.ts";
 
 /** Kinds of values the API takes and shows; durations are `*_seconds`, times RFC 3339, names snake case. */
@@ -59,7 +60,7 @@ export function pageAnswer<T extends { readonly id: string }, V>(
  * `If-Match` names the version the caller saw; without it the last writer wins. To be called within the write, with the
  * row as it is then. @throws GatewayError `precondition_failed`
  */
-export function checkIfMatch(headers: Headers, { updatedAt }: { readonly updatedAt: number }): void {
+export function checkIfMatch(headers: IncomingHeaders, { updatedAt }: { readonly updatedAt: number }): void {
   const wanted = headers.get("if-match");
   if (wanted === null || wanted.trim() === "*") return;
   const current = entityTag(timeOf(updatedAt));

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { ErrorCode } from "../errors/catalogue.ts";
+import type { IncomingHeaders } from "../model/incoming-request.ts";
 import type { Operation } from "../model/operation.ts";
 import type { Role } from "../model/principal.ts";
 import type { AdminParts } from "./parts.ts";
@@ -18,7 +19,7 @@ export interface AdminRequest<Q, B> {
   readonly query: Q;
   readonly body: B;
   /** Request headers. */
-  readonly headers: Headers;
+  readonly headers: IncomingHeaders;
 }
 
 export interface AdminAnswer {

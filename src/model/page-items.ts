@@ -1,8 +1,8 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Bytes left free on either side, for what an answer puts around the items; a cursor is the longest of it. */
-const MARGIN = 1_024;
+/** Bytes left free on either side, for what an answer puts around the items: its HTTP head, and a cursor. */
+const MARGIN = 2_048;
 /** UTF-8 bytes to a UTF-16 code unit, at most. */
 const BYTES_PER_UNIT_MAX = 3;
 
@@ -25,7 +25,7 @@ export class PageItems {
     return this.#end - MARGIN;
   }
 
-  /** Between `head` and `tail`, in UTF-8; it holds until the next answer is written: for one who copies at once, as `Response` does. */
+  /** Between `head` and `tail`, in UTF-8; it holds until the next answer is written: for one who writes it out at once. */
   transient(head: string, tail: string): Uint8Array<ArrayBuffer> {
     if (Math.max(head.length, tail.length) * BYTES_PER_UNIT_MAX > MARGIN) {
       return encoder.encode(head + this.toString() + tail);

@@ -1,4 +1,4 @@
-import { MalformedResponse } from "./response-head.ts";
+import { MalformedMessage } from "./header-syntax.ts";
 
 const LINE_BYTES_MAX = 4 * 1024;
 const TRAILER_BYTES_MAX = 16 * 1024;
@@ -36,7 +36,7 @@ export class ChunkedDecoder {
   /**
    * Takes bytes from `start`, hands out pieces of data (views into `bytes`), and returns how far it read: less than the
    * whole only when the body ended.
-   * @throws MalformedResponse
+   * @throws MalformedMessage
    */
   push(bytes: Buffer, start: number, onData: (piece: Buffer) => void): number {
     let at = start;
@@ -63,7 +63,7 @@ export class ChunkedDecoder {
       case "extension":
         if (byte === CR) this.#state = "size_lf";
         else if (byte === LF || byte === 0 || ++this.#lineBytes > LINE_BYTES_MAX)
-          throw new MalformedResponse("a bad or endless chunk extension");
+          throw new MalformedMessage("a bad or endless chunk extension");
         return;
       case "size_lf":
         expect(byte, LF);
@@ -91,25 +91,25 @@ export class ChunkedDecoder {
   #sizeByte(byte: number): void {
     const digit = hexDigit(byte);
     if (digit !== -1) {
-      if (++this.#digits > SIZE_DIGITS_MAX) throw new MalformedResponse("the chunk size is too large");
+      if (++this.#digits > SIZE_DIGITS_MAX) throw new MalformedMessage("the chunk size is too large");
       this.#size = this.#size * 16 + digit;
       return;
     }
-    if (this.#digits === 0) throw new MalformedResponse("a chunk without a size");
+    if (this.#digits === 0) throw new MalformedMessage("a chunk without a size");
     if (byte === CR) this.#state = "size_lf";
     else if (byte === 59 || byte === 32 || byte === 9) this.#state = "extension";
-    else throw new MalformedResponse("the chunk size is not hexadecimal");
+    else throw new MalformedMessage("the chunk size is not hexadecimal");
   }
 
   #trailerByte(byte: number): void {
-    if (++this.#trailerBytes > TRAILER_BYTES_MAX) throw new MalformedResponse("the trailers are too long");
+    if (++this.#trailerBytes > TRAILER_BYTES_MAX) throw new MalformedMessage("the trailers are too long");
     if (this.#state === "trailer_lf") {
       expect(byte, LF);
       this.#state = "trailer_start";
     } else if (byte === CR) {
       this.#state = this.#state === "trailer_start" ? "end_lf" : "trailer_lf";
     } else if (byte === LF || byte === 0) {
-      throw new MalformedResponse("a stray LF or NUL in the trailers");
+      throw new MalformedMessage("a stray LF or NUL in the trailers");
     } else {
       this.#state = "trailer";
     }
@@ -117,7 +117,7 @@ export class ChunkedDecoder {
 }
 
 function expect(byte: number, wanted: number): void {
-  if (byte !== wanted) throw new MalformedResponse("a chunk does not end where its size says");
+  if (byte !== wanted) throw new MalformedMessage("a chunk does not end where its size says");
 }
 
 function hexDigit(byte: number): number {

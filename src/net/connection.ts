@@ -2,8 +2,9 @@ import { ByteBuffer } from "../protocol/byte-buffer.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
 import type { Deadline, DeadlineScan } from "./deadline-scan.ts";
 import type { Exchange, ExchangeLink } from "./exchange.ts";
+import { MalformedMessage } from "./header-syntax.ts";
 import { HttpFailure } from "./http-exchange.ts";
-import { HEAD_BYTES_MAX, MalformedResponse, parseHead, type ResponseHead } from "./response-head.ts";
+import { HEAD_BYTES_MAX, parseHead, type ResponseHead } from "./response-head.ts";
 
 /** A head found whole within this many bytes is cut out without looking at the rest of the chunk. */
 const HEAD_GUESS_BYTES = 2 * 1024;
@@ -96,7 +97,7 @@ export class Connection implements ExchangeLink, Deadline {
       if (this.#head === undefined) this.#receiveHead(exchange, chunk);
       else this.#receiveBody(exchange, this.#head, chunk, 0);
     } catch (error) {
-      if (!(error instanceof MalformedResponse)) throw error;
+      if (!(error instanceof MalformedMessage)) throw error;
       this.#fail(new HttpFailure("protocol", `The answer is not valid HTTP/1.1: ${error.message}.`, true));
     }
   }
@@ -159,7 +160,7 @@ export class Connection implements ExchangeLink, Deadline {
       const found = guess.indexOf("\r\n\r\n");
       const end = found === -1 ? longHeadEnd(bytes, searchedFrom) : searchedFrom + found + 4;
       if ((end === -1 ? bytes.length : end) - start + this.#headBytes > HEAD_BYTES_MAX)
-        throw new MalformedResponse(`the head exceeds ${HEAD_BYTES_MAX} bytes`);
+        throw new MalformedMessage(`the head exceeds ${HEAD_BYTES_MAX} bytes`);
       if (end === -1) {
         const rest = Buffer.from(bytes.subarray(start));
         if (bytes !== chunk && start === 0) return;
@@ -179,7 +180,7 @@ export class Connection implements ExchangeLink, Deadline {
         this.#beginBody(exchange, head, owned, end);
         return;
       }
-      if (head.status === 101) throw new MalformedResponse("it switches protocols unasked");
+      if (head.status === 101) throw new MalformedMessage("it switches protocols unasked");
       start = end;
       from = end;
       this.#arm();

@@ -1,6 +1,7 @@
 import { contentCoding, decodeWhole, pipeDecoded } from "./content-coding.ts";
 import { HttpFailure, type HttpFailureKind, type HttpRequest, type HttpResponse } from "./http-exchange.ts";
 import { headerValue, type ResponseHead } from "./response-head.ts";
+import { textOf } from "./utf8.ts";
 
 /** What is held for a consumer that has not come yet, before the socket is paused. */
 const UNCLAIMED_BYTES_MAX = 256 * 1024;
@@ -304,11 +305,4 @@ export class Exchange implements HttpResponse {
     this.#paused = false;
     this.#link?.resume();
   }
-}
-
-/** Without a byte order mark. */
-function textOf(bytes: Buffer, start: number, end: number): string {
-  const isMarked =
-    end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf;
-  return bytes.toString("utf8", isMarked ? start + 3 : start, end);
 }

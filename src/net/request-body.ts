@@ -1,34 +1,31 @@
 import { GatewayError } from "../errors/gateway-error.ts";
+import type { IncomingRequest } from "../model/incoming-request.ts";
 import { ByteBuffer } from "../protocol/byte-buffer.ts";
-import type { ClientSocket } from "./client-socket.ts";
 
 /** What a body may take. */
 export interface BodyLimits {
   readonly bytesMax: number;
   /** Longest time until all of it is there. */
   readonly timeoutMs: number;
-  /** Its idle limit would cut a body that arrives slowly off without an answer. */
-  readonly socket: ClientSocket;
 }
 
-/** The listener's limit; nothing has to watch a short body that may take longer. */
-const LISTENER_MS = 10_000;
-const SHORT_BYTES = 64 * 1024;
+/** A declared body no longer than this has this long at the listener itself; nothing has to watch one that may take longer. */
+export const SHORT_BODY_BYTES = 64 * 1024;
+export const SHORT_BODY_MS = 10_000;
 
 /**
  * The text of a request's body; of one that is longer than `bytesMax`, declared or not, no more than that is held. What
  * a refused client goes on to send is thrown away by the listener until it closes the connection.
  * @throws GatewayError (the promise rejects) `body_too_large`, `request_timeout`
  */
-export function readText(request: Request, limits: BodyLimits): Promise<string> {
+export function readText(request: IncomingRequest, limits: BodyLimits): Promise<string> {
   const { bytesMax, timeoutMs } = limits;
   const declared = request.headers.get("content-length");
-  if (declared === null && request.body !== null)
-    return inTime(request, readCounted(request.body, bytesMax), limits);
+  if (declared === null && request.body !== null) return inTime(readCounted(request.body, bytesMax), limits);
   const bytes = Number(declared);
   if (bytes > bytesMax) return Promise.reject(tooLarge(bytesMax));
   const text = request.text();
-  return bytes > SHORT_BYTES || timeoutMs < LISTENER_MS ? inTime(request, text, limits) : text;
+  return bytes > SHORT_BODY_BYTES || timeoutMs < SHORT_BODY_MS ? inTime(text, limits) : text;
 }
 
 async function readCounted(body: ReadableStream<Uint8Array>, bytesMax: number): Promise<string> {
@@ -47,8 +44,7 @@ async function readCounted(body: ReadableStream<Uint8Array>, bytesMax: number): 
   }
 }
 
-async function inTime(request: Request, text: Promise<string>, limits: BodyLimits): Promise<string> {
-  limits.socket.keepOpen(request);
+async function inTime(text: Promise<string>, limits: BodyLimits): Promise<string> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   // Closed with the answer: a client this slow would otherwise keep the socket as long again.
   const error = () => new GatewayError("request_timeout", {}, { headers: { connection: "close" } });
@@ -57,7 +53,6 @@ async function inTime(request: Request, text: Promise<string>, limits: BodyLimit
     return await Promise.race([text, late]);
   } finally {
     clearTimeout(timer);
-    limits.socket.letIdle(request);
   }
 }
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
 import { headerLine } from "./header-line.ts";
-import { headerValue, MalformedResponse, parseHead } from "./response-head.ts";
+import { MalformedMessage } from "./header-syntax.ts";
+import { headerValue, parseHead } from "./response-head.ts";
 
 const name = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,20}$/);
 const value = fc.stringMatching(/^[!-~]([ \t!-~]{0,20}[!-~])?$/);
@@ -37,7 +38,7 @@ describe("a head", () => {
           expect(/[\r\n\0]/.test(text.replaceAll("\r\n", ""))).toBe(false);
           expect(head.chunked && head.contentLength !== -1).toBe(false);
         } catch (error) {
-          expect(error).toBeInstanceOf(MalformedResponse);
+          expect(error).toBeInstanceOf(MalformedMessage);
         }
       }),
       { numRuns: 1000 },

@@ -1,10 +1,12 @@
-/** Thrown by the parsers of this folder for bytes that are not HTTP/1.1; the client makes an `HttpFailure` of it. */
-export class MalformedResponse extends Error {
-  constructor(why: string) {
-    super(why);
-    this.name = "MalformedResponse";
-  }
-}
+import {
+  addValue,
+  fieldValue,
+  isNamed,
+  MalformedMessage,
+  nameEnd,
+  refuseStray,
+  saysClose,
+} from "./header-syntax.ts";
 
 /** Most bytes of all heads (interim ones included) of one response. */
 export const HEAD_BYTES_MAX = 64 * 1024;
@@ -25,20 +27,17 @@ export interface ResponseHead {
   readonly lines: string;
 }
 
-const TOKEN = tokenTable();
-// A CR or LF outside a pair, or a NUL: how one response is made to look like two (RFC 9112, 2.2 and 11.1).
-const STRAY = /\0|\r(?!\n)|[^\r]\n/;
 const COLON = 58;
 
 /**
  * Parses one head: `text` is the bytes as latin1, from the status line to the last header's CR LF, without the empty line.
  * Strict where leniency desynchronises peers (RFC 9112, 5 and 6): no folding, no space before the colon, no repeated or
  * differing Content-Length, no Transfer-Encoding but `chunked`, never both.
- * @throws MalformedResponse
+ * @throws MalformedMessage
  */
 export function parseHead(text: string): ResponseHead {
   const status = parseStatusLine(text);
-  if (STRAY.test(text)) throw new MalformedResponse("a stray CR, LF or NUL in the head");
+  refuseStray(text);
   const isHttp11 = text.charCodeAt(7) === 49;
   const linesStart = text.indexOf("\r\n") + 2;
   let contentLength = -1;
@@ -48,37 +47,28 @@ export function parseHead(text: string): ResponseHead {
   let contentEncoding: string | undefined;
   let at = linesStart;
   while (at < text.length) {
-    let colon = at;
-    while (TOKEN[text.charCodeAt(colon)] === 1) colon++;
-    if (colon === at || text.charCodeAt(colon) !== COLON)
-      throw new MalformedResponse("a header line without a name");
+    const colon = nameEnd(text, at);
     const end = text.indexOf("\r\n", colon);
     // The lengths of content-length, content-encoding, transfer-encoding and connection/keep-alive; other lines cost no allocation.
     switch (colon - at) {
       case 14:
         if (isNamed(text, at, colon, "content-length"))
-          contentLength = parseContentLength(text.slice(colon + 1, end).trim(), contentLength);
+          contentLength = parseContentLength(fieldValue(text, colon + 1, end), contentLength);
         break;
       case 16:
         if (isNamed(text, at, colon, "content-encoding"))
-          contentEncoding = addValue(contentEncoding, text.slice(colon + 1, end));
+          contentEncoding = addValue(contentEncoding, fieldValue(text, colon + 1, end));
         break;
       case 17:
         if (isNamed(text, at, colon, "transfer-encoding")) {
-          if (
-            chunked ||
-            text
-              .slice(colon + 1, end)
-              .trim()
-              .toLowerCase() !== "chunked"
-          )
-            throw new MalformedResponse("a Transfer-Encoding other than chunked");
+          if (chunked || fieldValue(text, colon + 1, end).toLowerCase() !== "chunked")
+            throw new MalformedMessage("a Transfer-Encoding other than chunked");
           chunked = true;
         }
         break;
       case 10:
         if (isNamed(text, at, colon, "connection")) {
-          if (/(?:^|[\s,])close(?:$|[\s,])/i.test(text.slice(colon + 1, end))) keepAlive = false;
+          if (saysClose(text.slice(colon + 1, end))) keepAlive = false;
         } else if (isNamed(text, at, colon, "keep-alive")) {
           const timeout = /(?:^|[\s,])timeout\s*=\s*"?(\d{1,6})/i.exec(text.slice(colon + 1, end));
           if (timeout?.[1] !== undefined) keepAliveS = Number(timeout[1]);
@@ -87,8 +77,8 @@ export function parseHead(text: string): ResponseHead {
     at = end + 2;
   }
   if (chunked && contentLength !== -1)
-    throw new MalformedResponse("both Transfer-Encoding and Content-Length");
-  if (chunked && !isHttp11) throw new MalformedResponse("Transfer-Encoding in HTTP/1.0");
+    throw new MalformedMessage("both Transfer-Encoding and Content-Length");
+  if (chunked && !isHttp11) throw new MalformedMessage("Transfer-Encoding in HTTP/1.0");
   return {
     status,
     contentLength,
@@ -108,16 +98,11 @@ export function headerValue(lines: string, name: string): string | undefined {
     const end = lines.indexOf("\r\n", at);
     const colon = at + name.length;
     if (lines.charCodeAt(colon) === COLON && isNamed(lines, at, colon, name)) {
-      value = addValue(value, lines.slice(colon + 1, end));
+      value = addValue(value, fieldValue(lines, colon + 1, end));
     }
     at = end + 2;
   }
   return value;
-}
-
-function addValue(previous: string | undefined, raw: string): string {
-  const value = raw.trim();
-  return previous === undefined ? value : `${previous}, ${value}`;
 }
 
 function parseStatusLine(text: string): number {
@@ -132,29 +117,13 @@ function parseStatusLine(text: string): number {
     !(status >= 100 && status <= 999 && Number.isInteger(status)) ||
     (after !== 32 && after !== 13)
   )
-    throw new MalformedResponse("the status line is not HTTP/1.x");
+    throw new MalformedMessage("the status line is not HTTP/1.x");
   return status;
-}
-
-function isNamed(text: string, start: number, end: number, name: string): boolean {
-  for (let i = start, j = 0; i < end; i++, j++) {
-    const code = text.charCodeAt(i);
-    const lower = code >= 65 && code <= 90 ? code | 32 : code;
-    if (lower !== name.charCodeAt(j)) return false;
-  }
-  return true;
 }
 
 function parseContentLength(value: string, previous: number): number {
   // 15 digits stay exact; a petabyte is no body.
-  if (!/^\d{1,15}$/.test(value)) throw new MalformedResponse("Content-Length is not a number");
-  if (previous !== -1) throw new MalformedResponse("Content-Length is repeated");
+  if (!/^\d{1,15}$/.test(value)) throw new MalformedMessage("Content-Length is not a number");
+  if (previous !== -1) throw new MalformedMessage("Content-Length is repeated");
   return Number(value);
-}
-
-function tokenTable(): Uint8Array {
-  const table = new Uint8Array(256);
-  for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    table[char.charCodeAt(0)] = 1;
-  return table;
 }

@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors/gateway-error.ts";
+import type { IncomingRequest } from "../model/incoming-request.ts";
 import type { PeerMessage } from "../model/ports/peers.ts";
-import { unlimitedSocket } from "../net/client-socket.ts";
 import { readText } from "../net/request-body.ts";
 import type { Cluster } from "./cluster.ts";
 import { decodeForwarded, type Envelope } from "./envelope.ts";
@@ -45,7 +45,7 @@ export class PeerReceiver {
   }
 
   /** @throws GatewayError `unauthenticated`, `body_too_large`, `overloaded` */
-  async receive(act: string, request: Request, connection: PeerConnection): Promise<Response> {
+  async receive(act: string, request: IncomingRequest, connection: PeerConnection): Promise<Response> {
     const authorization = request.headers.get("authorization");
     const signed = ACTS.has(act) ? this.#options.key.verify(act, authorization) : undefined;
     if (signed === undefined) throw new GatewayError("unauthenticated");
@@ -54,7 +54,7 @@ export class PeerReceiver {
     if (this.#underWay >= UNDER_WAY_MAX) throw new GatewayError("overloaded");
     this.#underWay++;
     try {
-      const body = await readText(request, { bytesMax, timeoutMs: bodyTimeoutMs, socket: unlimitedSocket });
+      const body = await readText(request, { bytesMax, timeoutMs: bodyTimeoutMs });
       if (digestOf(body) !== signed.digest) throw new GatewayError("unauthenticated");
       connection.keepOpen();
       const { cluster } = this.#options;

@@ -5,7 +5,6 @@ import { createKeyBody, emptyBody, listKeysBody, namedKeyBody } from "../admin/a
 import type { AdministratorAccounts } from "../admin/users/administrator.ts";
 import { accountBody, administratorBody } from "../admin/users/administrator-request.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
-import { unlimitedSocket } from "../net/client-socket.ts";
 import { type BodyLimits, readText } from "../net/request-body.ts";
 
 export interface AdminSocketParts {
@@ -19,7 +18,7 @@ export interface AdminSocketParts {
   readonly status: () => Readonly<Record<string, unknown>>;
 }
 
-const BODY: BodyLimits = { bytesMax: 64 * 1024, timeoutMs: 10_000, socket: unlimitedSocket };
+const BODY: BodyLimits = { bytesMax: 64 * 1024, timeoutMs: 10_000 };
 
 /**
  * What the command line asks of a running gateway: HTTP over the Unix socket `admin.sock` in the data directory. Whoever

@@ -18,6 +18,7 @@ import type { Sealer } from "../model/ports/sealer.ts";
 import type { Store } from "../model/ports/store.ts";
 import type { UpstreamFactory } from "../model/ports/upstream.ts";
 import type { ServerRecord } from "../model/server-record.ts";
+import type { HttpAnswer } from "../net/listener/text-answer.ts";
 import type { BodyLimits } from "../net/request-body.ts";
 import type { Cluster } from "../peers/cluster.ts";
 import type { ScopeRules } from "../policy/authorize/scope-rules.ts";
@@ -55,7 +56,7 @@ export interface AdministrationDeps {
 }
 
 /** The control plane over the running gateway. */
-export function createAdministration(deps: AdministrationDeps): (admitted: Admitted) => Promise<Response> {
+export function createAdministration(deps: AdministrationDeps): (admitted: Admitted) => Promise<HttpAnswer> {
   const { store, fleet, settings, peers, limiting } = deps;
   let document: object | undefined;
   const parts: AdminParts = {

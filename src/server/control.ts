@@ -4,8 +4,10 @@ import type { Fleet } from "../gateway/fleet.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Arrival } from "../model/arrival.ts";
 import type { Endpoint } from "../model/exchange.ts";
+import type { IncomingRequest } from "../model/incoming-request.ts";
 import type { Upstream } from "../model/ports/upstream.ts";
 import type { Principal } from "../model/principal.ts";
+import { TextAnswer } from "../net/listener/text-answer.ts";
 import type { PermissionCache } from "../policy/authorize/permission-cache.ts";
 import { SUPPORTED_REVISIONS } from "../protocol/revision.ts";
 import type { Admitted } from "./front.ts";
@@ -20,7 +22,7 @@ export interface ControlDeps {
   readonly readiness: () => { readonly ready: boolean; readonly details: Readonly<Record<string, unknown>> };
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
   /** Who presents an open route's optional credential; `undefined` where it is none or not valid. */
-  readonly identify: (request: Request) => Promise<Principal | undefined>;
+  readonly identify: (request: IncomingRequest) => Promise<Principal | undefined>;
 }
 
 /** A server as `/ready` shows it to operators. */
@@ -40,13 +42,10 @@ export function serverReadiness({ server, state }: Pick<Upstream, "server" | "st
 }
 
 /** Health, readiness, metrics, and what a caller may know of its endpoint. */
-export async function serveControl(deps: ControlDeps, admitted: Admitted): Promise<Response> {
+export async function serveControl(deps: ControlDeps, admitted: Admitted): Promise<TextAnswer> {
   const { match, headers, arrival } = admitted;
   const json = (value: unknown, status = 200) =>
-    new Response(JSON.stringify(value), {
-      status,
-      headers: { ...headers, "content-type": "application/json", "cache-control": "no-store" },
-    });
+    TextAnswer.json(status, { ...headers, "cache-control": "no-store" }, JSON.stringify(value));
   switch (match.route.id) {
     case "live":
       return json({ status: "ok" });
@@ -68,7 +67,7 @@ export async function serveControl(deps: ControlDeps, admitted: Admitted): Promi
     case "metrics": {
       if (arrival.principal?.platformAdmin !== true) throw new GatewayError("forbidden");
       const { text, contentType } = await deps.metrics();
-      return new Response(text, { headers: { ...headers, "content-type": contentType } });
+      return new TextAnswer(200, { ...headers, "content-type": contentType }, text);
     }
     case "mcp-capabilities":
       return json(

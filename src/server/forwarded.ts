@@ -1,6 +1,7 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { EndpointTable } from "../gateway/endpoint-table.ts";
 import type { Arrival } from "../model/arrival.ts";
+import { type HttpAnswer, responseOf } from "../net/listener/text-answer.ts";
 import type { Envelope } from "../peers/envelope.ts";
 import type { JsonObject } from "../protocol/json-value.ts";
 import { isRequestId, type RequestId } from "../protocol/jsonrpc.ts";
@@ -11,7 +12,7 @@ import { matchRoute } from "./routes.ts";
 
 export interface ForwardedDeps {
   readonly endpoints: EndpointTable;
-  readonly serveMcp: (request: EdgeRequest) => Promise<Response>;
+  readonly serveMcp: (request: EdgeRequest) => Promise<HttpAnswer>;
 }
 
 /** Serves what another process received: its door has decided who is calling, this one holds what the request is about. */
@@ -41,9 +42,9 @@ export async function serveForwarded(
   const isEndpoint = match?.route.serves === "mcp";
   const endpoint = isEndpoint ? deps.endpoints.find({ namespace, server, path }, principal) : undefined;
   const edge = { arrival, headers: { "x-request-id": correlationId } };
-  if (endpoint === undefined) return refuse(edge, idIn(body), new GatewayError("not_found"));
+  if (endpoint === undefined) return responseOf(refuse(edge, idIn(body), new GatewayError("not_found")));
   const streams = takesStreams(request);
-  return deps.serveMcp({ ...edge, principal, endpoint, streams, forwarded: true });
+  return responseOf(await deps.serveMcp({ ...edge, principal, endpoint, streams, forwarded: true }));
 }
 
 /** Of the message another process read and wrote again; none in a GET. */

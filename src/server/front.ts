@@ -1,8 +1,10 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { EndpointTable } from "../gateway/endpoint-table.ts";
 import type { Arrival } from "../model/arrival.ts";
+import type { IncomingRequest } from "../model/incoming-request.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Principal } from "../model/principal.ts";
+import { type HttpAnswer, TextAnswer } from "../net/listener/text-answer.ts";
 import { bearerChallenge, type ChallengeSettings } from "../policy/authenticate/challenge.ts";
 import { corsHeaders, type OriginRule, preflightHeaders } from "../policy/origin/origin.ts";
 import type { Next } from "../policy/policy.ts";
@@ -10,7 +12,7 @@ import type { EdgeRequest } from "../transports/streamable-http/edge.ts";
 import { refuse } from "../transports/streamable-http/modern.ts";
 import { opensPath } from "./audience.ts";
 import { nextCorrelationId } from "./correlation-id.ts";
-import { problemResponse } from "./problem.ts";
+import { problemAnswer } from "./problem.ts";
 import { type Match, matchRoute } from "./routes.ts";
 
 /** An arrival with its route and the headers its answer will carry. */
@@ -26,7 +28,7 @@ export interface Admitted {
 }
 
 export interface FrontDeps {
-  readonly door: (terminal: Next<Arrival, Response>) => Next<Arrival, Response>;
+  readonly door: (terminal: Next<Arrival, HttpAnswer>) => Next<Arrival, HttpAnswer>;
   readonly origins: OriginRule;
   /** What an answer without a valid credential says of where to get one. */
   readonly challenge: ChallengeSettings;
@@ -34,13 +36,13 @@ export interface FrontDeps {
   readonly onRefused: (arrival: Arrival) => void;
   readonly endpoints: EndpointTable;
   /** Serves an MCP endpoint; see `transports/streamable-http/endpoint.ts`. */
-  readonly serveMcp: (request: EdgeRequest) => Promise<Response>;
+  readonly serveMcp: (request: EdgeRequest) => Promise<HttpAnswer>;
   /** Serves the control plane. */
-  readonly serveAdmin: (admitted: Admitted) => Response | Promise<Response>;
+  readonly serveAdmin: (admitted: Admitted) => HttpAnswer | Promise<HttpAnswer>;
   /** Serves what the process says of itself. */
-  readonly serveControl: (admitted: Admitted) => Response | Promise<Response>;
+  readonly serveControl: (admitted: Admitted) => HttpAnswer | Promise<HttpAnswer>;
   /** Serves other processes of the installation; checks their signature. */
-  readonly receivePeer: (act: string, request: Request) => Promise<Response>;
+  readonly receivePeer: (act: string, request: IncomingRequest) => Promise<HttpAnswer>;
   readonly concurrentRequestsMax: number;
   /** Why nothing but open routes is served now; `undefined` as a rule. */
   readonly refusal: () => "starting" | "shutting_down" | undefined;
@@ -54,7 +56,7 @@ export interface FrontDeps {
  */
 export class Front {
   readonly #deps: FrontDeps;
-  readonly #enter: Next<Arrival, Response>;
+  readonly #enter: Next<Arrival, HttpAnswer>;
   #underWay = 0;
   #refused = 0;
 
@@ -70,7 +72,7 @@ export class Front {
     return this.#refused;
   }
 
-  async serve(request: Request, peerAddress: string): Promise<Response> {
+  async serve(request: IncomingRequest, peerAddress: string): Promise<HttpAnswer> {
     const id = nextCorrelationId();
     const path = pathOf(request.url);
     const match = matchRoute(path);
@@ -111,21 +113,19 @@ export class Front {
     return headers;
   }
 
-  #preflight(visit: Visit): Response {
+  #preflight(visit: Visit): HttpAnswer {
     const { headers } = visit.request;
     const origin = headers.get("origin");
     if (origin === null) {
       const allow = allowOf(visit.match);
-      return new Response(null, { status: 204, headers: { ...visit.headers, allow } });
+      return new TextAnswer(204, { ...visit.headers, allow }, null);
     }
     const wanted = headers.get("access-control-request-headers");
-    return new Response(null, {
-      status: 204,
-      headers: { ...visit.headers, ...preflightHeaders(origin, wanted, this.#deps.origins.maxAgeMs) },
-    });
+    const fields = preflightHeaders(origin, wanted, this.#deps.origins.maxAgeMs);
+    return new TextAnswer(204, { ...visit.headers, ...fields }, null);
   }
 
-  #admit(visit: Visit): Response | Promise<Response> {
+  #admit(visit: Visit): HttpAnswer | Promise<HttpAnswer> {
     const { match, headers, request } = visit;
     if (match === undefined) throw new GatewayError("not_found");
     if (request.method === "OPTIONS") return this.#preflight(visit);
@@ -161,7 +161,7 @@ export class Front {
     throw new GatewayError("unauthenticated", {}, { headers });
   }
 
-  #refuse(visit: Visit, thrown: unknown): Response {
+  #refuse(visit: Visit, thrown: unknown): HttpAnswer {
     this.#refused++;
     const { match, headers } = visit;
     const error = GatewayError.from(thrown);
@@ -172,7 +172,7 @@ export class Front {
       headers["www-authenticate"] = bearerChallenge(this.#deps.challenge, resourceOf(match, visit.path));
     if (error.code === "method_not_allowed" && match !== undefined) headers.allow = allowOf(match);
     Object.assign(headers, error.headers);
-    if (match?.route.serves !== "mcp") return problemResponse(error, visit.id, headers);
+    if (match?.route.serves !== "mcp") return problemAnswer(error, visit.id, headers);
     return refuse({ arrival: visit, headers }, undefined, error);
   }
 }
@@ -188,7 +188,7 @@ function allowOf(match: Match | undefined): string {
 }
 
 /** A missing or catch-all `Accept` is taken as JSON only: whoever wants streams says so. */
-export function takesStreams(request: Request): boolean {
+export function takesStreams(request: IncomingRequest): boolean {
   return request.headers.get("accept")?.includes("text/event-stream") === true;
 }
 

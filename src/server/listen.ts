@@ -1,6 +1,8 @@
-import type { Server } from "bun";
-import type { ClientSocket } from "../net/client-socket.ts";
+import type { GatewayError } from "../errors/gateway-error.ts";
+import { Http1Server } from "../net/listener/http1-server.ts";
+import { nextCorrelationId } from "./correlation-id.ts";
 import type { Front } from "./front.ts";
+import { problemAnswer } from "./problem.ts";
 
 export interface ListenSettings {
   readonly host: string;
@@ -10,38 +12,40 @@ export interface ListenSettings {
   readonly shared?: boolean;
 }
 
-/** Seconds without a byte before a socket is closed, while we wait for its client. */
-const IDLE_SECONDS = 10;
-
-/** The listening socket. `socket` serves the transports, `start` opens the port. */
+/** The listening socket; `start` opens the port. */
 export class Listener {
-  #server: Server<undefined> | undefined;
-
-  readonly socket: ClientSocket = {
-    keepOpen: (request) => this.#server?.timeout(request, 0),
-    letIdle: (request) => this.#server?.timeout(request, IDLE_SECONDS),
-  };
+  #server: Http1Server | undefined;
 
   /** @throws Error that says what to do where the port cannot be had */
   start(settings: ListenSettings, front: Front): { readonly port: number } {
     try {
-      this.#server = serve(settings, front);
+      this.#server = new Http1Server({
+        hostname: settings.host,
+        port: settings.port,
+        reusePort: settings.shared === true,
+        tls: settings.tls,
+        serve: (request, peerAddress) => front.serve(request, peerAddress),
+        refuse: noRequest,
+      });
     } catch (cause) {
       throw new Error(portFault(cause, settings), { cause });
     }
-    return { port: this.#server.port ?? settings.port };
+    return { port: this.#server.port };
   }
 
   /**
-   * Takes no more connections. Requests that arrived on open ones are still answered; after `graceMs`, or when all have
+   * Takes no more connections. Requests under way on open ones are still answered; after `graceMs`, or when all have
    * ended, what is left is closed.
    */
   async stop(graceMs: number): Promise<void> {
-    const server = this.#server;
-    if (server === undefined) return;
-    if (graceMs > 0) await Promise.race([server.stop(false), Bun.sleep(graceMs)]);
-    await server.stop(true);
+    await this.#server?.stop(graceMs);
   }
+}
+
+/** Whoever sent it has no request that could be traced, and may speak anything. */
+function noRequest(error: GatewayError) {
+  const id = nextCorrelationId();
+  return problemAnswer(error, id, { "x-request-id": id, "x-content-type-options": "nosniff" });
 }
 
 /**
@@ -55,21 +59,6 @@ export function requirePort(settings: Pick<ListenSettings, "host" | "port">): vo
   } catch (cause) {
     throw new Error(portFault(cause, settings), { cause });
   }
-}
-
-function serve(settings: ListenSettings, front: Front): Server<undefined> {
-  const { tls } = settings;
-  return Bun.serve({
-    hostname: settings.host,
-    port: settings.port,
-    reusePort: settings.shared === true,
-    idleTimeout: IDLE_SECONDS,
-    // Its own refusal has no body. The door and whoever reads a body bound it, and what nobody reads is not kept.
-    maxRequestBodySize: Number.POSITIVE_INFINITY,
-    ...(tls !== undefined && { tls: { cert: Bun.file(tls.certPath), key: Bun.file(tls.keyPath) } }),
-    fetch: (request, server) => front.serve(request, server.requestIP(request)?.address ?? ""),
-    error: () => new Response(null, { status: 500 }),
-  });
 }
 
 function portFault(cause: unknown, { host, port }: Pick<ListenSettings, "host" | "port">): string {

@@ -4,7 +4,7 @@ import { type HostSettings, hostName, servedHosts } from "../policy/host/host.ts
 import { OPERATOR } from "./builtin-principals.ts";
 import { type ControlDeps, serveControl } from "./control.ts";
 import { nextCorrelationId } from "./correlation-id.ts";
-import { problemResponse } from "./problem.ts";
+import { problemAnswer } from "./problem.ts";
 import { matchRoute } from "./routes.ts";
 
 const PATHS: ReadonlySet<string> = new Set(["/metrics", "/ready", "/live", "/health"]);
@@ -39,9 +39,10 @@ export function openOperatorPort(
         throw new GatewayError("method_not_allowed");
       }
       const arrival = { request, path, id, peerAddress, clientAddress: peerAddress, principal: OPERATOR };
-      return await serveControl(control, { arrival: { ...arrival, credential: "none" }, match, headers });
+      const admitted = { arrival: { ...arrival, credential: "none" as const }, match, headers };
+      return (await serveControl(control, admitted)).toResponse();
     } catch (thrown) {
-      return problemResponse(thrown, id, headers);
+      return problemAnswer(thrown, id, headers).toResponse();
     }
   };
   try {

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import type { WorkerPlace } from "../config/serve-options.ts";
 import type { Settings } from "../config/settings.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
+import type { IncomingRequest } from "../model/incoming-request.ts";
 import type { Log } from "../model/ports/log.ts";
 import type { Peers } from "../model/ports/peers.ts";
 import type { Sealer } from "../model/ports/sealer.ts";
@@ -24,7 +25,6 @@ export interface PeerDuties {
   readonly serve: (envelope: Envelope, signal: AbortSignal) => Promise<Response>;
   readonly metrics: () => Promise<string>;
   readonly standings: (question: string) => string;
-  readonly keepOpen: (request: Request) => void;
 }
 
 /** This process's place among the others: none with an embedded store. */
@@ -32,7 +32,7 @@ export interface PeerAccess {
   readonly peers: Peers;
   /** Where there are others to be known. */
   readonly cluster: Cluster | undefined;
-  receive(act: string, request: Request): Promise<Response>;
+  receive(act: string, request: IncomingRequest): Promise<Response>;
   /** Opens the ways in and joins the others. */
   join(duties: PeerDuties): Promise<void>;
   leave(): Promise<void>;
@@ -71,23 +71,21 @@ export function peerAccess(options: PeerAccessOptions): PeerAccess {
     answerMsMax: settings.limits.requestTimeoutMs + ANSWER_MARGIN_MS,
   });
   let receiver: PeerReceiver | undefined;
-  let keepOpen: (request: Request) => void = () => {};
   let closeSocket = (): void => {};
   return {
     peers: cluster,
     cluster,
     receive: async (act, request) => {
       if (receiver === undefined) throw new GatewayError("unauthenticated");
-      return receiver.receive(act, request, { from: "network", keepOpen: () => keepOpen(request) });
+      return receiver.receive(act, request, { from: "network", keepOpen: () => {} });
     },
-    join: async ({ serve, metrics, standings, ...duties }) => {
+    join: async ({ serve, metrics, standings }) => {
       const { bodyBytesMax, bodyTimeoutMs } = settings.limits;
       const opened = new PeerReceiver({
         ...{ cluster, key, bodyBytesMax, bodyTimeoutMs },
         ...{ serve, metrics, standings },
       });
       receiver = opened;
-      keepOpen = duties.keepOpen;
       if (socketPath !== undefined) closeSocket = openSocket(socketPath, opened, log);
       await cluster.start();
     },

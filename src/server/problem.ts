@@ -1,4 +1,5 @@
 import { GatewayError } from "../errors/gateway-error.ts";
+import { TextAnswer } from "../net/listener/text-answer.ts";
 
 /** The same for every occurrence of an error, as RFC 9457 wants it: the words of its code. */
 function titleOf(code: string): string {
@@ -6,11 +7,11 @@ function titleOf(code: string): string {
 }
 
 /** An error outside the MCP endpoints as problem details (RFC 9457). Nothing of the private cause appears. */
-export function problemResponse(
+export function problemAnswer(
   thrown: unknown,
   correlationId: string,
   headers: Readonly<Record<string, string>>,
-): Response {
+): TextAnswer {
   const error = GatewayError.from(thrown);
   const body = {
     type: `urn:mcp-gateway:error:${error.code}`,
@@ -21,8 +22,6 @@ export function problemResponse(
     correlation_id: correlationId,
     ...(error.data !== undefined && { data: error.data }),
   };
-  return new Response(JSON.stringify(body), {
-    status: error.httpStatus,
-    headers: { "cache-control": "no-store", ...headers, "content-type": "application/problem+json" },
-  });
+  const fields = { "cache-control": "no-store", ...headers, "content-type": "application/problem+json" };
+  return new TextAnswer(error.httpStatus, fields, JSON.stringify(body));
 }

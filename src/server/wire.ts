@@ -15,9 +15,11 @@ import { Fleet } from "../gateway/fleet.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { doorLayers } from "../gateway/pipeline.ts";
 import type { Arrival } from "../model/arrival.ts";
+import type { IncomingRequest } from "../model/incoming-request.ts";
 import { systemClock } from "../model/ports/clock.ts";
 import type { Log } from "../model/ports/log.ts";
 import { Http1Client } from "../net/http1-client.ts";
+import type { HttpAnswer } from "../net/listener/text-answer.ts";
 import { OutboundGuard } from "../net/outbound-guard.ts";
 import type { BodyLimits } from "../net/request-body.ts";
 import { FailureMeter } from "../policy/authenticate/failure-meter.ts";
@@ -164,14 +166,14 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   const waiting = new WaitingRoom();
   const listener = new Listener();
   const { bodyBytesMax: bytesMax, bodyTimeoutMs: timeoutMs } = settings.limits;
-  const body: BodyLimits = { bytesMax, timeoutMs, socket: listener.socket };
+  const body: BodyLimits = { bytesMax, timeoutMs };
   const endpoints = new EndpointTable(() => fleet.snapshot, permissions);
   const origins = new OriginRule(settings.server.url, settings.cors.allowedOrigins, settings.cors.maxAgeMs);
   let accepting = true;
   let isWanted = true;
   let started = false;
   const onRefused = refusedCredentials(journal, log, systemClock);
-  const door = doorLayers<Response>({
+  const door = doorLayers<HttpAnswer>({
     host: {
       url: settings.server.url,
       allowedHosts: settings.server.allowedHosts,
@@ -192,7 +194,6 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     relay: gateway,
     peers,
     waiting,
-    socket: listener.socket,
     serverInfo,
     log,
     streamsMax: settings.limits.streamsMax,
@@ -225,11 +226,11 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       },
     }),
     metrics: scrape(ownMetrics, options.worker && cluster, () => configuration.settings.features.metrics),
-    identify: async (request: Request) => authenticator.authenticate(bearer(request)),
+    identify: async (request: IncomingRequest) => authenticator.authenticate(bearer(request)),
   };
   const serveMcp = (request: EdgeRequest) => serveEndpoint(endpointDeps, request);
   const front: Front = new Front({
-    door: (terminal) => compose<Arrival, Response>(door, terminal).run,
+    door: (terminal) => compose<Arrival, HttpAnswer>(door, terminal).run,
     origins,
     challenge,
     onRefused,
@@ -287,7 +288,6 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       serve: (envelope, signal) => serveForwarded({ endpoints, serveMcp }, envelope, signal),
       metrics: async () => (await ownMetrics()).text,
       standings: limiting.answerStandings,
-      keepOpen: (request) => listener.socket.keepOpen(request),
     });
     return port;
   };
@@ -370,6 +370,6 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
   };
 }
 
-function bearer(request: Request): string {
+function bearer(request: IncomingRequest): string {
   return request.headers.get("authorization")?.replace(/^bearer /i, "") ?? "";
 }

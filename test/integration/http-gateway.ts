@@ -5,6 +5,7 @@ import type { Arrival } from "../../src/model/arrival.ts";
 import type { SessionLedger, SessionState } from "../../src/model/ports/session-ledger.ts";
 import type { Principal } from "../../src/model/principal.ts";
 import { samplePrincipal } from "../../src/model/sample-exchange.testing.ts";
+import type { HttpAnswer } from "../../src/net/listener/text-answer.ts";
 import { alone } from "../../src/peers/alone.ts";
 import { FailureMeter } from "../../src/policy/authenticate/failure-meter.ts";
 import { compose } from "../../src/policy/compose.ts";
@@ -92,7 +93,7 @@ export class HttpGateway {
       ...options.principals,
     };
     const origins = new OriginRule("http://localhost", ["http://localhost:*"]);
-    const door = doorLayers<Response>({
+    const door = doorLayers<HttpAnswer>({
       host: { url: "http://localhost", allowedHosts: [], boundTo: "127.0.0.1" },
       origins,
       bodyBytesMax: BODY_BYTES_MAX,
@@ -108,7 +109,6 @@ export class HttpGateway {
       relay: gateway,
       peers,
       waiting: this.waiting,
-      socket: this.listener.socket,
       serverInfo: { name: "mcp-gateway", version: "1.0.0" },
       log,
       streamsMax: options.streamsMax ?? 100,
@@ -116,10 +116,10 @@ export class HttpGateway {
       batchMax: 50,
       sessions: this.sessions,
       jsonLimits: { depthMax: 64, itemsMax: 100_000 },
-      body: { bytesMax: BODY_BYTES_MAX, timeoutMs: 10_000, socket: this.listener.socket },
+      body: { bytesMax: BODY_BYTES_MAX, timeoutMs: 10_000 },
     };
     const front = new Front({
-      door: (terminal) => compose<Arrival, Response>(door, terminal).run,
+      door: (terminal) => compose<Arrival, HttpAnswer>(door, terminal).run,
       origins,
       onRefused: () => {},
       challenge: { url: "http://localhost", issuers: [] },

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ApiKey } from "../../model/api-key.ts";
+import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import type { Operation } from "../../model/operation.ts";
 import {
   checkIfMatch,
@@ -56,7 +57,7 @@ const isOwn = (operation: Operation, key: ApiKey): boolean =>
   key.createdBy === operation.principal.id ||
   (operation.principal.userId !== undefined && key.userId === operation.principal.userId);
 
-async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, headers: Headers) {
+async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, headers: IncomingHeaders) {
   operation.target = `api_key:${key.id}`;
   operation.namespaceId = key.namespaceId ?? undefined;
   const now = parts.clock.now();

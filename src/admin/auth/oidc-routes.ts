@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import type { Operation } from "../../model/operation.ts";
 import { found } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
@@ -13,7 +14,7 @@ function cookie(parts: AdminParts, provider: string, value: string, seconds: num
   return `${COOKIE}=${value}; Path=/auth/oidc/${provider}; Max-Age=${seconds}; HttpOnly; SameSite=Lax${secure}`;
 }
 
-function cookieOf(headers: Headers): string | undefined {
+function cookieOf(headers: IncomingHeaders): string | undefined {
   const pair = headers
     .get("cookie")
     ?.split(";")

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ClaimMapping, ClaimMappingInForce, ClaimMappingRecord } from "../../model/claim-mapping.ts";
 import type { IdentityProvider } from "../../model/identity-provider.ts";
+import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import type { Operation } from "../../model/operation.ts";
 import { administersAll } from "../../policy/authorize/act-areas.ts";
 import { claimMappingFaults } from "../../policy/authorize/claim-mapping-faults.ts";
@@ -145,7 +146,11 @@ function mappingOf(body: z.output<typeof replacement>, providers: readonly Ident
 }
 
 /** Within the write: names what it changes, for the record, and holds the caller to the version it saw. */
-function checked(operation: Operation, headers: Headers, before: ClaimMappingRecord | undefined): void {
+function checked(
+  operation: Operation,
+  headers: IncomingHeaders,
+  before: ClaimMappingRecord | undefined,
+): void {
   operation.target = `claim_mapping:${operation.organizationId}`;
   operation.before = before && storedView(before);
   if (before !== undefined) checkIfMatch(headers, before);

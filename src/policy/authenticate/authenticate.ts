@@ -1,5 +1,6 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Arrival } from "../../model/arrival.ts";
+import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import type { Authenticator } from "../../model/ports/authenticator.ts";
 import type { Principal } from "../../model/principal.ts";
 import { isLoopbackAddress } from "../host/host.ts";
@@ -71,7 +72,7 @@ export function authenticatePolicy<R>(deps: AuthenticateDeps): Policy<Arrival, R
   };
 }
 
-function presentedCredential(headers: Headers): string | undefined {
+function presentedCredential(headers: IncomingHeaders): string | undefined {
   const authorization = headers.get("authorization");
   if (authorization !== null) {
     const scheme = authorization.slice(0, 7);

@@ -1,5 +1,6 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ListOutcome, Outcome } from "../../model/call.ts";
+import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import { stringify } from "../../protocol/json.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import { idText, type JsonRpcErrorBody, type RequestId } from "../../protocol/jsonrpc.ts";
@@ -98,7 +99,7 @@ const IDS_OPTIONAL_SINCE = "2025-11-25";
  * What stands for the id of a request that was refused before its body was read, or whose body has none: nothing, for a
  * client that names a revision that allows it; else JSON-RPC's `null` (JSON-RPC 2.0, section 5).
  */
-export function unreadId(headers: Headers): null | undefined {
+export function unreadId(headers: IncomingHeaders): null | undefined {
   const declared = headers.get("mcp-protocol-version")?.trim() ?? "";
   return declared >= IDS_OPTIONAL_SINCE ? undefined : null;
 }

@@ -4,7 +4,6 @@ import type { Log } from "../../model/ports/log.ts";
 import type { Peers } from "../../model/ports/peers.ts";
 import type { Relay } from "../../model/ports/relay.ts";
 import type { Principal } from "../../model/principal.ts";
-import type { ClientSocket } from "../../net/client-socket.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
 import type { WaitingRoom } from "./waiting.ts";
 
@@ -13,7 +12,6 @@ export interface EdgeDeps {
   readonly relay: Relay;
   readonly peers: Peers;
   readonly waiting: WaitingRoom;
-  readonly socket: ClientSocket;
   readonly serverInfo: JsonObject;
   readonly log: Log;
   /** Open streams this process holds at most. */

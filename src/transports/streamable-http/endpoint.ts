@@ -1,4 +1,6 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
+import type { IncomingHeaders } from "../../model/incoming-request.ts";
+import { type HttpAnswer, responseOf, TextAnswer } from "../../net/listener/text-answer.ts";
 import { type BodyLimits, readText } from "../../net/request-body.ts";
 import { type JsonLimits, parseGuarded } from "../../protocol/json.ts";
 import { asObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
@@ -9,7 +11,6 @@ import { failureText } from "./answer.ts";
 import type { EdgeRequest } from "./edge.ts";
 import { EVENT_STREAM_HEADERS } from "./event-stream.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
-import { jsonHeaders } from "./json-headers.ts";
 import { accepted, initialize, type LegacyEdgeDeps, serveLegacy } from "./legacy.ts";
 import type { LegacySession } from "./legacy-session.ts";
 import { refuse, serveModern } from "./modern.ts";
@@ -26,11 +27,11 @@ export interface EndpointDeps extends LegacyEdgeDeps {
  * One MCP endpoint: POST for 2026-07-28 clients; POST, GET and DELETE with sessions for older ones, on the same URL. The era
  * is the request's own: its `_meta` and `MCP-Protocol-Version`, never what the connection did before.
  */
-export function serveEndpoint(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+export function serveEndpoint(deps: EndpointDeps, request: EdgeRequest): Promise<HttpAnswer> {
   return request.arrival.request.method === "POST" ? post(deps, request) : serveStream(deps, request);
 }
 
-async function serveStream(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+async function serveStream(deps: EndpointDeps, request: EdgeRequest): Promise<HttpAnswer> {
   try {
     switch (request.arrival.request.method) {
       case "GET":
@@ -46,7 +47,7 @@ async function serveStream(deps: EndpointDeps, request: EdgeRequest): Promise<Re
 }
 
 /** The path of every call. What it hands on is awaited here: an async function takes two more turns to take over a promise. */
-async function post(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+async function post(deps: EndpointDeps, request: EdgeRequest): Promise<HttpAnswer> {
   let id: JsonValue | undefined;
   try {
     const http = request.arrival.request;
@@ -74,7 +75,7 @@ function isJsonType(contentType: string): boolean {
 }
 
 /** Modern unless it shows itself legacy: a legacy version header, or neither header nor `_meta` naming a version. */
-function isModern(message: JsonObject, headers: Headers): boolean {
+function isModern(message: JsonObject, headers: IncomingHeaders): boolean {
   const meta = asObject(asObject(message.params)?._meta);
   if (meta?.[Meta.protocolVersion] !== undefined) return true;
   const declared = headers.get("mcp-protocol-version")?.trim();
@@ -86,7 +87,7 @@ async function serveSessionMessage(
   request: EdgeRequest,
   message: JsonObject,
   exact: boolean,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   if (message.jsonrpc !== "2.0")
     throw new GatewayError("invalid_request", { detail: 'jsonrpc must be "2.0"' });
   if (message.method === "initialize") {
@@ -110,7 +111,7 @@ async function serveBatch(
   request: EdgeRequest,
   messages: readonly JsonValue[],
   exact: boolean,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   if (request.arrival.request.headers.get("mcp-session-id") === null) throw new GatewayError("batch_refused");
   const session = await sessionOf(deps, request);
   if (session.identity.revision !== "2025-03-26") throw new GatewayError("batch_refused");
@@ -126,7 +127,7 @@ async function serveBatch(
           throw new GatewayError("invalid_request", { detail: "not a message for a batch" });
         }
         const response = await serveLegacy(deps, quiet, session, message, exact);
-        return response.status === 202 ? undefined : await response.text();
+        return response.status === 202 ? undefined : await responseOf(response).text();
       } catch (thrown) {
         return failureText(idOf(message?.id) ?? null, thrown, request.arrival.id);
       }
@@ -134,11 +135,11 @@ async function serveBatch(
   );
   const texts = answers.filter((text) => text !== undefined);
   if (texts.length === 0) return accepted(request);
-  return new Response(`[${texts.join(",")}]`, { headers: jsonHeaders(request.headers) });
+  return TextAnswer.json(200, request.headers, `[${texts.join(",")}]`);
 }
 
 /** GET: the session's own stream, or a broken one taken up again by `Last-Event-ID`. */
-async function openStream(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+async function openStream(deps: EndpointDeps, request: EdgeRequest): Promise<HttpAnswer> {
   const { headers } = request.arrival.request;
   if (isSessionless(headers)) throw new GatewayError("method_not_allowed");
   if (!request.streams) throw new GatewayError("not_acceptable", { expected: "text/event-stream" });
@@ -149,44 +150,36 @@ async function openStream(deps: EndpointDeps, request: EdgeRequest): Promise<Res
     const answer = await forwardTo(deps, request, owner, "");
     if (answer !== undefined) return answer;
   }
-  const http = request.arrival.request;
-  deps.socket.keepOpen(http);
-  const onEnd = () => deps.socket.letIdle(http);
   const body =
     lastEventId === null
-      ? (await session.openStandalone()).attach(undefined, onEnd)
-      : resume(session, lastEventId, deps.peers.mark, onEnd);
+      ? (await session.openStandalone()).attach(undefined)
+      : resume(session, lastEventId, deps.peers.mark);
   return new Response(body, { headers: { ...EVENT_STREAM_HEADERS, ...request.headers } });
 }
 
-function resume(
-  session: LegacySession,
-  lastEventId: string,
-  mark: string,
-  onEnd: () => void,
-): ReadableStream<Uint8Array> {
+function resume(session: LegacySession, lastEventId: string, mark: string): ReadableStream<Uint8Array> {
   const event = parseEventId(lastEventId, mark);
   const stream = event && session.stream(event.streamId);
   if (event === undefined || stream === undefined) {
     throw new GatewayError("invalid_request", { detail: "this event id cannot be resumed (any more)" });
   }
-  return stream.attach(event.sequence, onEnd);
+  return stream.attach(event.sequence);
 }
 
 /**
  * 2026-07-28 has neither GET nor DELETE. A client that names an older revision forgot its session, and is told so
  * (2025-11-25, transports: 400 where a session id is required).
  */
-function isSessionless(headers: Headers): boolean {
+function isSessionless(headers: IncomingHeaders): boolean {
   const declared = headers.get("mcp-protocol-version")?.trim() ?? "";
   return headers.get("mcp-session-id") === null && !isLegacyRevision(declared);
 }
 
-async function endSession(deps: EndpointDeps, request: EdgeRequest): Promise<Response> {
+async function endSession(deps: EndpointDeps, request: EdgeRequest): Promise<HttpAnswer> {
   if (isSessionless(request.arrival.request.headers)) throw new GatewayError("method_not_allowed");
   const session = await sessionOf(deps, request);
   await deps.sessions.end(session);
-  return new Response(null, { status: 204, headers: request.headers });
+  return new TextAnswer(204, request.headers, null);
 }
 
 function fail(
@@ -194,7 +187,7 @@ function fail(
   request: EdgeRequest,
   id: JsonValue | undefined,
   thrown: unknown,
-): Response {
+): HttpAnswer {
   const error = GatewayError.from(thrown);
   if (error.code === "internal") {
     deps.log.error({ correlationId: request.arrival.id, err: error.cause }, "request failed");

@@ -26,7 +26,6 @@ export async function forwardTo(
   if (request.forwarded) return undefined;
   const { arrival, principal } = request;
   const { request: http } = arrival;
-  deps.socket.keepOpen(http);
   const headers: Record<string, string> = {};
   for (const [name, value] of http.headers) {
     if (FORWARDED_HEADERS.has(name) || name.startsWith(PROTOCOL_PREFIX)) headers[name] = value;
@@ -41,12 +40,8 @@ export async function forwardTo(
     clientAddress: arrival.clientAddress,
     signal: http.signal,
   });
-  const letIdle = () => deps.socket.letIdle(http);
-  const isStream = answer?.headers.get("content-type") === "text/event-stream";
-  if (!isStream) letIdle();
   if (answer === undefined) return undefined;
-  const told = isStream ? answer.body?.pipeThrough(new TransformStream({ flush: letIdle })) : answer.body;
-  return new Response(told, { status: answer.status, headers: answerHeaders(answer, request) });
+  return new Response(answer.body, { status: answer.status, headers: answerHeaders(answer, request) });
 }
 
 /** What the owner says of its answer; how it came here is nobody's business. */

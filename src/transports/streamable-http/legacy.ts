@@ -2,6 +2,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { InputRequests, Outcome } from "../../model/call.ts";
 import { Cancellation } from "../../model/cancellation.ts";
 import { type Exchange, newExchange } from "../../model/exchange.ts";
+import { type HttpAnswer, TextAnswer } from "../../net/listener/text-answer.ts";
 import { stringify } from "../../protocol/json.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
 import { asObject, type JsonObject } from "../../protocol/json-value.ts";
@@ -19,10 +20,8 @@ import { traceparentOf } from "../../protocol/trace-context.ts";
 import { type Answer, failureText, legacyAnswer } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
-import { jsonHeaders } from "./json-headers.ts";
 import type { LegacySession } from "./legacy-session.ts";
 import type { LegacySessions } from "./legacy-sessions.ts";
-import { bodyOf } from "./page-text.ts";
 import { PostReply } from "./post-reply.ts";
 
 /** Rounds of questions a modern server may put to a legacy client in one call. */
@@ -37,7 +36,7 @@ export async function initialize(
   deps: LegacyEdgeDeps,
   request: EdgeRequest,
   message: JsonObject,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const id = message.id as RequestId;
   const params = asObject(message.params) ?? {};
   const revision = negotiate(params.protocolVersion);
@@ -51,9 +50,7 @@ export async function initialize(
     ...(description.instructions !== undefined && { instructions: description.instructions }),
   };
   const { text } = legacyAnswer(id, { kind: "result", result, exact: true });
-  return new Response(bodyOf(text), {
-    headers: jsonHeaders(request.headers, { "mcp-session-id": sealedId }),
-  });
+  return TextAnswer.json(200, { ...request.headers, "mcp-session-id": sealedId }, text);
 }
 
 /** One message of a session: a request, a notification, or the answer to a question of ours. */
@@ -63,7 +60,7 @@ export async function serveLegacy(
   session: LegacySession,
   message: JsonObject,
   exact: boolean,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const { id, method } = message;
   const hasId = isRequestId(id);
   if (id !== undefined && !hasId) {
@@ -91,7 +88,7 @@ async function receiveAnswer(
   id: RequestId,
   message: JsonObject,
   exact: boolean,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const owner = ownerElsewhere(deps, String(id));
   if (owner !== undefined) {
     const answer = await forwardTo(deps, request, owner, stringify(message, exact));
@@ -103,8 +100,8 @@ async function receiveAnswer(
   return accepted(request);
 }
 
-export function accepted(request: EdgeRequest): Response {
-  return new Response(null, { status: 202, headers: request.headers });
+export function accepted(request: EdgeRequest): TextAnswer {
+  return new TextAnswer(202, request.headers, null);
 }
 
 async function receiveNotification(
@@ -133,12 +130,11 @@ function callInSession(
   method: string,
   params: JsonObject,
   exact: boolean,
-): Promise<Response> {
+): Promise<HttpAnswer> {
   const cancellation = new Cancellation();
   const reply = new PostReply({
     principal: request.principal,
     request: request.arrival.request,
-    socket: deps.socket,
     waiting: deps.waiting,
     streams: request.streams,
     headers: request.headers,

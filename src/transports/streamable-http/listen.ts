@@ -76,18 +76,14 @@ class ListenStream implements Waiter {
     this.#request = request;
     this.#principal = request.principal;
     this.#read = read;
-    this.events = new EventStream(
-      () => this.#release(),
-      () => deps.socket.letIdle(request.arrival.request),
-    );
+    this.events = new EventStream(() => this.#release());
   }
 
   /** The acknowledgement goes out only when the servers behind have taken the subscription, or an event could be lost. */
   async start(filter: SubscriptionFilter): Promise<void> {
-    const { endpoint, arrival } = this.#request;
+    const { endpoint } = this.#request;
     const principal = () => this.#principal;
     open.add(this);
-    this.#deps.socket.keepOpen(arrival.request);
     try {
       this.#subscription = await this.#deps.relay.subscribe(
         {

@@ -1,4 +1,5 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
+import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import { asObject, type JsonObject } from "../../protocol/json-value.ts";
 import { isRequestId, type RequestId } from "../../protocol/jsonrpc.ts";
 import { decodeHeaderValue } from "../../protocol/mcp-headers.ts";
@@ -25,7 +26,7 @@ const NAMED_METHODS: Readonly<Record<string, "name" | "uri">> = {
  * agreement, version support, mirrored method and name (streamable HTTP, "Server validation").
  * @throws GatewayError `invalid_request`, `invalid_params`, `header_mismatch`, `unsupported_protocol_version`
  */
-export function readModernRequest(message: JsonObject, headers: Headers): ModernRequest {
+export function readModernRequest(message: JsonObject, headers: IncomingHeaders): ModernRequest {
   const { id, method } = message;
   if (message.jsonrpc !== "2.0" || typeof method !== "string") {
     throw new GatewayError("invalid_request", { detail: 'jsonrpc must be "2.0" and method a string' });
@@ -54,7 +55,7 @@ export function readModernRequest(message: JsonObject, headers: Headers): Modern
   return { id, method, params, meta };
 }
 
-function checkName(method: string, params: JsonObject, headers: Headers): void {
+function checkName(method: string, params: JsonObject, headers: IncomingHeaders): void {
   const key = NAMED_METHODS[method];
   if (key === undefined) return;
   const raw = headers.get("mcp-name")?.trim();

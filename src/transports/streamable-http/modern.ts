@@ -2,6 +2,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { InputResponses, Outcome } from "../../model/call.ts";
 import { Cancellation } from "../../model/cancellation.ts";
 import { type Exchange, newExchange } from "../../model/exchange.ts";
+import { type HttpAnswer, TextAnswer } from "../../net/listener/text-answer.ts";
 import { stringify } from "../../protocol/json.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
@@ -20,10 +21,8 @@ import { type Answer, failureText, modernAnswer, unreadId } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
 import { EventStream } from "./event-stream.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
-import { jsonHeaders } from "./json-headers.ts";
 import { listen } from "./listen.ts";
 import { type ModernRequest, readModernRequest } from "./modern-request.ts";
-import { bodyOf } from "./page-text.ts";
 import { PostReply } from "./post-reply.ts";
 
 /** The edge of 2026-07-28: one POST, one request, no session; canonical form is its own form. */
@@ -32,10 +31,10 @@ export function serveModern(
   request: EdgeRequest,
   message: JsonObject,
   exact: boolean,
-): Response | Promise<Response> {
+): HttpAnswer | Promise<HttpAnswer> {
   const id = requestIdOf(message);
   if (message.method !== undefined && message.id === undefined) {
-    return new Response(null, { status: 202, headers: request.headers });
+    return new TextAnswer(202, request.headers, null);
   }
   let read: ModernRequest;
   try {
@@ -62,13 +61,11 @@ export function refuse(
   request: Pick<EdgeRequest, "arrival" | "headers">,
   id: RequestId | undefined,
   thrown: unknown,
-): Response {
+): TextAnswer {
   const error = GatewayError.from(thrown);
   const named = id ?? unreadId(request.arrival.request.headers);
-  return new Response(failureText(named, error, request.arrival.id), {
-    status: error.httpStatus,
-    headers: jsonHeaders(request.headers, error.headers),
-  });
+  const text = failureText(named, error, request.arrival.id);
+  return TextAnswer.json(error.httpStatus, { ...request.headers, ...error.headers }, text);
 }
 
 /** A retry goes to the process that holds its parked call. Where that is gone, the call is lost, and the pipeline here says so. */
@@ -78,7 +75,7 @@ function continuedElsewhere(
   { params }: ModernRequest,
   message: JsonObject,
   exact: boolean,
-): Promise<Response | undefined> | undefined {
+): Promise<HttpAnswer | undefined> | undefined {
   if (typeof params.requestState !== "string") return undefined;
   const owner = ownerElsewhere(deps, params.requestState);
   return owner === undefined ? undefined : forwardTo(deps, request, owner, stringify(message, exact));
@@ -88,7 +85,7 @@ function requestIdOf(message: JsonObject): RequestId | undefined {
   return isRequestId(message.id) ? message.id : undefined;
 }
 
-function discover(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest): Response {
+function discover(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest): TextAnswer {
   const description = deps.relay.describe(request.endpoint, request.principal);
   const result: JsonObject = {
     supportedVersions: [...SUPPORTED_VERSIONS],
@@ -99,16 +96,20 @@ function discover(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest): Re
   };
   const outcome: Outcome = { kind: "result", result, exact: true };
   const { status, text } = modernAnswer(read.id, read.method, outcome, deps.serverInfo);
-  return new Response(bodyOf(text), { status, headers: jsonHeaders(request.headers) });
+  return TextAnswer.json(status, request.headers, text);
 }
 
-function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: boolean): Promise<Response> {
+function call(
+  deps: EdgeDeps,
+  request: EdgeRequest,
+  read: ModernRequest,
+  exact: boolean,
+): Promise<HttpAnswer> {
   const meta = readMeta(read.meta);
   const cancellation = new Cancellation();
   const reply = new PostReply({
     principal: request.principal,
     request: request.arrival.request,
-    socket: deps.socket,
     waiting: deps.waiting,
     streams: request.streams,
     headers: request.headers,
@@ -135,7 +136,7 @@ function call(deps: EdgeDeps, request: EdgeRequest, read: ModernRequest, exact: 
     wantsProgress: meta.progressToken !== undefined,
     clientAddress: request.arrival.clientAddress,
     traceparent: traceparentOf(meta.traceparent, request.arrival.request.headers.get("traceparent")),
-    mirroredHeader: (name) => request.arrival.request.headers.get(name) ?? undefined,
+    mirroredHeader: (name) => request.arrival.request.headers.get(name.toLowerCase()) ?? undefined,
     cancellation,
     startedAt: reply.startedAt,
     notify: (notification) => forward(reply, meta, notification),

@@ -1,7 +1,8 @@
 import type { PageItems } from "../../model/page-items.ts";
+import type { WrittenBody } from "../../net/listener/text-answer.ts";
 
 /** The JSON-RPC text of one page of a list: items that many callers share, and what stands around them for this one. */
-export class PageText {
+export class PageText implements WrittenBody {
   readonly #head: string;
   readonly #items: PageItems;
   readonly #tail: string;
@@ -12,16 +13,15 @@ export class PageText {
     this.#tail = tail;
   }
 
-  /** Of a `Response`, which copies it at once: the next answer with this page is written over it. */
-  transient(): Uint8Array<ArrayBuffer> {
-    return this.#items.transient(this.#head, this.#tail);
+  get byteLength(): number {
+    return Buffer.byteLength(this.#head) + this.#items.byteLength + Buffer.byteLength(this.#tail);
+  }
+
+  transient(head: string): Uint8Array<ArrayBuffer> {
+    return this.#items.transient(head + this.#head, this.#tail);
   }
 
   toString(): string {
     return this.#head + this.#items.toString() + this.#tail;
   }
-}
-
-export function bodyOf(text: string | PageText): string | Uint8Array<ArrayBuffer> {
-  return typeof text === "string" ? text : text.transient();
 }

@@ -1,8 +1,8 @@
+import type { IncomingRequest } from "../../model/incoming-request.ts";
 import type { Principal } from "../../model/principal.ts";
-import type { ClientSocket } from "../../net/client-socket.ts";
+import { type HttpAnswer, TextAnswer } from "../../net/listener/text-answer.ts";
 import { EVENT_STREAM_HEADERS } from "./event-stream.ts";
-import { jsonHeaders } from "./json-headers.ts";
-import { bodyOf, type PageText } from "./page-text.ts";
+import type { PageText } from "./page-text.ts";
 import type { Waiter, WaitingRoom } from "./waiting.ts";
 
 /** A stream an answer may turn into. */
@@ -15,8 +15,7 @@ export interface ReplyStream {
 
 export interface PostReplyInit {
   readonly principal: Principal;
-  readonly request: Request;
-  readonly socket: ClientSocket;
+  readonly request: IncomingRequest;
   readonly waiting: WaitingRoom;
   /** The client takes `text/event-stream`. */
   readonly streams: boolean;
@@ -32,13 +31,13 @@ export interface PostReplyInit {
  * stream at that moment. Nothing is committed (no status, no header) until then.
  */
 export class PostReply implements Waiter {
-  readonly response: Promise<Response>;
+  readonly response: Promise<HttpAnswer>;
   readonly startedAt = performance.now();
   lastSignOfLifeAt = this.startedAt;
   attended = false;
   seat = -1;
   readonly #init: PostReplyInit;
-  #resolve!: (response: Response) => void;
+  #resolve!: (answer: HttpAnswer) => void;
   #stream: ReplyStream | undefined;
   #done = false;
 
@@ -68,18 +67,16 @@ export class PostReply implements Waiter {
     if (this.#done) return;
     this.#done = true;
     this.#init.waiting.leave(this);
-    if (this.attended || this.#stream !== undefined) this.#init.socket.letIdle(this.#init.request);
     if (this.#stream !== undefined) {
       this.#stream.write(body.toString());
       this.#stream.close();
       return;
     }
-    this.#resolve(new Response(bodyOf(body), { status, headers: jsonHeaders(this.#init.headers, headers) }));
+    this.#resolve(TextAnswer.json(status, { ...this.#init.headers, ...headers }, body));
   }
 
   attend(): void {
-    const { request, socket } = this.#init;
-    socket.keepOpen(request);
+    const { request } = this.#init;
     if (this.#stream !== undefined) return;
     if (request.signal.aborted) this.#gone();
     else request.signal.addEventListener("abort", () => this.#gone(), { once: true });
@@ -98,7 +95,6 @@ export class PostReply implements Waiter {
     const stream = this.#init.openStream(() => this.#gone());
     if (stream === undefined) return undefined;
     this.#stream = stream;
-    this.#init.socket.keepOpen(this.#init.request);
     this.#resolve(new Response(stream.body, { headers: { ...EVENT_STREAM_HEADERS, ...this.#init.headers } }));
     return stream;
   }

@@ -1,0 +1,179 @@
+import { answerHead, type BodyFraming, fieldLine, fieldLines } from "./answer-head.ts";
+import type { RequestHead } from "./request-head.ts";
+import { type HttpAnswer, TextAnswer } from "./text-answer.ts";
+
+/** Longer texts are encoded once, up front, as the socket will not take them in one write. */
+const STRING_WRITE_MAX = 64 * 1024;
+const CRLF = Buffer.from("\r\n");
+const LAST_CHUNK = "0\r\n\r\n";
+
+type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
+
+export interface WriterSocket {
+  /** Bytes taken; less than all where the system has no room, negative where the connection is closed. */
+  write(data: string | Uint8Array): number;
+  /** Breaks the connection off. */
+  terminate(): void;
+}
+
+/** Writes the answers of one connection, one after the other, and keeps what the system has no room for. */
+export class AnswerWriter {
+  readonly #socket: WriterSocket;
+  #unsent: Buffer | undefined;
+  #onDrained: (() => void) | undefined;
+  #reader: Reader | undefined;
+  #isGone = false;
+
+  constructor(socket: WriterSocket) {
+    this.#socket = socket;
+  }
+
+  /**
+   * Sends an answer. `onSent` is called when all of it is with the system, unless the client is gone before; it is told
+   * whether the connection can serve another request.
+   */
+  send(
+    answer: HttpAnswer,
+    request: RequestHead,
+    keepsAlive: boolean,
+    onSent: (keepsAlive: boolean) => void,
+  ): void {
+    if (!(answer instanceof TextAnswer)) {
+      void this.#sendResponse(answer, request, keepsAlive, onSent);
+      return;
+    }
+    this.#sendText(answer, request.method === "HEAD", keepsAlive);
+    if (this.#unsent === undefined) onSent(keepsAlive);
+    else this.#onDrained = () => onSent(keepsAlive);
+  }
+
+  /** The last answer, to what was no request. */
+  refuse(answer: TextAnswer): void {
+    this.#sendText(answer, false, false);
+  }
+
+  write(data: string): void {
+    this.#put(data, data.length);
+  }
+
+  drain(): void {
+    const unsent = this.#unsent;
+    if (unsent === undefined) return;
+    const written = this.#socket.write(unsent);
+    if (written < 0) return;
+    this.#unsent = written >= unsent.length ? undefined : unsent.subarray(written);
+    if (this.#unsent === undefined) this.#drained();
+  }
+
+  gone(): void {
+    this.#isGone = true;
+    this.#unsent = undefined;
+    this.#drained();
+    this.#reader?.cancel().catch(() => {});
+  }
+
+  get isSending(): boolean {
+    return this.#unsent !== undefined || this.#reader !== undefined;
+  }
+
+  #sendText({ status, headers, body }: TextAnswer, isHead: boolean, keepsAlive: boolean): void {
+    const lines = fieldLines(headers);
+    if (body === null || typeof body === "string") {
+      const bytes = body === null ? 0 : Buffer.byteLength(body);
+      const framing: BodyFraming = hasNoBody(status) ? "none" : bytes;
+      const head = answerHead(status, lines, framing, keepsAlive);
+      if (isHead || bytes === 0 || framing === "none") this.#put(head, head.length);
+      else this.#put(head + body, head.length + bytes);
+      return;
+    }
+    const head = answerHead(status, lines, body.byteLength, keepsAlive);
+    if (isHead) this.#put(head, head.length);
+    else this.#putBytes(body.transient(head));
+  }
+
+  async #sendResponse(
+    response: Response,
+    request: RequestHead,
+    keepsAlive: boolean,
+    onSent: (keepsAlive: boolean) => void,
+  ): Promise<void> {
+    const { status, body } = response;
+    const isUnread = body === null || hasNoBody(status) || request.method === "HEAD";
+    let framing: BodyFraming = request.isHttp11 ? "chunked" : "until_close";
+    if (hasNoBody(status)) framing = "none";
+    else if (body === null) framing = 0;
+    const isOpenAfterwards = keepsAlive && (framing !== "until_close" || isUnread);
+    let lines = "";
+    for (const [name, value] of response.headers) lines += fieldLine(name, value);
+    this.write(answerHead(status, lines, framing, isOpenAfterwards));
+    if (body !== null) {
+      const reader = body.getReader();
+      this.#reader = reader;
+      try {
+        if (!isUnread) await this.#pump(reader, framing === "chunked");
+        else await reader.cancel();
+      } catch {
+        // Its source broke off: so does the answer, or it would pass for the whole.
+        this.#socket.terminate();
+        return;
+      } finally {
+        this.#reader = undefined;
+      }
+    }
+    await this.#drainedOnce();
+    if (!this.#isGone) onSent(isOpenAfterwards);
+  }
+
+  async #pump(reader: Reader, isChunked: boolean): Promise<void> {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (this.#isGone) return;
+      if (done) break;
+      if (value.length === 0) continue;
+      const size = Buffer.from(`${value.length.toString(16)}\r\n`);
+      this.#putBytes(isChunked ? Buffer.concat([size, value, CRLF]) : value);
+      await this.#drainedOnce();
+    }
+    if (isChunked) this.write(LAST_CHUNK);
+  }
+
+  async #drainedOnce(): Promise<void> {
+    if (this.#unsent === undefined) return;
+    await new Promise<void>((resolve) => {
+      this.#onDrained = resolve;
+    });
+  }
+
+  #drained(): void {
+    const onDrained = this.#onDrained;
+    this.#onDrained = undefined;
+    onDrained?.();
+  }
+
+  /** @param bytes of `text` as UTF-8 */
+  #put(text: string, bytes: number): void {
+    if (this.#isGone) return;
+    if (this.#unsent !== undefined || bytes > STRING_WRITE_MAX) {
+      this.#putBytes(Buffer.from(text));
+      return;
+    }
+    const written = this.#socket.write(text);
+    if (written >= 0 && written < bytes) this.#unsent = Buffer.from(text).subarray(written);
+  }
+
+  /** @param bytes may change afterwards */
+  #putBytes(bytes: Uint8Array): void {
+    if (this.#isGone) return;
+    if (this.#unsent !== undefined) {
+      this.#unsent = Buffer.concat([this.#unsent, bytes]);
+      return;
+    }
+    const written = this.#socket.write(bytes);
+    if (written >= 0 && written < bytes.length) this.#unsent = Buffer.from(bytes.subarray(written));
+  }
+}
+
+/** RFC 9110, 6.4.1. */
+function hasNoBody(status: number): boolean {
+  return status === 204 || status === 304 || status < 200;
+}

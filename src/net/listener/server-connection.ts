@@ -1,0 +1,283 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
+import { ByteBuffer } from "../../protocol/byte-buffer.ts";
+import { ChunkedDecoder } from "../chunked-decoder.ts";
+import type { Deadline } from "../deadline-scan.ts";
+import { MalformedMessage } from "../header-syntax.ts";
+import { SHORT_BODY_BYTES, SHORT_BODY_MS } from "../request-body.ts";
+import { AnswerWriter, type WriterSocket } from "./answer-writer.ts";
+import { ReceivedRequest, type RequestLink } from "./received-request.ts";
+import { parseRequestHead, REQUEST_HEAD_BYTES_MAX, type RequestHead } from "./request-head.ts";
+import type { HttpAnswer, TextAnswer } from "./text-answer.ts";
+
+/** While the connection waits for its client: for a request, for the whole of its head, for room for its answer. */
+const CLIENT_MS_MAX = 10_000;
+/** After an answer, for the rest of a body that nobody wants; then the connection is closed. */
+const DISCARD_MS_MAX = 30_000;
+/** Of the next requests, what is taken off the socket while one is under way. */
+const AHEAD_BYTES_MAX = 64 * 1024;
+
+export type ListenerSocket = Bun.Socket<ServerConnection>;
+
+export interface ConnectionOwner {
+  readonly scheme: string;
+  /** No further request is wanted. */
+  readonly isStopping: boolean;
+  serve(request: ReceivedRequest, peerAddress: string): Promise<HttpAnswer>;
+  /** What is said to bytes that are no request. */
+  refuse(error: GatewayError): TextAnswer;
+  closed(connection: ServerConnection): void;
+}
+
+/**
+ * One connection of a client: HTTP/1.1 and 1.0, one request after the other (RFC 9112). Bytes that are not strictly a
+ * request are answered with 400 and end it, so that no two programs can see different requests in them.
+ */
+export class ServerConnection implements Deadline, RequestLink {
+  expiresAtMs = performance.now() + CLIENT_MS_MAX;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: ListenerSocket;
+  readonly #writer: AnswerWriter;
+  readonly #peerAddress: string;
+  #isClosed = false;
+  #isPaused = false;
+  /** What came that no request has taken yet. */
+  readonly #ahead = new ByteBuffer();
+  #lastHeadText = "";
+  #lastHead: RequestHead | undefined;
+  #request: ReceivedRequest | undefined;
+  /** Of the body of the request: bytes still to come, where their number is known. */
+  #bodyLeft = 0;
+  #decoder: ChunkedDecoder | undefined;
+  #isBodyHere = true;
+  #owesContinue = false;
+  /** Its answer goes out, or is out. */
+  #isAnswered = false;
+  #keepsAlive = true;
+
+  constructor(socket: ListenerSocket, owner: ConnectionOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#writer = new AnswerWriter(socket as unknown as WriterSocket);
+    this.#peerAddress = socket.remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
+  }
+
+  get scheme(): string {
+    return this.#owner.scheme;
+  }
+
+  // Socket events.
+
+  received(chunk: Buffer): void {
+    if (this.#isClosed) return;
+    try {
+      if (this.#request === undefined) this.#receiveHead(chunk);
+      else this.#keepAhead(chunk, this.#isBodyHere ? 0 : this.#receiveBody(this.#request, chunk, 0));
+    } catch (cause) {
+      if (!(cause instanceof MalformedMessage)) throw cause;
+      this.#refuse(new GatewayError("invalid_request", { detail: `no HTTP/1.1 message: ${cause.message}` }));
+    }
+  }
+
+  drain(): void {
+    this.#writer.drain();
+    if (this.#writer.isSending && this.expiresAtMs !== Number.POSITIVE_INFINITY)
+      this.expiresAtMs = performance.now() + CLIENT_MS_MAX;
+  }
+
+  /** The client is gone, or the connection broke. */
+  lost(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.expiresAtMs = Number.POSITIVE_INFINITY;
+    this.#owner.closed(this);
+    this.#writer.gone();
+    this.#request?.gone();
+    this.#request = undefined;
+  }
+
+  expire(): void {
+    const request = this.#request;
+    // A head that is not here, an answer that is not taken, a body that nobody wants.
+    if (request === undefined || this.#isAnswered || this.#isBodyHere) {
+      this.terminate();
+      return;
+    }
+    this.expiresAtMs = Number.POSITIVE_INFINITY;
+    request.fail(new GatewayError("request_timeout", {}, { headers: { connection: "close" } }));
+  }
+
+  // For the listener.
+
+  /** Ends it where no request is under way; else its answer is its last. */
+  finish(): void {
+    if (this.#request === undefined && this.#ahead.length === 0) this.#end();
+  }
+
+  terminate(): void {
+    if (this.#isClosed) return;
+    this.lost();
+    this.#socket.terminate();
+  }
+
+  // For the request.
+
+  sendContinue(): void {
+    if (!this.#owesContinue || this.#isClosed) return;
+    this.#owesContinue = false;
+    this.#writer.write("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#isClosed) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#isClosed) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  #receiveHead(chunk: Buffer): void {
+    let bytes = chunk;
+    if (this.#ahead.length > 0) {
+      this.#ahead.append(chunk);
+      bytes = this.#ahead.view();
+    }
+    // One empty line may stand before a request (RFC 9112, 2.2).
+    const start = bytes[0] === 13 && bytes[1] === 10 ? 2 : 0;
+    const text = bytes.toString("latin1", start, Math.min(bytes.length, start + REQUEST_HEAD_BYTES_MAX));
+    const end = text.indexOf("\r\n\r\n");
+    if (end === -1) {
+      if (text.length === REQUEST_HEAD_BYTES_MAX) throw new MalformedMessage("its head is too long");
+      // From its first byte on, all of a head has its time.
+      if (bytes === chunk) {
+        this.expiresAtMs = performance.now() + CLIENT_MS_MAX;
+        this.#ahead.append(chunk);
+      }
+      return;
+    }
+    const head = this.#headOf(text.slice(0, end + 2));
+    // What is kept for later is written over.
+    const owned = bytes === chunk ? bytes : Buffer.from(bytes);
+    this.#ahead.clear();
+    this.#begin(head, owned, start + end + 4);
+  }
+
+  /** Clients repeat themselves: the head they sent last needs no second look. */
+  #headOf(text: string): RequestHead {
+    if (this.#lastHead !== undefined && text === this.#lastHeadText) return this.#lastHead;
+    const head = parseRequestHead(text);
+    this.#lastHeadText = text;
+    this.#lastHead = head;
+    return head;
+  }
+
+  #begin(head: RequestHead, bytes: Buffer, start: number): void {
+    const request = new ReceivedRequest(head, this);
+    this.#request = request;
+    this.#isAnswered = false;
+    this.#isBodyHere = !head.hasBody;
+    this.#bodyLeft = head.contentLength;
+    this.#decoder = head.isChunked ? new ChunkedDecoder() : undefined;
+    this.#owesContinue = head.expectsContinue && head.isHttp11 && start === bytes.length;
+    const at = this.#isBodyHere ? start : this.#receiveBody(request, bytes, start);
+    if (this.#isBodyHere) request.end();
+    this.#keepAhead(bytes, at);
+    const isShort = !head.isChunked && head.contentLength <= SHORT_BODY_BYTES;
+    this.expiresAtMs =
+      this.#isBodyHere || !isShort ? Number.POSITIVE_INFINITY : performance.now() + SHORT_BODY_MS;
+    this.#owner.serve(request, this.#peerAddress).then(
+      (answer) => this.#answer(request, answer),
+      () => this.terminate(),
+    );
+  }
+
+  /** @returns where the body ends in `bytes`, or their end */
+  #receiveBody(request: ReceivedRequest, bytes: Buffer, start: number): number {
+    let end: number;
+    if (this.#decoder === undefined) {
+      end = Math.min(bytes.length, start + this.#bodyLeft);
+      this.#bodyLeft -= end - start;
+      this.#isBodyHere = this.#bodyLeft === 0;
+      request.piece(bytes, start, end);
+    } else {
+      end = this.#decoder.push(bytes, start, (piece) => request.piece(piece, 0, piece.length));
+      this.#isBodyHere = this.#decoder.done;
+    }
+    if (!this.#isBodyHere) return end;
+    this.#decoder = undefined;
+    if (!this.#isAnswered) this.expiresAtMs = Number.POSITIVE_INFINITY;
+    request.end();
+    if (this.#isAnswered && !this.#writer.isSending) this.#next();
+    return end;
+  }
+
+  #keepAhead(bytes: Buffer, from: number): void {
+    if (from >= bytes.length || this.#isClosed) return;
+    if (this.#request === undefined) {
+      this.#receiveHead(bytes.subarray(from));
+      return;
+    }
+    this.#ahead.append(bytes.subarray(from));
+    if (this.#ahead.length > AHEAD_BYTES_MAX) this.pause();
+  }
+
+  #answer(request: ReceivedRequest, answer: HttpAnswer): void {
+    if (this.#request !== request) {
+      if (answer instanceof Response) answer.body?.cancel().catch(() => {});
+      return;
+    }
+    const isLast = closes(answer);
+    this.#isAnswered = true;
+    // What is left of a body that is long, or of unknown length, is not worth the connection.
+    const isWorthIt = this.#isBodyHere || (this.#decoder === undefined && this.#bodyLeft <= SHORT_BODY_BYTES);
+    this.#keepsAlive =
+      request.headers.keepsAlive && !isLast && isWorthIt && !this.#owesContinue && !this.#owner.isStopping;
+    if (!this.#isBodyHere) request.discard();
+    // A client that does not take its answer is not waited for; a stream lasts.
+    this.expiresAtMs =
+      answer instanceof Response ? Number.POSITIVE_INFINITY : performance.now() + CLIENT_MS_MAX;
+    this.#writer.send(answer, request.headers, this.#keepsAlive, (keepsAlive) => {
+      this.#keepsAlive = keepsAlive;
+      if (this.#isBodyHere) this.#next();
+      // A client that is still sending would lose its answer if the connection were closed at once.
+      else if (isLast) this.#end();
+      else this.expiresAtMs = performance.now() + DISCARD_MS_MAX;
+    });
+  }
+
+  /** Request and answer are over. */
+  #next(): void {
+    this.#request = undefined;
+    if (!this.#keepsAlive || this.#owner.isStopping) {
+      this.#end();
+      return;
+    }
+    this.expiresAtMs = performance.now() + CLIENT_MS_MAX;
+    this.resume();
+    if (this.#ahead.length === 0) return;
+    const bytes = Buffer.from(this.#ahead.view());
+    this.#ahead.clear();
+    this.received(bytes);
+  }
+
+  #refuse(error: GatewayError): void {
+    const isInterrupted = this.#isAnswered && this.#request !== undefined;
+    if (!isInterrupted) this.#writer.refuse(this.#owner.refuse(error));
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isClosed) return;
+    this.lost();
+    this.#socket.end();
+  }
+}
+
+/** Whoever made the answer wants the connection closed behind it. */
+function closes(answer: HttpAnswer): boolean {
+  const value = answer instanceof Response ? answer.headers.get("connection") : answer.headers.connection;
+  return value === "close";
+}

@@ -1,0 +1,39 @@
+/** A body of bytes that are written once, at once. */
+export interface WrittenBody {
+  /** Holds until the next call. @param head ASCII to stand before it */
+  transient(head: string): Uint8Array<ArrayBuffer>;
+  readonly byteLength: number;
+  toString(): string;
+}
+
+type Fields = Readonly<Record<string, string>>;
+
+/** An answer whose body is there as a whole: most are, and need nothing of what a `Response` brings along. */
+export class TextAnswer {
+  readonly status: number;
+  readonly headers: Fields;
+  readonly body: string | WrittenBody | null;
+
+  /** @param headers each once, in lower case; what no header can hold is written as "?" */
+  constructor(status: number, headers: Fields, body: string | WrittenBody | null) {
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+  }
+
+  static json(status: number, headers: Fields, text: string | WrittenBody): TextAnswer {
+    return new TextAnswer(status, { "content-type": "application/json", ...headers }, text);
+  }
+
+  /** For those who deal in `Response`s: other processes of the installation. */
+  toResponse(): Response {
+    return new Response(this.body?.toString() ?? null, { status: this.status, headers: this.headers });
+  }
+}
+
+/** What a listener can send; a `Response` where the body is a stream. */
+export type HttpAnswer = TextAnswer | Response;
+
+export function responseOf(answer: HttpAnswer): Response {
+  return answer instanceof TextAnswer ? answer.toResponse() : answer;
+}
