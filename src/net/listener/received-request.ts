@@ -40,6 +40,7 @@ export class ReceivedRequest implements IncomingRequest {
   #stream: ReadableStream<Uint8Array> | undefined;
   #abort: AbortController | undefined;
   #isGone = false;
+  #isDiscarded = false;
 
   constructor(headers: RequestHead, link: RequestLink) {
     this.headers = headers;
@@ -98,9 +99,9 @@ export class ReceivedRequest implements IncomingRequest {
 
   // For the connection.
 
-  /** Somebody waits for the rest of the body. */
-  get isAwaited(): boolean {
-    return this.#reader !== undefined && this.#reader.kind !== "nobody";
+  /** Nobody has, or will have, a piece of the body that comes now. */
+  get isDiscarded(): boolean {
+    return this.#isDiscarded;
   }
 
   piece(bytes: Buffer, start: number, end: number): void {
@@ -145,6 +146,7 @@ export class ReceivedRequest implements IncomingRequest {
 
   /** Nobody will read what is still to come. */
   discard(): void {
+    this.#isDiscarded = true;
     this.#reader = { kind: "nobody" };
     this.#first = undefined;
     this.#more = undefined;

@@ -71,7 +71,7 @@ export class ServerConnection implements Deadline, RequestLink {
     if (this.#isClosed) return;
     try {
       if (this.#request === undefined) this.#receiveHead(chunk);
-      else this.#keepAhead(chunk, this.#isBodyHere ? 0 : this.#receiveBody(this.#request, chunk, 0));
+      else this.#receiveMore(this.#request, chunk);
     } catch (cause) {
       if (!(cause instanceof MalformedMessage)) throw cause;
       this.#refuse(new GatewayError("invalid_request", { detail: `no HTTP/1.1 message: ${cause.message}` }));
@@ -137,6 +137,13 @@ export class ServerConnection implements Deadline, RequestLink {
     if (!this.#isPaused || this.#isClosed) return;
     this.#isPaused = false;
     this.#socket.resume();
+  }
+
+  /** Bytes while a request is under way: of its body, or ahead of its answer. */
+  #receiveMore(request: ReceivedRequest, chunk: Buffer): void {
+    const end = this.#isBodyHere ? 0 : this.#receiveBody(request, chunk, 0);
+    if (end < chunk.length) this.#keepAhead(chunk, end);
+    else if (request.isDiscarded) freeBytes(chunk);
   }
 
   #receiveHead(chunk: Buffer): void {
@@ -274,6 +281,11 @@ export class ServerConnection implements Deadline, RequestLink {
     this.lost();
     this.#socket.end();
   }
+}
+
+/** What a stranger sends without end would wait for the collector otherwise: half a mebibyte a read. */
+function freeBytes({ buffer, length }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
 }
 
 /** Whoever made the answer wants the connection closed behind it. */
