@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { IncomingRequest } from "../model/incoming-request.ts";
 import { slug } from "./fields.ts";
 import type { AdminRoute } from "./route.ts";
 
@@ -16,7 +17,7 @@ export function inNamedOrganization(route: AdminRoute): AdminRoute {
 }
 
 /** What the request names; `undefined` also where its query is not valid, which is refused when it is read. */
-export function organizationNamed({ scope }: AdminRoute, { url }: Request): string | undefined {
+export function organizationNamed({ scope }: AdminRoute, { url }: IncomingRequest): string | undefined {
   if (scope !== "organization") return undefined;
   const given = new URL(url).searchParams.getAll(ORGANIZATION);
   const [named] = given;

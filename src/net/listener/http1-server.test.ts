@@ -1,9 +1,12 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { connect, type Socket } from "node:net";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import type { IncomingRequest } from "../../model/incoming-request.ts";
 import { readText } from "../request-body.ts";
 import { Http1Server } from "./http1-server.ts";
+import { bodies, RawClient } from "./raw-client.testing.ts";
 import { type HttpAnswer, TextAnswer } from "./text-answer.ts";
 
 const BODY = { bytesMax: 1_000_000, timeoutMs: 30_000 };
@@ -14,12 +17,15 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop(0);
 });
 
-function serving(serve: (request: IncomingRequest, address: string) => HttpAnswer | Promise<HttpAnswer>) {
+function serving(
+  serve: (request: IncomingRequest, address: string) => HttpAnswer | Promise<HttpAnswer>,
+  tls?: { readonly keyPath: string; readonly certPath: string },
+) {
   const server = new Http1Server({
     hostname: "127.0.0.1",
     port: 0,
     reusePort: false,
-    tls: undefined,
+    tls,
     serve: async (request, address) => serve(request, address),
     refuse: (error) => new TextAnswer(error.httpStatus, {}, error.message),
   });
@@ -34,44 +40,6 @@ const echo = () =>
     return new TextAnswer(200, { "x-method": request.method }, `${new URL(request.url).pathname} ${body}`);
   });
 
-class Client {
-  text = "";
-  readonly socket: Socket;
-  readonly closed: Promise<string>;
-  constructor(server: Http1Server) {
-    this.socket = connect(server.port, "127.0.0.1");
-    this.socket.setNoDelay(true);
-    this.socket.on("data", (bytes) => {
-      this.text += bytes.toString("latin1");
-    });
-    this.socket.on("error", () => {});
-    this.closed = new Promise((resolve) => this.socket.on("close", () => resolve(this.text)));
-  }
-  send(text: string | Uint8Array): void {
-    this.socket.write(text);
-  }
-  async until(found: string | RegExp, ms = 5_000): Promise<string> {
-    const end = performance.now() + ms;
-    while (!(typeof found === "string" ? this.text.includes(found) : found.test(this.text))) {
-      if (performance.now() > end)
-        throw new Error(`not seen: ${String(found)} in ${JSON.stringify(this.text)}`);
-      await Bun.sleep(2);
-    }
-    return this.text;
-  }
-}
-/** Bodies of the answers in `text`, each with a Content-Length. */
-function bodies(text: string): string[] {
-  const found: string[] = [];
-  let rest = text;
-  while (rest !== "") {
-    const end = rest.indexOf("\r\n\r\n") + 4;
-    const length = Number(/content-length: (\d+)/.exec(rest.slice(0, end))?.[1]);
-    found.push(rest.slice(end, end + length));
-    rest = rest.slice(end + length);
-  }
-  return found;
-}
 const post = (path: string, body: string, more = "") =>
   `POST ${path} HTTP/1.1\r\n${HOST}${more}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
@@ -83,7 +51,7 @@ describe("requests", () => {
     const bytes = Buffer.from(wire);
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat(bytes.length), { maxLength: 12 }), async (places) => {
-        const client = new Client(server);
+        const client = new RawClient(server);
         let from = 0;
         for (const at of [...places.sort((a, b) => a - b), bytes.length]) {
           client.send(bytes.subarray(from, at));
@@ -109,7 +77,7 @@ describe("requests", () => {
       if (path === "/slow") await Bun.sleep(60);
       return new TextAnswer(200, {}, path);
     });
-    const client = new Client(server);
+    const client = new RawClient(server);
     client.send(`GET /slow HTTP/1.1\r\n${HOST}\r\n`.repeat(2) + `GET /fast HTTP/1.1\r\n${HOST}\r\n`);
     await client.until("/fast");
     expect(bodies(client.text)).toEqual(["/slow", "/slow", "/fast"]);
@@ -123,7 +91,7 @@ describe("requests", () => {
       await Bun.sleep(1);
       return new TextAnswer(200, {}, "x");
     });
-    const client = new Client(server);
+    const client = new RawClient(server);
     const one = `GET /${"p".repeat(2_000)} HTTP/1.1\r\n${HOST}\r\n`;
     client.send(one.repeat(600));
     client.send(`GET /last HTTP/1.1\r\n${HOST}connection: close\r\n\r\n`);
@@ -133,7 +101,7 @@ describe("requests", () => {
 
   test("what is no request gets 400 and ends the connection; what came before it was answered", async () => {
     const server = echo();
-    const client = new Client(server);
+    const client = new RawClient(server);
     client.send(post("/a", "one"));
     await client.until("/a one");
     client.send(`GET /b HTTP/1.1\r\n${HOST}content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n`);
@@ -149,7 +117,7 @@ describe("requests", () => {
       served++;
       return new TextAnswer(200, {}, await readText(request, BODY));
     });
-    const client = new Client(server);
+    const client = new RawClient(server);
     client.send(
       `POST / HTTP/1.1\r\n${HOST}transfer-encoding: chunked\r\n\r\nzz\r\nGET /smuggled HTTP/1.1\r\n${HOST}\r\n`,
     );
@@ -158,7 +126,7 @@ describe("requests", () => {
   });
 
   test("a head without an end is refused at its bound", async () => {
-    const client = new Client(echo());
+    const client = new RawClient(echo());
     client.send(`GET / HTTP/1.1\r\n${HOST}x: ${"y".repeat(70_000)}`);
     expect(await client.closed).toContain("its head is too long");
   });
@@ -169,13 +137,13 @@ describe("requests", () => {
       return new TextAnswer(200, {}, await readText(request, BODY));
     });
     const expecting = `${HOST}expect: 100-continue\r\ncontent-length: 4\r\n`;
-    const asked = new Client(server);
+    const asked = new RawClient(server);
     asked.send(`POST / HTTP/1.1\r\nauthorization: x\r\n${expecting}\r\n`);
     await asked.until("HTTP/1.1 100 Continue\r\n\r\n");
     asked.send("body");
     await asked.until("\r\n\r\nbody");
     asked.socket.destroy();
-    const refused = new Client(server);
+    const refused = new RawClient(server);
     refused.send(`POST / HTTP/1.1\r\n${expecting}\r\n`);
     expect(await refused.until("no")).toStartWith("HTTP/1.1 401");
     expect(refused.text).toContain("connection: close");
@@ -188,10 +156,10 @@ describe("requests", () => {
         ? new Response(new Blob(["one", "two"]).stream(), { headers: { "content-type": "text/plain" } })
         : new TextAnswer(200, {}, "whole"),
     );
-    const whole = new Client(server);
+    const whole = new RawClient(server);
     whole.send("GET / HTTP/1.0\r\n\r\n");
     expect(await whole.closed).toEndWith("whole");
-    const stream = new Client(server);
+    const stream = new RawClient(server);
     stream.send("GET /stream HTTP/1.0\r\n\r\n");
     const text = await stream.closed;
     expect(text).toEndWith("\r\n\r\nonetwo");
@@ -199,7 +167,7 @@ describe("requests", () => {
   });
 
   test("HEAD gets the head alone", async () => {
-    const client = new Client(echo());
+    const client = new RawClient(echo());
     client.send(`HEAD /x HTTP/1.1\r\n${HOST}\r\n${post("/y", "z")}`);
     const text = await client.until("/y z");
     expect(text).toMatch(
@@ -217,11 +185,11 @@ describe("requests", () => {
 describe("bodies", () => {
   test("a body nobody reads is thrown away, and the connection serves on where that is little", async () => {
     const server = serving(() => new TextAnswer(403, {}, "no"));
-    const client = new Client(server);
+    const client = new RawClient(server);
     client.send(post("/", "x".repeat(30_000)) + post("/", "y"));
     await client.until(/no[^]*no$/);
     client.socket.destroy();
-    const long = new Client(server);
+    const long = new RawClient(server);
     long.send(`POST / HTTP/1.1\r\n${HOST}content-length: 9000000000\r\n\r\n${"x".repeat(100_000)}`);
     expect(await long.until("no")).toContain("connection: close");
     // It goes on to send, and can still read its answer.
@@ -237,7 +205,7 @@ describe("bodies", () => {
       await go;
       return new TextAnswer(200, {}, String((await readText(request, { ...BODY, bytesMax: 1e9 })).length));
     });
-    const client = new Client(server);
+    const client = new RawClient(server);
     const bytes = 30_000_000;
     client.send(`POST / HTTP/1.1\r\n${HOST}content-length: ${bytes}\r\n\r\n`);
     client.send(Buffer.alloc(bytes, "x"));
@@ -255,7 +223,7 @@ describe("bodies", () => {
       await readText(request, BODY).catch(resolve);
       return new TextAnswer(200, {}, "");
     });
-    const client = new Client(server);
+    const client = new RawClient(server);
     client.send(`POST / HTTP/1.1\r\n${HOST}content-length: 10\r\n\r\nabc`);
     await Bun.sleep(20);
     client.socket.destroy();
@@ -287,7 +255,7 @@ describe("answers", () => {
           }),
         ),
     );
-    const client = new Client(server);
+    const client = new RawClient(server);
     client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
     await client.until("transfer-encoding: chunked");
     controller?.enqueue(Buffer.from("one"));
@@ -308,7 +276,7 @@ describe("answers", () => {
           }),
         ),
     );
-    const client = new Client(server);
+    const client = new RawClient(server);
     client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
     expect(await client.closed).not.toContain("\r\n0\r\n");
   });
@@ -340,10 +308,38 @@ describe("answers", () => {
       if (request.url.endsWith("/bad")) throw new Error("no");
       return new TextAnswer(200, {}, "good");
     });
-    const bad = new Client(server);
+    const bad = new RawClient(server);
     bad.send(`GET /bad HTTP/1.1\r\n${HOST}\r\n`);
     expect(await bad.closed).toBe("");
     expect(await (await fetch(`http://127.0.0.1:${server.port}/`)).text()).toBe("good");
+  });
+});
+
+describe("TLS", () => {
+  test("the same over an encrypted connection", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "mcp-gateway-tls-"));
+    const [keyPath, certPath] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const made = Bun.spawnSync([
+      ..."openssl req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost".split(
+        " ",
+      ),
+      ...["-addext", "subjectAltName=DNS:localhost", "-keyout", keyPath, "-out", certPath],
+    ]);
+    expect(made.exitCode).toBe(0);
+    const server = serving(
+      async (request) => new TextAnswer(200, {}, `${request.url} ${(await readText(request, BODY)).length}`),
+      { keyPath, certPath },
+    );
+    const tls = { ca: readFileSync(certPath, "utf8") };
+    const at = `https://localhost:${server.port}/x`;
+    for (const body of ["y".repeat(3_000_000), "z"].map((text) => text.slice(0, 900_000))) {
+      const answer = await fetch(at, { method: "POST", body, tls });
+      expect(await answer.text()).toBe(`${at} ${body.length}`);
+    }
+    const plain = new RawClient(server);
+    plain.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
+    expect(await plain.closed).not.toContain("200");
+    rmSync(folder, { recursive: true });
   });
 });
 
@@ -355,7 +351,7 @@ describe("the end", () => {
       await go;
       return new TextAnswer(200, {}, "done");
     });
-    const [idle, busy, never] = [new Client(server), new Client(server), new Client(server)];
+    const [idle, busy, never] = [new RawClient(server), new RawClient(server), new RawClient(server)];
     busy.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
     never.send(`GET /never HTTP/1.1\r\n${HOST}\r\n`);
     await Bun.sleep(50);
