@@ -602,7 +602,7 @@ export interface AdminApi {
     };
   };
   /** Where clients of this endpoint get their tokens (RFC 9728). */
-  "resource-metadata-1": {
+  "resource-metadata-mcp": {
     params: Record<never, never>;
     query: Record<never, never>;
     body: undefined;
@@ -615,7 +615,7 @@ export interface AdminApi {
     };
   };
   /** Where clients of this endpoint get their tokens (RFC 9728). */
-  "resource-metadata-2": {
+  "resource-metadata-namespace-mcp": {
     params: { readonly namespace: string };
     query: Record<never, never>;
     body: undefined;
@@ -628,7 +628,7 @@ export interface AdminApi {
     };
   };
   /** Where clients of this endpoint get their tokens (RFC 9728). */
-  "resource-metadata-3": {
+  "resource-metadata-namespace-server-mcp": {
     params: { readonly namespace: string; readonly server: string };
     query: Record<never, never>;
     body: undefined;
@@ -641,7 +641,7 @@ export interface AdminApi {
     };
   };
   /** Where clients of this endpoint get their tokens (RFC 9728). */
-  "resource-metadata-4": {
+  "resource-metadata-server-mcp": {
     params: { readonly server: string };
     query: Record<never, never>;
     body: undefined;
@@ -654,7 +654,7 @@ export interface AdminApi {
     };
   };
   /** Where clients of this endpoint get their tokens (RFC 9728). */
-  "resource-metadata-5": {
+  "resource-metadata-server-short": {
     params: { readonly server: string };
     query: Record<never, never>;
     body: undefined;
@@ -1419,11 +1419,11 @@ export const adminOperations = {
   "oidc-start": { method: "GET", path: "/auth/oidc/{provider}/start" },
   "oidc-callback": { method: "GET", path: "/auth/oidc/{provider}/callback" },
   "resource-metadata": { method: "GET", path: "/.well-known/oauth-protected-resource" },
-  "resource-metadata-1": { method: "GET", path: "/.well-known/oauth-protected-resource/mcp" },
-  "resource-metadata-2": { method: "GET", path: "/.well-known/oauth-protected-resource/namespaces/{namespace}/mcp" },
-  "resource-metadata-3": { method: "GET", path: "/.well-known/oauth-protected-resource/namespaces/{namespace}/servers/{server}/mcp" },
-  "resource-metadata-4": { method: "GET", path: "/.well-known/oauth-protected-resource/servers/{server}/mcp" },
-  "resource-metadata-5": { method: "GET", path: "/.well-known/oauth-protected-resource/{server}" },
+  "resource-metadata-mcp": { method: "GET", path: "/.well-known/oauth-protected-resource/mcp" },
+  "resource-metadata-namespace-mcp": { method: "GET", path: "/.well-known/oauth-protected-resource/namespaces/{namespace}/mcp" },
+  "resource-metadata-namespace-server-mcp": { method: "GET", path: "/.well-known/oauth-protected-resource/namespaces/{namespace}/servers/{server}/mcp" },
+  "resource-metadata-server-mcp": { method: "GET", path: "/.well-known/oauth-protected-resource/servers/{server}/mcp" },
+  "resource-metadata-server-short": { method: "GET", path: "/.well-known/oauth-protected-resource/{server}" },
   "own-keys-list": { method: "GET", path: "/auth/api-keys", ofOrganization: true },
   "own-keys-create": { method: "POST", path: "/auth/api-keys", ofOrganization: true },
   "own-keys-get": { method: "GET", path: "/auth/api-keys/{id}", ofOrganization: true },

@@ -73,8 +73,8 @@ test.each([
   ],
   [
     "an act of platform administrators",
-    'auth:\n  permissions:\n    "admin:organization.*": ["s"]\n',
-    expect.stringContaining(`found "admin:organization.*", expected "admin:" with an area`),
+    'auth:\n  permissions:\n    "admin:organization.create": ["s"]\n',
+    expect.stringContaining(`found "admin:organization.create", expected "admin:" with an area`),
   ],
   [
     "acts of a namespace",

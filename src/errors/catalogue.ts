@@ -36,7 +36,7 @@ export const catalogue = {
   unsupported_media_type: { http: 415, rpc: 1006, text: "Content-Type must be application/json." },
   not_acceptable: { http: 406, rpc: 1007, text: "Accept must allow {expected}." },
   method_not_allowed: { http: 405, rpc: 1008, text: "This path does not take that HTTP method." },
-  not_found: { http: 404, rpc: 1009, text: "Nothing is served here." },
+  not_found: { http: 404, rpc: 1009, text: "What the request names does not exist." },
   forbidden: { http: 403, rpc: 1010, text: "The credential does not permit this." },
   shutting_down: { http: 503, rpc: 1011, text: "The gateway is shutting down. Send the request again." },
   overloaded: {

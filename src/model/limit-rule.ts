@@ -50,9 +50,11 @@ export interface LimitRule {
 }
 
 export const LIMIT_NAME_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
+export const LIMIT_NAME_EXPECTED = "1 to 64 lower-case letters, digits and hyphens, no hyphen first or last";
 const DAY_SECONDS = 86_400;
-const WINDOW_SECONDS_MAX = 31 * DAY_SECONDS;
-const LIMIT_MAX = 1_000_000_000;
+export const WINDOW_SECONDS_MAX = 31 * DAY_SECONDS;
+/** Of `limit` and `burst`. */
+export const LIMIT_MAX = 1_000_000_000;
 
 /** What of a rule does not fit together: the member, and what is expected of it. */
 export function limitRuleFault(
@@ -61,7 +63,7 @@ export function limitRuleFault(
   const fault = (member: string, expected: string) => ({ member, expected });
   const { algorithm, limit, windowMs, burst, period } = rule;
   if (!LIMIT_NAME_PATTERN.test(rule.name)) {
-    return fault("name", "1 to 64 lower-case letters, digits and hyphens, no hyphen first or last");
+    return fault("name", LIMIT_NAME_EXPECTED);
   }
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > LIMIT_MAX) {
     return fault("limit", `a whole number from 1 to ${LIMIT_MAX}`);

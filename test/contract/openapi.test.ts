@@ -78,6 +78,19 @@ describe("what a stranger reads at /openapi.json", () => {
     expect(names.filter((name) => others.includes(name))).toEqual([]);
   });
 
+  test("a form made of the schema of a limit lets no value through that the rules refuse", () => {
+    const route = adminRoutes.find(({ id }) => id === "rate-limits-create") as (typeof adminRoutes)[number];
+    const rule = { name: "calls", limit: 1, window_seconds: 60 };
+    expect(document.bodyFaults(route, rule)).toEqual([]);
+    for (const wrong of [
+      ...[{ limit: 0 }, { limit: 1_000_000_001 }, { limit: 1.5 }, { burst: 0 }, { burst: 1_000_000_001 }],
+      ...[{ window_seconds: 0 }, { window_seconds: 2_678_401 }, { window_seconds: 0.5 }],
+      ...[{ name: "" }, { name: "A" }, { name: "-a" }, { name: "a b" }, { name: "a".repeat(65) }],
+    ]) {
+      expect([wrong, document.bodyFaults(route, { ...rule, ...wrong }).length > 0]).toEqual([wrong, true]);
+    }
+  });
+
   test("what an operation takes to name a namespace, its object shows", () => {
     for (const [id, , operation] of operations) {
       const body = operation.requestBody?.content["application/json"]?.schema;

@@ -3,15 +3,15 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import { METADATA_PATH } from "../../policy/authenticate/challenge.ts";
 import { type AdminRoute, defineRoute } from "../route.ts";
 
-/** Endpoints a client may be protected at, as the manifest spells them. */
-const RESOURCES = [
-  "",
-  "/mcp",
-  "/namespaces/{namespace}/mcp",
-  "/namespaces/{namespace}/servers/{server}/mcp",
-  "/servers/{server}/mcp",
-  "/{server}",
-];
+/** Endpoints a client may be protected at, as the manifest names and spells them. */
+const RESOURCES = {
+  "resource-metadata": "",
+  "resource-metadata-mcp": "/mcp",
+  "resource-metadata-namespace-mcp": "/namespaces/{namespace}/mcp",
+  "resource-metadata-namespace-server-mcp": "/namespaces/{namespace}/servers/{server}/mcp",
+  "resource-metadata-server-mcp": "/servers/{server}/mcp",
+  "resource-metadata-server-short": "/{server}",
+};
 
 const metadata = z.object({
   resource: z.string(),
@@ -25,9 +25,9 @@ const metadata = z.object({
  * OAuth 2.0 protected resource metadata (RFC 9728) of every endpoint, made of its path alone: the same whether or not
  * there is such a server. 404 where no authorization server is configured.
  */
-export const resourceMetadataRoutes: readonly AdminRoute[] = RESOURCES.map((resource, index) =>
+export const resourceMetadataRoutes: readonly AdminRoute[] = Object.entries(RESOURCES).map(([id, resource]) =>
   defineRoute({
-    id: index === 0 ? "resource-metadata" : `resource-metadata-${index}`,
+    id,
     method: "GET",
     path: `${METADATA_PATH}${resource}`,
     access: "open",

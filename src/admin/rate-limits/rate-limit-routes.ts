@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import { LIMIT_DIMENSIONS, type LimitRule, limitRuleFault, periodOf } from "../../model/limit-rule.ts";
+import {
+  LIMIT_DIMENSIONS,
+  LIMIT_MAX,
+  type LimitRule,
+  limitRuleFault,
+  periodOf,
+  WINDOW_SECONDS_MAX,
+} from "../../model/limit-rule.ts";
 import type { LimitStanding } from "../../model/ports/limiter.ts";
 import type { LimitUsage, RateLimitRecord } from "../../model/rate-limit-record.ts";
 import {
@@ -27,9 +34,9 @@ const rule = {
   per: z.array(z.enum(LIMIT_DIMENSIONS)).max(LIMIT_DIMENSIONS.length),
   match,
   algorithm: rateLimit.shape.algorithm,
-  limit: z.number().int(),
-  window_seconds: z.number().int().nullable(),
-  burst: z.number().int().nullable(),
+  limit: z.int().min(1).max(LIMIT_MAX),
+  window_seconds: z.int().min(1).max(WINDOW_SECONDS_MAX).nullable(),
+  burst: z.int().min(1).max(LIMIT_MAX).nullable(),
   period: rateLimit.shape.period,
   active: z.boolean(),
 };

@@ -1,11 +1,17 @@
 import { z } from "zod";
-import { LIMIT_DIMENSIONS, type LimitMatch, type LimitRule } from "../../model/limit-rule.ts";
+import {
+  LIMIT_DIMENSIONS,
+  LIMIT_NAME_EXPECTED,
+  LIMIT_NAME_PATTERN,
+  type LimitMatch,
+  type LimitRule,
+} from "../../model/limit-rule.ts";
 import type { RateLimitRecord } from "../../model/rate-limit-record.ts";
-import { label, note, slug, time, timeOf, uuid } from "../fields.ts";
+import { note, slug, time, timeOf, uuid } from "../fields.ts";
 
 const dimension = z.enum(LIMIT_DIMENSIONS);
 const patterns = z.array(z.string().min(1).max(512)).min(1).max(100);
-export const limitName = label.max(64);
+export const limitName = z.string().regex(LIMIT_NAME_PATTERN, `must be ${LIMIT_NAME_EXPECTED}`);
 /** What a call must fit; an organisation's own rule speaks of no other. */
 export const match = z.partialRecord(dimension.exclude(["organization"]), patterns);
 

@@ -89,6 +89,8 @@ describe("a wrong condition is refused where it is written, with the place", () 
     [`args.a == "${"x".repeat(2_000)}"`, /longer than 2000 characters/],
     [Array.from({ length: 120 }, () => "true").join("||"), /node/i],
     ["unknownFunction(1)", /^1:\d+ /],
+    ["x".repeat(1_999), /^1:1 Unknown variable: x{63}…$/],
+    [`time.getHours("${"x".repeat(1_900)}") < 8`, /^1:15 no time zone is called x{63}…$/],
   ])("%s", (source, expected) => {
     expect(fault(source)).toMatch(expected);
   });

@@ -302,12 +302,21 @@ class Located extends Error {
   }
 }
 
+/** Of a name that is not known: as much as tells it apart. */
+const WORD_CHARS_MAX = 64;
+
+function shortened(message: string): string {
+  return message.replaceAll(/\S+/g, (word) =>
+    word.length <= WORD_CHARS_MAX ? word : `${word.slice(0, WORD_CHARS_MAX - 1)}…`,
+  );
+}
+
 function faultOf(thrown: unknown, source: string): ConditionFault {
   const { range, summary } = thrown as { range?: { start: number }; summary?: string };
   const at = thrown instanceof Located ? thrown.at : (range?.start ?? 0);
   const before = source.slice(0, at).split("\n");
   const message = (summary ?? (thrown as Error).message).replaceAll(LINEAR_MATCHES, "matches");
-  return { line: before.length, column: (before.at(-1) as string).length + 1, message };
+  return { line: before.length, column: (before.at(-1) as string).length + 1, message: shortened(message) };
 }
 
 const PATTERNS_MAX = 10_000;
