@@ -11,6 +11,7 @@ import { compose } from "../policy/compose.ts";
 import type { Limits } from "../policy/limit/limits.ts";
 import type { Layer } from "../policy/policy.ts";
 import { type JsonLimits, parseGuarded } from "../protocol/json.ts";
+import { checked } from "./checked.ts";
 import { once } from "./idempotency.ts";
 import { organizationNamed, placeOf } from "./named-organization.ts";
 import { nounOfPath, objectsOf } from "./operation-objects.ts";
@@ -267,26 +268,4 @@ function readQuery(schema: z.ZodObject | undefined, url: string): unknown {
     return {};
   }
   return checked(schema, given, "the query");
-}
-
-/** What is not there is no value of a kind: strangers know no `undefined`. */
-function messageOf({ message }: { readonly message: string }): string {
-  return message.replace(/^Invalid input: expected (.+), received undefined$/, "required: expected $1");
-}
-
-/** Parses, or says where and why not: the first reason as text, all of them as data. */
-export function checked<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.slice(0, 20).map((issue) => ({
-    path: issue.path.map(String).join("."),
-    message: messageOf(issue),
-  }));
-  const [first] = errors;
-  const place = first === undefined || first.path === "" ? what : first.path;
-  throw new GatewayError(
-    "invalid_request",
-    { detail: `${place}: ${first?.message ?? "not valid"}` },
-    { data: { errors } },
-  );
 }

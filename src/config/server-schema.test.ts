@@ -45,3 +45,39 @@ proxy:
     ]);
   });
 });
+
+describe("what is sent in headers", () => {
+  const http = (members: string) =>
+    problemsOf(
+      `proxy: {servers: [{name: a, type: streamable-http, connection: {url: "https://a.test", headers: {${members.split("|")[1] ?? ""}}}, auth: {${members.split("|")[0]}}}]}\n`,
+    );
+
+  test.each([
+    ['type: bearer, token: "two words"', "auth.token", "without spaces"],
+    ['type: bearer, token: "Bearer abc"', "auth.token", "leave out the word Bearer"],
+    ['type: bearer, token: "line\\n"', "auth.token", "without spaces"],
+    ['type: bearer, token: "schlüssel"', "auth.token", "visible ASCII"],
+    ['type: bearer, value: "two words"', "auth.value", "without spaces"],
+    ['type: header, header: "x a", value: v', "auth.header", "a header name"],
+    ["type: header, header: Host, value: v", "auth.header", "does not set itself"],
+    ["type: header, header: mcp-session-id, value: v", "auth.header", "does not set itself"],
+    ['type: header, header: x-a, value: "a\\r\\nx-b: c"', "auth.value", "one line"],
+    ['type: header, header: x-a, value: "ł"', "auth.value", "Latin-1"],
+    ['type: none|x-a: "a\\tb\\0"', "connection.headers.x-a", "one line"],
+    ['type: none|"x a": b', 'connection.headers."x a"', "a header name"],
+  ])("%s is refused", async (members, key, expected) => {
+    const problems = await http(members);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(`proxy.servers[0].${key}: `);
+    expect(problems[0]).toContain(expected);
+    for (const secret of ["two words", "Bearer abc", "schlüssel", "x-b", "ł"])
+      expect(problems[0]).not.toContain(secret);
+  });
+
+  test("what can be sent is taken", async () => {
+    expect(await http('type: bearer, token: "abc.DEF-1_2~+/=="')).toEqual([]);
+    expect(await http('type: header, header: X-Key, value: "Token a; b=\\"ü\\""')).toEqual([]);
+    // Of a set that was copied the gateway leaves out what it says itself.
+    expect(await http("type: none|content-type: text/plain, x-a: b")).toEqual([]);
+  });
+});

@@ -1,5 +1,6 @@
 import { type ContentLevel, contentLevels } from "../model/ports/journal.ts";
 import type { ExposeFilter, Sharing } from "../model/server.ts";
+import { isHeaderName, isHeaderValue, isOwnHeader } from "../net/header-line.ts";
 import { alsoFrom, field, optionalField, optionalSection, Refusal, requiredField, section } from "./field.ts";
 import {
   anyMap,
@@ -185,26 +186,36 @@ function checkHttp(entry: RawEntry, refuse: Refuse): void {
     if (entry[key] !== undefined)
       refuse([key], new Refusal(`no ${key} for type ${entry.type}`, "remove it, or set type: stdio"));
   }
-  for (const name of Object.keys(entry.connection?.headers ?? {})) {
+  for (const [name, value] of Object.entries(entry.connection?.headers ?? {})) {
     if (!isHeaderName(name)) refuse(["connection", "headers", name], new Refusal("a header name"));
+    else if (!isHeaderValue(value)) refuse(["connection", "headers", name], headerValue);
   }
   const given = entry.auth;
   if (given?.type === "header") {
     if (given.header === undefined)
       refuse(["auth", "header"], new Refusal("the header's name (required for type header)"));
     else if (!isHeaderName(given.header)) refuse(["auth", "header"], new Refusal("a header name"));
+    else if (isOwnHeader(given.header))
+      refuse(["auth", "header"], new Refusal("a header that the gateway does not set itself"));
     if (given.value === undefined)
       refuse(["auth", "value"], new Refusal("the header's value (required for type header)"));
   }
   if (given?.type === "bearer" && given.token === undefined && given.value === undefined)
     refuse(["auth", "token"], new Refusal("the token (required for type bearer)"));
-  for (const key of ["value", "token"] as const) {
-    if (/[\r\n\0]/.test(given?.[key] ?? "")) refuse(["auth", key], new Refusal("one line"));
+  for (const key of given?.type === "bearer" ? (["token", "value"] as const) : []) {
+    const token = given?.[key];
+    if (token === undefined || isBearerToken(token)) continue;
+    const fix = /^bearer\s/i.test(token) ? "leave out the word Bearer" : "";
+    refuse(["auth", key], new Refusal("a token of visible ASCII characters, without spaces", fix));
   }
+  if (!isHeaderValue(given?.value ?? "")) refuse(["auth", "value"], headerValue);
 }
 
-function isHeaderName(name: string): boolean {
-  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name);
+const headerValue = new Refusal("a header's value: one line of characters up to Latin-1");
+
+/** What can stand behind `Authorization: Bearer` (RFC 6750, 2.1, and whatever else is visible). */
+export function isBearerToken(text: string): boolean {
+  return /^[\x21-\x7e]+$/.test(text);
 }
 
 export type ServerFileDefaults = ReturnType<typeof serverDefaultsSchema.parse>;

@@ -1,27 +1,30 @@
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const VALUE = /^[\t\x20-\x7e]*$/;
-/** Owned by the client: a second one would contradict it. */
-const RESERVED: ReadonlySet<string> = new Set([
-  "host",
-  "content-length",
-  "transfer-encoding",
-  "connection",
-  "keep-alive",
-  "accept-encoding",
-  "upgrade",
-  "expect",
-  "te",
-  "trailer",
-]);
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Of the connection, of the body, of what the protocol says: a configured one would contradict the gateway's own. */
+const OWN =
+  /^(?:host|connection|keep-alive|transfer-encoding|content-length|content-type|accept|accept-encoding|te|trailer|upgrade|expect|last-event-id|mcp-.*)$/i;
+
+/** RFC 9110, 5.1. */
+export function isHeaderName(text: string): boolean {
+  return NAME.test(text);
+}
+
+/** One line of visible characters, spaces and tabs, none beyond Latin-1 (RFC 9110, 5.5). */
+export function isHeaderValue(text: string): boolean {
+  return VALUE.test(text);
+}
+
+/** Set by the gateway alone. */
+export function isOwnHeader(name: string): boolean {
+  return OWN.test(name);
+}
 
 /**
  * One line for `HttpRequest.headerBlock`: `name: value\r\n`.
- * @throws TypeError for a name that is no token or is the client's own, and for values beyond visible ASCII, space and tab.
+ * @throws TypeError where name or value would not be one header line; the value is not repeated, it may be a secret
  */
 export function headerLine(name: string, value: string): string {
-  if (!NAME.test(name)) throw new TypeError("not a header name");
-  if (RESERVED.has(name.toLowerCase())) throw new TypeError(`the ${name} header is set by the client`);
-  if (!VALUE.test(value))
-    throw new TypeError(`the value of the ${name} header holds characters HTTP refuses`);
-  return `${name}: ${value}\r\n`;
+  if (!isHeaderName(name)) throw new TypeError("a configured header name is not valid");
+  if (!isHeaderValue(value)) throw new TypeError(`the value of header ${name} is not valid`);
+  return `${name}: ${value.trim()}\r\n`;
 }

@@ -81,7 +81,7 @@ describe("the chunked coding", () => {
 
 describe("a request header line", () => {
   test("holds one name and one value", () => {
-    expect(headerLine("X-Name", "a b\tc")).toBe("X-Name: a b\tc\r\n");
+    expect(headerLine("X-Name", "a b\tc ")).toBe("X-Name: a b\tc\r\n");
   });
   test.each([
     ["a b", "x"],
@@ -92,10 +92,8 @@ describe("a request header line", () => {
     ["a", "x\r\ny: z"],
     ["a", "x\ny"],
     ["a", "x\0"],
-    ["a", "é"],
-    ["Host", "x"],
-    ["Content-Length", "5"],
-    ["transfer-encoding", "chunked"],
+    ["a", "x\x7f"],
+    ["a", "ł"],
   ])("%j: %j is refused", (key, text) => {
     expect(() => headerLine(key, text)).toThrow(TypeError);
   });

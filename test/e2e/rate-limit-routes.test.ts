@@ -96,6 +96,14 @@ describe("rate limits over the API", () => {
     expect((await as(admin, "POST", "", body)).status).toBe(400);
   });
 
+  test("a member as the file spells it is answered with the one meant", async () => {
+    const { status, json } = await as(admin, "POST", "", { name: "x", limit: 1, window: "1m" });
+    expect([status, json.detail]).toEqual([
+      400,
+      'Not a valid request: the body: Unrecognized key: "window" (did you mean window_seconds?).',
+    ]);
+  });
+
   test("whoever made a rule too tight can take it back", async () => {
     const tight = { name: "tight", per: ["organization"], limit: 1, window_seconds: 86_400 };
     const { json } = await as(admin, "POST", "", tight);

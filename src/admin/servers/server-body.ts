@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { storedEntry } from "../../config/compile.ts";
+import { isBearerToken } from "../../config/server-schema.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { NewServer, ServerChange } from "../../model/ports/store.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
@@ -101,6 +102,11 @@ function credentialOf(auth: NonNullable<Given["auth"]>) {
   if (auth.type === "none") return undefined;
   if (auth.type === "bearer") {
     if (auth.token === undefined) throw missing("auth.token");
+    // Here: of what is stored, and checked as the file is, nobody could say that it was a token.
+    if (!isBearerToken(auth.token))
+      throw new GatewayError("invalid_request", {
+        detail: "auth.token: must be visible ASCII characters, without spaces and without the word Bearer",
+      });
     return { header: "authorization", value: `Bearer ${auth.token}` };
   }
   if (auth.header === undefined) throw missing("auth.header");
@@ -150,7 +156,8 @@ export function checkRecord(record: ServerRecord): void {
   const parsed = storedEntry(record);
   if (!("problems" in parsed)) return;
   const errors = parsed.problems.map(({ key, found, expected, fix }) => ({
-    path: key,
+    // Of the file, where a server has its URL and headers one level down.
+    path: key.replace(/^connection\./, ""),
     message: `found ${found}, expected ${expected}${fix === "" ? "" : `; ${fix}`}`,
   }));
   const detail = errors.map(({ path, message }) => `${path}: ${message}`)[0] ?? "not a server";

@@ -1,13 +1,8 @@
 import type { Cancellation } from "../../../model/cancellation.ts";
 import type { HttpConnectionSettings } from "../../../model/server.ts";
+import { headerLine, isOwnHeader } from "../../../net/header-line.ts";
 import type { HttpClient, HttpResponse, HttpTarget } from "../../../net/http-exchange.ts";
 import type { UpstreamLimits } from "../limits.ts";
-
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** Set by the gateway alone; configured headers of these names are ignored. */
-const RESERVED =
-  /^(?:host|connection|keep-alive|transfer-encoding|content-length|content-type|accept|accept-encoding|te|trailer|upgrade|last-event-id|mcp-.*)$/i;
 
 /**
  * The URL of one server with everything constant about its requests prepared: the header lines that never change are
@@ -38,8 +33,9 @@ export class HttpEndpoint {
     this.limits = limits;
     this.target = http.target(settings.url);
     const fields = new Map<string, string>([["user-agent", userAgent]]);
+    // People copy whole sets of headers; those the gateway sets itself are left out.
     for (const [name, value] of Object.entries(settings.headers)) {
-      if (!RESERVED.test(name)) fields.set(name.toLowerCase(), value);
+      if (!isOwnHeader(name)) fields.set(name.toLowerCase(), value);
     }
     if (settings.auth) fields.set(settings.auth.header.toLowerCase(), settings.auth.value);
     this.commonHeaders = [...fields].map(([name, value]) => headerLine(name, value)).join("");
@@ -92,13 +88,6 @@ export class HttpEndpoint {
       bodyBytesMax: this.limits.resultBytesMax,
     });
   }
-}
-
-/** @throws TypeError where name or value would not be one header line; the value is not repeated, it may be a secret. */
-export function headerLine(name: string, value: string): string {
-  if (!TOKEN.test(name)) throw new TypeError("a configured header name is not valid");
-  if (!VALUE.test(value)) throw new TypeError(`the value of header ${name} is not valid`);
-  return `${name}: ${value.trim()}\r\n`;
 }
 
 export function isJson(contentType: string | undefined): boolean {
