@@ -10,7 +10,7 @@ const SERVERS = 500;
 const TOOLS_EACH = 20;
 const PAGE = 1_000;
 const CALLERS = 9;
-const REPEATS = 40;
+const REPEATS = 200;
 
 export interface ToolsList {
   /** The first page that this set of permissions ever asked for. */
