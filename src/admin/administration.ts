@@ -7,6 +7,7 @@ import type { Journal } from "../model/ports/journal.ts";
 import type { Principal } from "../model/principal.ts";
 import { type HttpAnswer, TextAnswer } from "../net/listener/text-answer.ts";
 import { type BodyLimits, readText } from "../net/request-body.ts";
+import { mayDo } from "../policy/authorize/authorize-operation.ts";
 import { compose } from "../policy/compose.ts";
 import type { Limits } from "../policy/limit/limits.ts";
 import type { Layer } from "../policy/policy.ts";
@@ -18,6 +19,7 @@ import { nounOfPath, objectsOf } from "./operation-objects.ts";
 import type { AdminParts } from "./parts.ts";
 import { restingOrganization } from "./resting-organization.ts";
 import type { AdminAnswer, AdminRoute } from "./route.ts";
+import { type OpenAnswers, streamedAnswer } from "./streamed-answer.ts";
 
 /** One HTTP request of the control plane, past the door. */
 export interface AdminCall {
@@ -63,6 +65,7 @@ export class Administration {
   readonly #jsonLimits: JsonLimits;
   readonly #body: BodyLimits;
   readonly #layers: readonly Layer<Operation, AdminAnswer>[];
+  readonly #openAnswers: OpenAnswers;
   readonly #byKey: ReadonlyMap<string, AdminRoute>;
 
   constructor(deps: {
@@ -71,8 +74,10 @@ export class Administration {
     readonly jsonLimits: JsonLimits;
     readonly body: BodyLimits;
     readonly limits: Limits;
+    readonly openAnswers: OpenAnswers;
     readonly routes: readonly AdminRoute[];
   }) {
+    this.#openAnswers = deps.openAnswers;
     this.#parts = deps.parts;
     this.#jsonLimits = deps.jsonLimits;
     this.#body = deps.body;
@@ -110,7 +115,8 @@ export class Administration {
     if (answer.raw !== undefined) {
       const { body, contentType } = answer.raw;
       headers["content-type"] = contentType;
-      return typeof body === "string" ? new TextAnswer(200, headers, body) : new Response(body, { headers });
+      if (typeof body === "string") return new TextAnswer(200, headers, body);
+      return new Response(request.method === "HEAD" ? null : this.#streamed(route, call, body), { headers });
     }
     if (route.response === undefined || answer.body === undefined) {
       return new TextAnswer(route.status === 302 ? 302 : 204, headers, null);
@@ -178,6 +184,18 @@ export class Administration {
     const text = route.body === undefined ? "" : await this.#readText(call.request, isForm);
     const body = route.body === undefined ? undefined : this.#readBody(route.body, text, isForm);
     return { query, text, body };
+  }
+
+  #streamed(route: AdminRoute, call: AdminCall, texts: AsyncIterable<string>): ReadableStream<Uint8Array> {
+    const { action, roles } = route;
+    return streamedAnswer({
+      texts,
+      principal: call.principal ?? NOBODY,
+      openAnswers: this.#openAnswers,
+      permits: (principal) => mayDo({ action, roles, principal }),
+      onFailure: (err) =>
+        this.#parts.log.warn({ correlationId: call.correlationId, action, err }, "an answer was broken off"),
+    });
   }
 
   async #handle(

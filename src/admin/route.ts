@@ -26,8 +26,8 @@ export interface AdminAnswer {
   /** Parsed through the route's schema, so that nothing undeclared leaves; `undefined` for 204. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Instead of a JSON body: a stream or text of another kind. */
-  readonly raw?: { readonly body: ReadableStream<Uint8Array> | string; readonly contentType: string };
+  /** Instead of a JSON body: text of another kind, or pieces of one that is made while it is read. */
+  readonly raw?: { readonly body: AsyncIterable<string> | string; readonly contentType: string };
 }
 
 /** A route of the control plane as data: the manifest, the role table, the OpenAPI document and the client derive from it. */
@@ -51,6 +51,8 @@ export interface AdminRoute {
   readonly response?: z.ZodType;
   /** Media types of answers that are no JSON. */
   readonly produces: readonly string[];
+  /** Headers of its success beside those of any route of its shape, with what they say. */
+  readonly answerHeaders: Readonly<Record<string, string>>;
   /** Reads only, whatever its method says. */
   readonly reads: boolean;
   /** Its handler checks `If-Match` within the write; elsewhere there is no version it could name. */
@@ -78,6 +80,7 @@ interface RouteInit<Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodT
   readonly status?: 200 | 201 | 204 | 302;
   readonly response?: R;
   readonly produces?: readonly string[];
+  readonly answerHeaders?: Readonly<Record<string, string>>;
   readonly reads?: boolean;
   readonly versioned?: boolean;
   readonly takesForms?: boolean;
@@ -108,6 +111,7 @@ export function defineRoute<
     oauthErrors: false,
     refuses: [],
     produces: [],
+    answerHeaders: {},
     ...init,
   } as AdminRoute;
 }

@@ -1352,10 +1352,20 @@ export interface AdminApi {
     };
     answer: undefined;
   };
-  /** Calls and events, newest first; `format=jsonl|csv` exports up to 100000 of them. */
+  /** Calls and events, newest first; `format=jsonl|csv` exports all that match. */
   "logs": {
     params: Record<never, never>;
-    query: { readonly kind?: "call" | "event"; readonly from?: string; readonly to?: string; readonly namespace_id?: string; readonly actor?: string; readonly action?: string; readonly server?: string; readonly served_by?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly format?: "json" | "jsonl" | "csv"; readonly contents?: "true" | "false"; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly kind?: "call" | "event"; readonly namespace_id?: string; readonly server?: string; readonly served_by?: string; readonly from?: string; readonly to?: string; readonly actor?: string; readonly actor_name?: string; readonly action?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly client_address?: string; readonly format?: "json" | "jsonl" | "csv"; readonly limit?: number; readonly cursor?: string; readonly contents?: "true" | "false"; readonly organization?: string };
+    body: undefined;
+    answer: {
+      readonly items: readonly LogEntry[];
+      readonly next_cursor: string | null;
+    };
+  };
+  /** Events that belong to no organisation, newest first: refused credentials, lock-outs, the journal's own; `format=jsonl|csv` exports all that match. */
+  "platform-logs": {
+    params: Record<never, never>;
+    query: { readonly from?: string; readonly to?: string; readonly actor?: string; readonly actor_name?: string; readonly action?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly client_address?: string; readonly format?: "json" | "jsonl" | "csv"; readonly limit?: number; readonly cursor?: string };
     body: undefined;
     answer: {
       readonly items: readonly LogEntry[];
@@ -1472,6 +1482,7 @@ export const adminOperations = {
   "rate-limits-usage": { method: "GET", path: "/api/admin/rate-limits/{id}/usage", ofOrganization: true },
   "rate-limits-reset": { method: "POST", path: "/api/admin/rate-limits/{id}/reset", ofOrganization: true },
   "logs": { method: "GET", path: "/admin/logs", ofOrganization: true },
+  "platform-logs": { method: "GET", path: "/admin/platform/logs" },
   "logs-get": { method: "GET", path: "/admin/logs/{id}", ofOrganization: true },
   "stats": { method: "GET", path: "/admin/stats", ofOrganization: true },
 } as const satisfies { readonly [Id in keyof AdminApi]: AdminOperation };

@@ -116,6 +116,7 @@ export class ParkedCalls {
       kind: "call_round",
       action: `call.${act}`,
       actor: principal.id,
+      actorName: principal.name,
       organizationId: principal.organizationId,
       namespaceId: endpoint.namespaceId,
       target: target === undefined ? undefined : `${target.server.name}:${target.name}`,

@@ -167,7 +167,8 @@ export class FileJournal implements Journal {
   }
 
   event(event: AuditEvent): Promise<void> | undefined {
-    const { kind, organizationId, detail, ...fields } = event;
+    const { kind, organizationId, actorName, ...fields } = event;
+    const detail = actorName === undefined ? event.detail : { ...event.detail, actor_name: actorName };
     return this.#writer.append(
       kind,
       organizationId ?? "",

@@ -48,6 +48,7 @@ export const sampleEvent = {
   kind: "admin",
   action: "server.create",
   actor: "key:a",
+  actorName: "mgw_a",
   organizationId: undefined,
   namespaceId: undefined,
   target: "github",

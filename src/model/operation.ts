@@ -34,7 +34,7 @@ export interface Operation {
   /** The caller's own organisation, where it acts in another. */
   actorOrganization: OwnOrganization | undefined;
   /** Who acted, where the act itself says so: somebody who signs in. */
-  actor: string | undefined;
+  actor: { readonly id: string; readonly name: string } | undefined;
   readonly clientAddress: string;
   /** Roles that may; a platform administrator always may. Empty: platform administrators alone. */
   readonly roles: readonly Role[];

@@ -3,6 +3,7 @@ import { Administration } from "../admin/administration.ts";
 import { openApiDocument } from "../admin/documentation/openapi.ts";
 import type { AdminParts, ConnectionStep } from "../admin/parts.ts";
 import { adminRoutes } from "../admin/routes.ts";
+import type { OpenAnswers } from "../admin/streamed-answer.ts";
 import { verbsOf } from "../admin/verbs.ts";
 import { storedCallers } from "../auth/stored-callers.ts";
 import { serverDefinitionOf } from "../config/compile.ts";
@@ -23,6 +24,7 @@ import type { BodyLimits } from "../net/request-body.ts";
 import type { Cluster } from "../peers/cluster.ts";
 import type { ScopeRules } from "../policy/authorize/scope-rules.ts";
 import { openContent } from "../policy/record/sealed-content.ts";
+import type { Waiter, WaitingRoom } from "../transports/streamable-http/waiting.ts";
 import type { Admitted } from "./front.ts";
 import type { Identity } from "./identity.ts";
 import { standings } from "./limit-standings.ts";
@@ -43,6 +45,7 @@ export interface AdministrationDeps {
   readonly cluster: Cluster | undefined;
   readonly settings: Settings;
   readonly body: BodyLimits;
+  readonly waiting: WaitingRoom;
   readonly limiting: LimitParts;
   readonly identity: Identity;
   readonly scopesOf: (organizationId: string) => ScopeRules;
@@ -132,6 +135,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
     limits: deps.limiting.limits,
     jsonLimits: { depthMax: settings.limits.jsonDepthMax, itemsMax: settings.limits.jsonItemsMax },
     body: deps.body,
+    openAnswers: openAnswers(deps.waiting),
     routes: adminRoutes,
   });
   return ({ arrival, match, headers }) =>
@@ -144,6 +148,31 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
       clientAddress: arrival.clientAddress,
       headers,
     });
+}
+
+/** Answers that are read for long wait in the room of all open streams: whoever loses its rights loses them too. */
+function openAnswers(waiting: WaitingRoom): OpenAnswers {
+  return {
+    enter: (caller, renew, end) => {
+      let principal = caller;
+      const now = performance.now();
+      const waiter: Waiter = {
+        ...{ seat: -1, startedAt: now, lastSignOfLifeAt: now, attended: true },
+        get principal() {
+          return principal;
+        },
+        attend: () => {},
+        keepAlive: () => {},
+        interrupt: end,
+        renew: (renewed) => {
+          principal = renewed;
+          renew(renewed);
+        },
+      };
+      waiting.enter(waiter);
+      return () => waiting.leave(waiter);
+    },
+  };
 }
 
 /** Before anybody says who they are: those of the organisation the file belongs to. */

@@ -15,6 +15,7 @@ export function commanded({
     kind: "admin",
     action,
     actor: "cli",
+    actorName: "cli",
     organizationId,
     namespaceId,
     target,
@@ -31,11 +32,12 @@ export function failedAuthentication(arrival: Arrival): AuditEvent {
     kind: "security",
     action: "authentication.failed",
     actor: undefined,
+    actorName: undefined,
     organizationId: undefined,
     namespaceId: undefined,
     target: arrival.path,
     correlationId: arrival.id,
     clientAddress: arrival.clientAddress,
-    detail: { reason: arrival.refusal ?? NO_CREDENTIAL_OF_OURS },
+    detail: { outcome: "unauthenticated", reason: arrival.refusal ?? NO_CREDENTIAL_OF_OURS },
   };
 }

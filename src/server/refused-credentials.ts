@@ -25,6 +25,6 @@ export function refusedCredentials(journal: Journal, log: Log, clock: Clock): (a
     }
     if (++lines > LINES_MAX) return;
     const { id: correlationId, path, clientAddress } = arrival;
-    log.info({ correlationId, path, clientAddress, ...event.detail }, "a credential was refused");
+    log.info({ correlationId, path, clientAddress, reason: event.detail.reason }, "a credential was refused");
   };
 }

@@ -248,6 +248,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       cluster,
       settings,
       body,
+      waiting,
       limiting,
       scopesOf,
       createUpstream,

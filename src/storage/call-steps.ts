@@ -1,6 +1,7 @@
 import type { Kysely, SelectQueryBuilder } from "kysely";
 import type { CallTable } from "./call-table.ts";
 import { instant } from "./instant.ts";
+import { recordSteps, type Step } from "./record-steps.ts";
 import type { Schema } from "./schema.ts";
 
 /** Of a call in its organisation's list. */
@@ -8,52 +9,34 @@ interface Place {
   readonly at: number;
   readonly id: string;
 }
-export interface CallRange {
+export interface CallRange extends Partial<Step<Place>> {
   readonly organizationId: string;
   /** Inclusive; milliseconds. */
   readonly from?: number | undefined;
   /** Exclusive. */
   readonly before?: number | undefined;
-  /** Older than this one. */
-  readonly after?: Place | undefined;
-}
-interface Step extends CallRange {
-  /** Not older than this one. */
-  readonly oldest: Place | undefined;
 }
 
-/**
- * A range of calls in pieces that one statement gets through soon, newest first, each asked for when the one before is done.
- * @throws the reason of `late`, between two of them
- */
+/** A range of calls in pieces (`recordSteps`). */
 export async function* callSteps(
   db: Kysely<Schema>,
   { stepRows }: CallTable,
   range: CallRange,
   late: AbortSignal,
-): AsyncGenerator<Step> {
-  for (let { after } = range; ; ) {
-    late.throwIfAborted();
-    const piece = { ...range, after };
-    const oldest =
-      stepRows === undefined
-        ? undefined
-        : await newestFirst(within(db.selectFrom("requestLogs"), piece))
-            .select(["startedAt as at", "id"])
-            .limit(1)
-            .offset(stepRows - 1)
-            .executeTakeFirst();
-    late.throwIfAborted();
-    yield { ...piece, oldest };
-    if (oldest === undefined) return;
-    after = oldest;
-  }
+): AsyncGenerator<CallRange> {
+  const placeAfter = (after: Place | undefined, rows: number) =>
+    newestFirst(within(db.selectFrom("requestLogs"), { ...range, after }))
+      .select(["startedAt as at", "id"])
+      .limit(1)
+      .offset(rows - 1)
+      .executeTakeFirst();
+  for await (const step of recordSteps(stepRows, range.after, placeAfter, late)) yield { ...range, ...step };
 }
 
 type Calls<O> = SelectQueryBuilder<Schema, "requestLogs", O>;
 
 /** Pairs are compared as such: the index has both, and a page in the middle begins there. */
-export function within<O>(calls: Calls<O>, range: CallRange & Partial<Step>): Calls<O> {
+export function within<O>(calls: Calls<O>, range: CallRange): Calls<O> {
   const { organizationId, from, before, after, oldest } = range;
   let query = calls.where("organizationId", "=", organizationId);
   if (oldest !== undefined) {

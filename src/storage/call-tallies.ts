@@ -1,4 +1,4 @@
-import type { CallTally } from "../model/ports/store.ts";
+import type { CallTally } from "../model/ports/records.ts";
 
 /** Rows of an answer. */
 const ROWS_MAX = 1_000;

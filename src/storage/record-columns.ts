@@ -1,3 +1,4 @@
+import { type EventFacets, eventFacets } from "../model/event-facets.ts";
 import type {
   AuditRow,
   CallEndRow,
@@ -21,7 +22,10 @@ export const auditColumns: Columns = {
   namespace_id: "uuid",
   action: "text",
   actor: "text",
+  actor_name: "text",
   target: "text",
+  status: "text",
+  error_code: "text",
   correlation_id: "text",
   client_address: "text",
   detail_text: "text",
@@ -73,7 +77,17 @@ export function unpackLink(
   };
 }
 
+/** The text is the journal's; one that nobody can read is stored all the same. */
+function facetsOf(detailJson: string): EventFacets {
+  try {
+    return eventFacets(JSON.parse(detailJson));
+  } catch {
+    return eventFacets(undefined);
+  }
+}
+
 function auditValues({ audit, link }: AuditRow): Value[] {
+  const { status, errorCode, actorName } = facetsOf(audit.detailJson);
   return [
     link.chainId,
     link.sequence,
@@ -82,7 +96,11 @@ function auditValues({ audit, link }: AuditRow): Value[] {
     orNull(audit.namespaceId),
     audit.action,
     audit.actor ?? null,
+    // PostgreSQL has no text with a NUL in it.
+    actorName?.replaceAll("\0", "") ?? null,
     audit.target ?? null,
+    status ?? null,
+    errorCode ?? null,
     audit.correlationId ?? null,
     audit.clientAddress ?? null,
     audit.detailJson,

@@ -1,6 +1,6 @@
 import type { Kysely, SelectQueryBuilder } from "kysely";
 import type { StoredRecord } from "../model/ports/record-sink.ts";
-import type { CallFilter, LogPageRequest, Records } from "../model/ports/store.ts";
+import type { CallFilter, LogPageRequest, Records } from "../model/ports/records.ts";
 import { timeInUuid } from "../model/uuid-time.ts";
 import { callSteps, newestFirst, within } from "./call-steps.ts";
 import {
@@ -13,13 +13,17 @@ import {
 } from "./call-table.ts";
 import { CallTallies, KINDS_MAX } from "./call-tallies.ts";
 import type { Engine } from "./engine.ts";
+import { expireEvents, listEvents } from "./events.ts";
 import { instant } from "./instant.ts";
 import { equals } from "./null-column.ts";
 import { limitOf } from "./page.ts";
 import { ReadTurns } from "./read-turns.ts";
 import { contentRecord, contentsOf, expireContents } from "./record-contents.ts";
-import { auditEntry, auditRecord, checkpointRecord } from "./record-rows.ts";
+import { auditRecord, checkpointRecord } from "./record-rows.ts";
 import type { Schema } from "./schema.ts";
+
+/** Whose turns those are who look through what belongs to no organisation. */
+const OF_NONE = "";
 
 export type RecordEngine = Pick<Engine, "db" | "reads" | "readMsMax" | "calls">;
 
@@ -42,34 +46,8 @@ export function recordStore(engine: RecordEngine): Records {
         }
         return entries;
       }),
-    audits: async (organizationId, page = {}, filter = {}) => {
-      let query = reads
-        .selectFrom("auditLogs")
-        .selectAll()
-        .where("organizationId", "=", organizationId)
-        .orderBy("loggedAt", "desc")
-        .orderBy("chainId", "desc")
-        .orderBy("chainSeq", "desc")
-        .limit(limitOf(page.limit));
-      if (page.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
-      if (page.from !== undefined) query = query.where("loggedAt", ">=", instant(page.from));
-      if (page.before !== undefined) query = query.where("loggedAt", "<", instant(page.before));
-      for (const [column, value] of Object.entries(filter)) {
-        if (value !== undefined) query = query.where(column as keyof typeof filter, "=", value);
-      }
-      const { after } = page;
-      if (after !== undefined) {
-        const at = instant(after.at);
-        query = query.where(({ eb, and, or }) =>
-          or([
-            eb("loggedAt", "<", at),
-            and([eb("loggedAt", "=", at), eb("chainId", "<", after.id)]),
-            and([eb("loggedAt", "=", at), eb("chainId", "=", after.id), eb("chainSeq", "<", after.sequence)]),
-          ]),
-        );
-      }
-      return (await turns.take(organizationId, () => query.execute())).map(auditEntry);
-    },
+    audits: (organizationId, page = {}, filter = {}) =>
+      turns.take(organizationId ?? OF_NONE, (late) => listEvents(engine, organizationId, page, filter, late)),
     request: async (organizationId, id) => {
       const row = await db
         .selectFrom("requestLogs")
@@ -109,7 +87,7 @@ export function recordStore(engine: RecordEngine): Records {
       return (
         contents +
         (await expireCalls(engine, organizationId, before, limit)) +
-        (await expireAudits(engine, organizationId, before, limit))
+        (await expireEvents(engine, organizationId, before, limit))
       );
     },
     heads: async () => {
@@ -177,60 +155,6 @@ async function expireCalls(
     )
     .executeTakeFirst();
   return Number(numUpdatedRows);
-}
-
-/** The journal's own: they name other chains' ends, which a verification asks for, and nobody. */
-const JOURNAL_ACTIONS = "journal.%";
-
-/** An expired record has no action, which is like nothing. */
-async function expireAudits(
-  { db, reads }: RecordEngine,
-  organizationId: string | null,
-  before: number,
-  limit: number,
-): Promise<number> {
-  const oldest = await reads
-    .selectFrom("auditLogs")
-    .select(["chainId", "chainSeq"])
-    .where("organizationId", equals(organizationId), organizationId)
-    .where("loggedAt", "<", instant(before))
-    .where("action", "not like", JOURNAL_ACTIONS)
-    .orderBy("loggedAt")
-    .limit(limit)
-    .execute();
-  let count = 0;
-  for (const chainId of new Set(oldest.map((row) => row.chainId))) {
-    const sequences = oldest.filter((row) => row.chainId === chainId).map(({ chainSeq }) => chainSeq);
-    const { numUpdatedRows } = await db
-      .updateTable("auditLogs")
-      .set({
-        namespaceId: null,
-        action: null,
-        actor: null,
-        target: null,
-        correlationId: null,
-        clientAddress: null,
-        detailText: null,
-        salt: null,
-      })
-      .where("organizationId", equals(organizationId), organizationId)
-      .where("chainId", "=", chainId)
-      .where(
-        "chainSeq",
-        ">=",
-        sequences.reduce((least, next) => Math.min(least, next)),
-      )
-      .where(
-        "chainSeq",
-        "<=",
-        sequences.reduce((most, next) => Math.max(most, next)),
-      )
-      .where("loggedAt", "<", instant(before))
-      .where("action", "not like", JOURNAL_ACTIONS)
-      .executeTakeFirst();
-    count += Number(numUpdatedRows);
-  }
-  return count;
 }
 
 /**

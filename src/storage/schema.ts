@@ -344,7 +344,11 @@ interface AuditLogTable {
   namespaceId: string | null;
   action: string | null;
   actor: string | null;
+  actorName: string | null;
   target: string | null;
+  /** These two and `actorName` are of the detail, for whoever looks for them (`model/event-facets.ts`). */
+  status: string | null;
+  errorCode: string | null;
   correlationId: string | null;
   clientAddress: string | null;
   /** The exact text the chain covers: never parsed by the store. */

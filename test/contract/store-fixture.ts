@@ -75,6 +75,7 @@ export function newSession(
 const hex = () => randomBytes(32).toString("hex");
 type Call = Extract<DrainedRecord, { row: "call" }>;
 type CallEnd = Extract<DrainedRecord, { row: "call_end" }>;
+type Audit = Extract<DrainedRecord, { row: "audit" }>;
 type Link = Call["link"];
 
 /** Records of one chain, as the journal hands them over. */
@@ -142,8 +143,13 @@ export class Chain {
     return { row: "content", id, startedAt, content, link: this.link(link.tenant, "call_content") };
   }
 
-  audit(organizationId: string, detailJson = '{"b":1,"a":1.0}'): DrainedRecord {
-    const link = this.link(organizationId, "admin");
+  audit(
+    organizationId: string,
+    detailJson = '{"b":1,"a":1.0}',
+    over: Partial<Audit["audit"]> = {},
+    time = Date.now(),
+  ): Audit {
+    const link = this.link(organizationId, "admin", time);
     return {
       row: "audit",
       id: `${link.chainId}:${link.sequence}`,
@@ -155,6 +161,7 @@ export class Chain {
         correlationId: undefined,
         clientAddress: undefined,
         detailJson,
+        ...over,
       },
       link,
     };

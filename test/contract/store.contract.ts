@@ -9,6 +9,7 @@ import { createSealer } from "../../src/storage/sealing.ts";
 import { claimMappingContract } from "./claim-mapping.contract.ts";
 import { configurationContract } from "./configuration.contract.ts";
 import { contentContract } from "./content.contract.ts";
+import { eventContract } from "./event.contract.ts";
 import { idempotencyContract } from "./idempotency.contract.ts";
 import { identitiesContract } from "./identities.contract.ts";
 import { leaseContract } from "./lease.contract.ts";
@@ -245,6 +246,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
 
   configurationContract(() => store);
   contentContract(() => ({ store, location }));
+  eventContract(() => ({ store, location }));
   leaseContract(() => store);
   sessionContract(() => store);
   idempotencyContract(() => store);

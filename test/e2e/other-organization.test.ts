@@ -253,7 +253,7 @@ describe("the record", () => {
   test("shows at home who tried to change something elsewhere, and nothing there", async () => {
     await call("POST", "/api/admin/users?organization=acme", homeAdmin, { username: "intruder" });
     const [tried] = await events(homeAdmin, "target=organization:acme", 1);
-    expect([tried.action, tried.status]).toEqual(["user.create", "not_found"]);
+    expect([tried.action, tried.status, tried.error_code]).toEqual(["user.create", "refused", "not_found"]);
     expect((await call("GET", "/api/admin/users", acmeAdmin)).text).not.toContain("intruder");
     const { items } = (await call("GET", "/admin/logs?kind=event&target=organization:acme", acmeAdmin)).json;
     expect(items).toEqual([]);

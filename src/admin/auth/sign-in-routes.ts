@@ -56,7 +56,7 @@ const profile = z
 /** Who acted becomes known by the act itself. */
 export function actedAs(operation: Operation, user: User): void {
   operation.organizationId = user.organizationId;
-  operation.actor = `user:${user.id}`;
+  operation.actor = { id: `user:${user.id}`, name: user.username };
   operation.target = `user:${user.id}`;
 }
 

@@ -37,14 +37,18 @@ export const tokenRoutes = [
       if (body.client_assertion !== undefined && body.client_assertion_type !== JWT_BEARER) {
         throw new GatewayError("invalid_client");
       }
-      const { organizationId, keyId, token } = await parts.identity.clientTokens.exchange({
-        key: body.client_secret ?? secretIn(headers.get("authorization")),
-        assertion: body.client_assertion,
-        scope: body.scope,
-      });
-      operation.organizationId = organizationId;
-      operation.actor = `client:${keyId}`;
-      operation.target = `api_key:${keyId}`;
+      const { client, token } = await parts.identity.clientTokens.exchange(
+        {
+          key: body.client_secret ?? secretIn(headers.get("authorization")),
+          assertion: body.client_assertion,
+          scope: body.scope,
+        },
+        (organizationId, keyId) => {
+          operation.organizationId = organizationId;
+          operation.target = `api_key:${keyId}`;
+        },
+      );
+      operation.actor = client;
       return { body: token, headers: { pragma: "no-cache" } };
     },
   }),

@@ -208,6 +208,7 @@ const SUCCESS: Readonly<Record<AdminRoute["status"], string>> = {
 
 function successHeaders(route: AdminRoute): Json {
   return {
+    ...Object.fromEntries(Object.entries(route.answerHeaders).map(([name, says]) => [name, text(says)])),
     ...(showsVersion(route) && etag),
     ...(route.status === 201 && {
       Location: text("Where it is."),

@@ -1,153 +1,51 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { LogPlace } from "../../model/ports/store.ts";
-import { cursorFault, found, idOf, pageOf, pageQuery, time, timeOf, uuid } from "../fields.ts";
+import { found, idOf, pageOf, time, timeOf } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
 import { callContents, contentsByCall, noContents } from "./call-content.ts";
-import { callEntry, eventEntry, type LogEntry, logEntry } from "./log-view.ts";
+import { exported } from "./log-export.ts";
+import {
+  type LogQuery,
+  logQuery,
+  pageAnswer,
+  placeOf,
+  platformLogQuery,
+  readCalls,
+  readEvents,
+} from "./log-page.ts";
+import { callEntry, type LogEntry, logEntry } from "./log-view.ts";
 
-/** An export ends after this many records; `to`, with the time of its last line, goes on from there. */
-const EXPORT_MAX = 100_000;
-const EXPORT_PAGE = 1_000;
-/** With what was said in them, which may be hundreds of kilobytes each. */
+/** Calls on a page with what was said in them, which may be hundreds of kilobytes each. */
 const CONTENTS_PAGE = 20;
-const COLUMNS = Object.keys(logEntry.shape) as (keyof LogEntry)[];
 /** An entry with what was said in its call. */
 const callWithContents = logEntry.extend({ contents: callContents }).meta({ id: "CallLogEntry" });
+const exports = {
+  produces: ["application/jsonl", "text/csv"],
+  answerHeaders: { "Content-Disposition": "Of an export: its file's name." },
+};
 
-/** Events have none of these. */
-const CALLS_ONLY = ["server", "served_by", "status", "error_code"] as const;
-const filter = z.string().min(1).max(512).optional();
-const logQuery = z.strictObject({
-  kind: z.enum(["call", "event"]).default("call").describe("Calls, or administrative and security events."),
-  from: time.optional().describe("Inclusive."),
-  to: time.optional().describe("Exclusive."),
-  namespace_id: uuid.optional().describe("Of the namespace it happened in."),
-  actor: filter.describe("The principal's id."),
-  action: filter.describe("The method of a call, or what was done."),
-  server: filter.describe("Of calls: the server's name."),
-  served_by: filter.describe("Of calls: the server that a route had answer in its place."),
-  target: filter.describe("Tool, prompt or resource of a call; what an event was about."),
-  status: filter.describe("How a call ended; `running` are those under way."),
-  error_code: filter.describe("Of the catalogue of errors."),
-  correlation_id: filter.describe("The `X-Request-Id` of an answer."),
-  format: z.enum(["json", "jsonl", "csv"]).default("json").describe("A page, or everything as an export."),
-  contents: z
-    .enum(["true", "false"])
-    .default("false")
-    .describe("Exports (`format=jsonl|csv`) hold what was said in the calls too; that is recorded."),
-  ...pageQuery,
+/** @throws GatewayError `invalid_request` for what only calls have */
+function checkKind(query: LogQuery): void {
+  const { kind, contents, format } = query;
+  const foreign = (["server", "served_by"] as const).find((name) => query[name] !== undefined);
+  if (kind === "event" && foreign !== undefined)
+    throw new GatewayError("invalid_request", { detail: `${foreign}: a filter of calls, not of events` });
+  if (contents === "true" && (format === "json" || kind === "event")) {
+    const detail = "contents: of calls, with format=jsonl or csv; one call's are at /admin/logs/{id}";
+    throw new GatewayError("invalid_request", { detail });
+  }
+}
+
+const withContents = (parts: AdminParts, organizationId: string) => ({
+  columns: ["contents"],
+  pageItems: CONTENTS_PAGE,
+  extend: async (items: readonly LogEntry[]) => {
+    const ids = items.map(({ id }) => id);
+    const contents = await contentsByCall(parts, organizationId, ids);
+    return items.map((item) => ({ ...item, contents: contents.get(item.id) ?? noContents }));
+  },
 });
-type LogQuery = z.output<typeof logQuery>;
-
-interface Page {
-  readonly items: readonly LogEntry[];
-  readonly last: LogPlace | undefined;
-}
-
-async function read(
-  parts: AdminParts,
-  organizationId: string,
-  query: LogQuery,
-  after: LogPlace | undefined,
-  limit: number,
-): Promise<Page> {
-  const { from, to, namespace_id: namespaceId, correlation_id: correlationId } = query;
-  const page = {
-    limit,
-    ...(from !== undefined && { from: Date.parse(from) }),
-    ...(to !== undefined && { before: Date.parse(to) }),
-    ...(namespaceId !== undefined && { namespaceId }),
-    ...(after !== undefined && { after }),
-  };
-  const { records } = parts.store;
-  if (query.kind === "event") {
-    const foreign = CALLS_ONLY.find((name) => query[name] !== undefined);
-    if (foreign !== undefined) {
-      throw new GatewayError("invalid_request", { detail: `${foreign}: a filter of calls, not of events` });
-    }
-    const { actor, action, target } = query;
-    const rows = await records.audits(organizationId, page, given({ actor, action, target, correlationId }));
-    const end = rows.at(-1)?.link;
-    const last = end && { at: end.time, id: end.chainId, sequence: end.sequence };
-    return { items: rows.map(eventEntry), last: rows.length < limit ? undefined : last };
-  }
-  const { actor: principalId, action: method, server, target, status } = query;
-  const { served_by: servedBy, error_code: errorCode } = query;
-  const columns = given({ principalId, method, server, servedBy, target, status, errorCode, correlationId });
-  const rows = await records.requests(organizationId, page, columns);
-  const end = rows.at(-1);
-  const last = end && { at: end.startedAt, id: end.id, sequence: 0 };
-  return { items: rows.map(callEntry), last: rows.length < limit ? undefined : last };
-}
-
-function given<T extends Record<string, string | undefined>>(filters: T): { [K in keyof T]?: string } {
-  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: string;
-  };
-}
-
-const place = z.tuple([z.number(), z.string().max(64), z.number()]);
-function cursorOf(last: LogPlace | undefined): string | null {
-  return last === undefined
-    ? null
-    : Buffer.from(JSON.stringify([last.at, last.id, last.sequence])).toString("base64url");
-}
-function placeOf(cursor: string | undefined): LogPlace | undefined {
-  if (cursor === undefined) return undefined;
-  try {
-    const [at, id, sequence] = place.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")));
-    return { at, id, sequence };
-  } catch (cause) {
-    throw cursorFault(cause);
-  }
-}
-
-function csvLine(values: readonly unknown[]): string {
-  const cell = (value: unknown): string => {
-    const text = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
-    // A cell that begins like a formula is one to a spreadsheet; the quote keeps it text.
-    const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
-    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return `${values.map(cell).join(",")}\r\n`;
-}
-
-/** Page after page, as the reader takes them. */
-function exported(parts: AdminParts, organizationId: string, query: LogQuery): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  const isCsv = query.format === "csv";
-  const withContents = query.contents === "true";
-  const pageItems = withContents ? CONTENTS_PAGE : EXPORT_PAGE;
-  const columns: readonly string[] = withContents ? [...COLUMNS, "contents"] : COLUMNS;
-  const line = (item: Readonly<Record<string, unknown>>) =>
-    isCsv ? csvLine(columns.map((column) => item[column])) : `${JSON.stringify(item)}\n`;
-  let after = placeOf(query.cursor);
-  let sent = 0;
-  let begun = false;
-  return new ReadableStream({
-    async pull(controller) {
-      if (!begun && isCsv) controller.enqueue(encoder.encode(csvLine(columns)));
-      begun = true;
-      const page = await read(parts, organizationId, query, after, pageItems);
-      const contents = withContents
-        ? await contentsByCall(
-            parts,
-            organizationId,
-            page.items.map(({ id }) => id),
-          )
-        : undefined;
-      const lines = page.items.map((item) =>
-        line(contents === undefined ? item : { ...item, contents: contents.get(item.id) ?? noContents }),
-      );
-      if (lines.length > 0) controller.enqueue(encoder.encode(lines.join("")));
-      sent += lines.length;
-      after = page.last;
-      if (after === undefined || sent >= EXPORT_MAX) controller.close();
-    },
-  });
-}
 
 const tally = z.object({
   server: z.string().nullable(),
@@ -165,26 +63,44 @@ export const logRoutes = [
     path: "/admin/logs",
     roles: ["admin"],
     action: "log.list",
-    summary: `Calls and events, newest first; \`format=jsonl|csv\` exports up to ${EXPORT_MAX} of them.`,
+    summary: "Calls and events, newest first; `format=jsonl|csv` exports all that match.",
     query: logQuery,
     response: pageOf(logEntry),
-    produces: ["application/jsonl", "text/csv"],
+    ...exports,
     handle: async ({ operation, parts, query }) => {
       const { organizationId } = operation;
-      if (query.contents === "true") {
-        if (query.format === "json" || query.kind !== "call") {
-          const detail = "contents: of calls, with format=jsonl or csv; one call's are at /admin/logs/{id}";
-          throw new GatewayError("invalid_request", { detail });
-        }
+      const { kind, format, cursor, limit } = query;
+      checkKind(query);
+      const read = (kind === "event" ? readEvents : readCalls)(parts, organizationId, query);
+      if (format === "json") return { body: await pageAnswer(read, query) };
+      const hasContents = query.contents === "true";
+      if (hasContents) {
         operation.reveals = true;
         operation.after = query;
       }
-      if (query.format !== "json") {
-        const contentType = query.format === "csv" ? "text/csv; charset=utf-8" : "application/jsonl";
-        return { raw: { body: exported(parts, organizationId, query), contentType } };
-      }
-      const page = await read(parts, organizationId, query, placeOf(query.cursor), query.limit);
-      return { body: { items: page.items, next_cursor: cursorOf(page.last) } };
+      return exported({
+        ...{ format, noun: `${kind}s`, at: parts.clock.now(), read, after: placeOf(cursor), limit },
+        ...(hasContents && { extended: withContents(parts, organizationId) }),
+      });
+    },
+  }),
+  defineRoute({
+    id: "platform-logs",
+    method: "GET",
+    path: "/admin/platform/logs",
+    access: "operator",
+    action: "log.list",
+    summary:
+      "Events that belong to no organisation, newest first: refused credentials, lock-outs, the journal's own; `format=jsonl|csv` exports all that match.",
+    query: platformLogQuery,
+    response: pageOf(logEntry),
+    ...exports,
+    handle: async ({ parts, query }) => {
+      const { format, cursor, limit } = query;
+      const read = readEvents(parts, null, query);
+      if (format === "json") return { body: await pageAnswer(read, query) };
+      const at = parts.clock.now();
+      return exported({ format, noun: "platform-events", at, read, after: placeOf(cursor), limit });
     },
   }),
   defineRoute({

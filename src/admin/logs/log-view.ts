@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { eventFacets } from "../../model/event-facets.ts";
 import type { AuditLogEntry, RequestLogEntry } from "../../model/log-entry.ts";
 import { time, timeOf, uuid } from "../fields.ts";
 
@@ -8,7 +9,7 @@ export const logEntry = z
     id: z.string(),
     at: time,
     actor: z.string().nullable(),
-    actor_name: z.string().nullable(),
+    actor_name: z.string().nullable().describe("The key's prefix or the account's name, as it was then."),
     namespace_id: uuid.nullable(),
     action: z.string().nullable().describe("The MCP method of a call, or what was done."),
     server: z.string().nullable(),
@@ -17,8 +18,13 @@ export const logEntry = z
       .nullable()
       .describe("The server that a route had answer in its place; none where it was itself."),
     target: z.string().nullable(),
-    status: z.string().nullable(),
-    error_code: z.string().nullable(),
+    status: z
+      .string()
+      .nullable()
+      .describe(
+        "How it ended. Of events `ok`, `refused` (the caller's to mend) or `error` (the gateway's); none of what can neither succeed nor fail.",
+      ),
+    error_code: z.string().nullable().describe("Of the catalogue of errors, where it was refused or failed."),
     duration_ms: z.number().nullable(),
     result_bytes: z.number().nullable(),
     arguments_digest: z.string().nullable(),
@@ -64,20 +70,20 @@ export function callEntry({ id, startedAt, link, call, end }: RequestLogEntry): 
 
 export function eventEntry({ link, audit }: AuditLogEntry): LogEntry {
   const detail: unknown = audit === undefined ? null : JSON.parse(audit.detailJson);
-  const outcome = (detail as { outcome?: unknown } | null)?.outcome;
+  const { status, errorCode, actorName } = eventFacets(detail);
   return {
     kind: "event",
     id: `${link.chainId}:${link.sequence}`,
     at: timeOf(link.time),
     actor: audit?.actor ?? null,
-    actor_name: null,
+    actor_name: actorName ?? null,
     namespace_id: audit?.namespaceId ?? null,
     action: audit?.action ?? null,
     server: null,
     served_by: null,
     target: audit?.target ?? null,
-    status: typeof outcome === "string" ? outcome : null,
-    error_code: null,
+    status: status ?? null,
+    error_code: errorCode ?? null,
     duration_ms: null,
     result_bytes: null,
     arguments_digest: null,
@@ -85,9 +91,16 @@ export function eventEntry({ link, audit }: AuditLogEntry): LogEntry {
     client: null,
     correlation_id: audit?.correlationId ?? null,
     trace_id: null,
-    detail,
+    detail: withoutName(detail),
     chain_id: link.chainId,
     chain_sequence: link.sequence,
     expired: audit === undefined,
   };
+}
+
+/** It is shown as `actor_name`. */
+function withoutName(detail: unknown): unknown {
+  if (typeof detail !== "object" || detail === null || Array.isArray(detail)) return detail;
+  const { actor_name: _, ...rest } = detail as { readonly actor_name?: unknown };
+  return rest;
 }

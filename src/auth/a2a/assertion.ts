@@ -23,13 +23,20 @@ export class Assertions {
     this.#clock = clock;
   }
 
-  /** @returns the client's key, or `undefined` for anything but a good assertion used for the first time. */
-  async verify(assertion: string): Promise<ApiKeyIdentity | undefined> {
+  /**
+   * @param tried told whose key it names where there is such a key, proven or not
+   * @returns the client's key, or `undefined` for anything but a good assertion used for the first time.
+   */
+  async verify(
+    assertion: string,
+    tried: (identity: ApiKeyIdentity) => void = () => {},
+  ): Promise<ApiKeyIdentity | undefined> {
     try {
       const { sub, iss } = decodeJwt(assertion);
       if (sub === undefined || sub !== iss || !UUID.test(sub)) return undefined;
       const client = await this.#clients.find(sub);
       if (client === undefined) return undefined;
+      tried(client.identity);
       const now = this.#clock.now();
       const { payload } = await jwtVerify(
         assertion,

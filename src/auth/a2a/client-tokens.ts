@@ -25,9 +25,12 @@ export class KeyedClientTokens implements ClientTokens {
     this.#parts = parts;
   }
 
-  async exchange(request: ClientRequest): ReturnType<ClientTokens["exchange"]> {
+  async exchange(
+    request: ClientRequest,
+    tried?: Parameters<ClientTokens["exchange"]>[1],
+  ): ReturnType<ClientTokens["exchange"]> {
     const { tokens, clock } = this.#parts;
-    const identity = await this.#client(request);
+    const identity = await this.#client(request, ({ key }) => tried?.(key.organizationId, key.id));
     const now = clock.now();
     const principal = identity && principalOf(identity, now);
     if (identity === undefined || principal === undefined || identity.key.type !== "a2a")
@@ -39,17 +42,17 @@ export class KeyedClientTokens implements ClientTokens {
       principal.expiresAt === undefined
         ? ACCESS_TOKEN_SECONDS
         : Math.floor((principal.expiresAt - now) / 1000);
+    const subject = `client:${identity.key.id}`;
     const { token, expiresIn } = await tokens.issue(
       {
-        subject: `client:${identity.key.id}`,
+        subject,
         organizationId: identity.key.organizationId,
         permissions: asked,
       },
       Math.max(1, Math.min(ACCESS_TOKEN_SECONDS, leftSeconds)),
     );
     return {
-      organizationId: identity.key.organizationId,
-      keyId: identity.key.id,
+      client: { id: subject, name: principal.name },
       token: {
         access_token: token,
         token_type: "Bearer",
@@ -59,11 +62,17 @@ export class KeyedClientTokens implements ClientTokens {
     };
   }
 
-  async #client({ key, assertion }: ClientRequest): Promise<ApiKeyIdentity | undefined> {
+  async #client(
+    { key, assertion }: ClientRequest,
+    tried: (identity: ApiKeyIdentity) => void,
+  ): Promise<ApiKeyIdentity | undefined> {
     const { store, digest, assertions } = this.#parts;
     // RFC 6749, 2.3: one method of authentication, not several.
     if ((key === undefined) === (assertion === undefined)) return undefined;
-    if (assertion !== undefined) return assertions.verify(assertion);
-    return key !== undefined && isWellFormed(key) ? store.apiKeyByHash(digest(key)) : undefined;
+    if (assertion !== undefined) return assertions.verify(assertion, tried);
+    const identity =
+      key !== undefined && isWellFormed(key) ? await store.apiKeyByHash(digest(key)) : undefined;
+    if (identity !== undefined) tried(identity);
+    return identity;
   }
 }

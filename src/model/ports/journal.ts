@@ -82,11 +82,14 @@ export interface AuditEvent {
   readonly kind: "security" | "admin" | "call_round";
   readonly action: string;
   readonly actor: string | undefined;
+  /** As for calls: the key's display prefix or the account's name. Never a secret. */
+  readonly actorName: string | undefined;
   readonly organizationId: string | undefined;
   readonly namespaceId: string | undefined;
   readonly target: string | undefined;
   readonly correlationId: string | undefined;
   readonly clientAddress: string | undefined;
+  /** How it ended, where it can fail, is its `outcome`: `ok` or the code of an error. */
   readonly detail: Readonly<Record<string, unknown>>;
 }
 

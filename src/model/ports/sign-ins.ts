@@ -72,8 +72,12 @@ export interface ClientToken {
 }
 /** Exchanges an application's key, or an assertion it signed, for a token of ten minutes that is never wider (E7). */
 export interface ClientTokens {
-  /** @throws GatewayError `invalid_client`, `invalid_scope` */
+  /**
+   * @param tried told whose key is meant as soon as that is known, whether or not it works
+   * @throws GatewayError `invalid_client`, `invalid_scope`
+   */
   exchange(
     request: ClientRequest,
-  ): Promise<{ readonly organizationId: string; readonly keyId: string; readonly token: ClientToken }>;
+    tried?: (organizationId: string, keyId: string) => void,
+  ): Promise<{ readonly client: Pick<Principal, "id" | "name">; readonly token: ClientToken }>;
 }

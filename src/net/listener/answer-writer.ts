@@ -7,7 +7,7 @@ const STRING_WRITE_MAX = 64 * 1024;
 const CRLF = Buffer.from("\r\n");
 const LAST_CHUNK = "0\r\n\r\n";
 
-type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
+type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel" | "closed">;
 
 export interface WriterSocket {
   /** Bytes taken; less than all where the system has no room, negative where the connection is closed. */
@@ -109,12 +109,13 @@ export class AnswerWriter {
     if (body !== null) {
       const reader = body.getReader();
       this.#reader = reader;
+      // Its source broke off: so does the answer, or it would pass for the whole; also where its client takes none of it.
+      reader.closed.catch(() => this.#breakOff());
       try {
         if (!isUnread) await this.#pump(reader, framing === "chunked");
         else await reader.cancel();
       } catch {
-        // Its source broke off: so does the answer, or it would pass for the whole.
-        this.#socket.terminate();
+        this.#breakOff();
         return;
       } finally {
         this.#reader = undefined;
@@ -122,6 +123,10 @@ export class AnswerWriter {
     }
     await this.#drainedOnce();
     if (!this.#isGone) onSent(isOpenAfterwards);
+  }
+
+  #breakOff(): void {
+    if (!this.#isGone) this.#socket.terminate();
   }
 
   async #pump(reader: Reader, isChunked: boolean): Promise<void> {

@@ -11,11 +11,13 @@ import type { Policy } from "../policy.ts";
 export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> {
   const record = async (operation: Operation, outcome: string): Promise<void> => {
     const { action, principal, organizationId, namespaceId, target, clientAddress } = operation;
+    const actor = operation.actor ?? principal;
     const { permittedBy, refusedBy: policy, actorOrganization, before, after } = operation;
     await journal.event({
       kind: outcome === "ok" ? "admin" : "security",
       action,
-      actor: operation.actor ?? principal.id,
+      actor: actor.id,
+      actorName: actor.name,
       organizationId: organizationId === "" ? undefined : organizationId,
       namespaceId,
       target,

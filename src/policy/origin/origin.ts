@@ -54,7 +54,7 @@ export function originPolicy<R>(rule: OriginRule): Policy<Arrival, R> {
 
 const EXPOSED = [
   ...["Mcp-Session-Id", "WWW-Authenticate", "X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
-  ...["ETag", "Location", "Allow", "Idempotency-Replayed"],
+  ...["ETag", "Location", "Allow", "Idempotency-Replayed", "Content-Disposition"],
 ].join(", ");
 
 /** CORS headers for an allowed origin; credentials travel in `Authorization`, never in cookies. */

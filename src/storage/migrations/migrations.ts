@@ -13,6 +13,7 @@ import { signInFailures } from "./0017-sign-in-failures.ts";
 import { claimMappings } from "./0018-claim-mappings.ts";
 import { routing } from "./0019-routing.ts";
 import { packedRecords } from "./0020-packed-records.ts";
+import { events } from "./0021-events.ts";
 import type { Migration } from "./migration.ts";
 
 /** In order of application. */
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   claimMappings,
   routing,
   packedRecords,
+  events,
 ];

@@ -1,11 +1,4 @@
-import {
-  CamelCasePlugin,
-  Kysely,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  sql,
-} from "kysely";
+import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from "kysely";
 import { ColumnDecoder } from "../column.ts";
 import type { ColumnTypes, Engine } from "../engine.ts";
 import type { Schema } from "../schema.ts";
@@ -43,7 +36,7 @@ export function openPostgres(options: PoolOptions): Engine {
       createIntrospector: (database) => new PostgresIntrospector(database),
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
-    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true }), new ColumnDecoder()],
+    plugins: [new ColumnDecoder()],
   });
   return {
     kind: "postgres",

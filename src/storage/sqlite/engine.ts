@@ -1,14 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import {
-  CamelCasePlugin,
-  type Driver,
-  Kysely,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-  sql,
-} from "kysely";
+import { type Driver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from "kysely";
 import { ColumnDecoder } from "../column.ts";
 import type { ColumnTypes, Engine } from "../engine.ts";
 import type { Schema } from "../schema.ts";
@@ -89,6 +81,6 @@ function queriesOver(createDriver: () => Driver): Kysely<Schema> {
       createIntrospector: (database) => new SqliteIntrospector(database),
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
-    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true }), new ColumnDecoder()],
+    plugins: [new ColumnDecoder()],
   });
 }

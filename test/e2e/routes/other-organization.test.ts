@@ -54,7 +54,7 @@ test("what is about an organisation takes the one to act in; what is the caller'
   expect(takers.map(({ id }) => id)).toEqual(scoped.map(({ id }) => id));
   const others = adminRoutes.filter(({ access, scope }) => access !== "open" && scope !== "organization");
   expect(others.map(({ id }) => id).filter((id) => !id.startsWith("organizations-"))).toEqual([
-    ...["logout", "password", "profile-get", "profile-update"],
+    ...["logout", "password", "profile-get", "profile-update", "platform-logs"],
   ]);
 });
 

@@ -8,6 +8,20 @@ const entry = {
   ...{ client_address: "203.0.113.7", correlation_id: "5b072e0d0c318954-000002be", trace_id: null },
   ...{ detail: null, chain_id: "gateway-1", chain_sequence: 3_177, expired: false },
 };
+const event = {
+  ...entry,
+  ...{
+    kind: "event",
+    id: `${ids.call}:3178`,
+    actor: null,
+    actor_name: null,
+    namespace_id: null,
+    server: null,
+  },
+  ...{ action: "authentication.failed", target: "/mcp", status: "refused", error_code: "unauthenticated" },
+  ...{ duration_ms: null, result_bytes: null, client: null, arguments_digest: null },
+  ...{ detail: { outcome: "unauthenticated" }, chain_sequence: 3_178 },
+};
 const content = {
   ...{ level: "redacted", bytes: 18, state: "whole", value: { query: "open" } },
   ...{ head: null, digest: null },
@@ -22,6 +36,7 @@ const metadata: Example = {
 
 export const recordExamples: Examples = {
   logs: page(entry),
+  "platform-logs": page(event),
   "logs-get": {
     answer: { ...entry, contents: { arguments: content, result: null, error: null, answers: [] } },
   },

@@ -55,6 +55,7 @@ export const recordRecipes: Recipes = {
     },
   },
   logs: { succeed: nothing },
+  "platform-logs": { succeed: () => ({}) },
   "logs-get": { succeed: call },
   stats: { succeed: nothing },
   openapi: page(),

@@ -1,0 +1,150 @@
+import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { LogPageRequest, LogPlace } from "../../model/ports/records.ts";
+import { cursorFault, time, uuid } from "../fields.ts";
+import type { AdminParts } from "../parts.ts";
+import { callEntry, eventEntry, type LogEntry } from "./log-view.ts";
+
+/** Of a page where nothing else is said, and at most. */
+const PAGE_ITEMS = 100;
+export const PAGE_ITEMS_MAX = 1_000;
+
+const filter = z.string().min(1).max(512).optional();
+/** What is asked of calls and events alike. */
+export const recordQuery = {
+  from: time.optional().describe("Inclusive."),
+  to: time.optional().describe("Exclusive."),
+  actor: filter.describe("The principal's id."),
+  actor_name: filter.describe("The key's prefix or the account's name."),
+  action: filter.describe("The method of a call, or what was done."),
+  target: filter.describe("Tool, prompt or resource of a call; what an event was about."),
+  status: filter.describe(
+    "How it ended: of events `ok`, `refused` or `error`; of calls `running` are those under way.",
+  ),
+  error_code: filter.describe("Of the catalogue of errors."),
+  correlation_id: filter.describe("The `X-Request-Id` of an answer."),
+  client_address: filter.describe("Where it came from."),
+  format: z.enum(["json", "jsonl", "csv"]).default("json").describe("A page, or everything as an export."),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .optional()
+    .describe(
+      `Items on one page, ${PAGE_ITEMS} where nothing is said and ${PAGE_ITEMS_MAX} at most; of an export all where nothing is said.`,
+    ),
+  cursor: z
+    .string()
+    .max(512)
+    .optional()
+    .describe("`next_cursor` of the page before; exports begin there too."),
+};
+export const logQuery = z.strictObject({
+  kind: z.enum(["call", "event"]).default("call").describe("Calls, or administrative and security events."),
+  namespace_id: uuid.optional().describe("Of the namespace it happened in."),
+  server: filter.describe("Of calls: the server's name."),
+  served_by: filter.describe("Of calls: the server that a route had answer in its place."),
+  ...recordQuery,
+  contents: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("Exports (`format=jsonl|csv`) hold what was said in the calls too; that is recorded."),
+});
+export const platformLogQuery = z.strictObject(recordQuery);
+type RecordQuery = z.output<typeof platformLogQuery>;
+export type LogQuery = z.output<typeof logQuery>;
+
+export interface LogPage {
+  readonly items: readonly LogEntry[];
+  /** `undefined` where nothing follows. */
+  readonly last: LogPlace | undefined;
+}
+/** Reads at most so many items behind a place. */
+export type ReadLog = (after: LogPlace | undefined, limit: number) => Promise<LogPage>;
+
+export function readCalls({ store }: AdminParts, organizationId: string, query: LogQuery): ReadLog {
+  const { actor, actor_name: principalName, action: method, server, target, status } = query;
+  const filters = given({
+    ...{ principalId: actor, principalName, method, server, target, status },
+    ...{ servedBy: query.served_by, errorCode: query.error_code },
+    ...{ correlationId: query.correlation_id, clientAddress: query.client_address },
+  });
+  return async (after, limit) => {
+    const page = pageOf(query, after, limit);
+    const rows = await store.records.requests(organizationId, page, filters);
+    const end = rows.length < limit ? undefined : rows.at(-1);
+    return { items: rows.map(callEntry), last: end && { at: end.startedAt, id: end.id, sequence: 0 } };
+  };
+}
+
+/** @param organizationId `null`: events that belong to none */
+export function readEvents(
+  { store }: AdminParts,
+  organizationId: string | null,
+  query: RecordQuery & Pick<LogQuery, "namespace_id">,
+): ReadLog {
+  const { actor, actor_name: actorName, action, target, status } = query;
+  const filters = given({
+    ...{ actor, actorName, action, target, status, errorCode: query.error_code },
+    ...{ correlationId: query.correlation_id, clientAddress: query.client_address },
+  });
+  return async (after, limit) => {
+    const page = pageOf(query, after, limit);
+    const rows = await store.records.audits(organizationId, page, filters);
+    const end = rows.length < limit ? undefined : rows.at(-1)?.link;
+    return {
+      items: rows.map(eventEntry),
+      last: end && { at: end.time, id: end.chainId, sequence: end.sequence },
+    };
+  };
+}
+
+/** One page. @throws GatewayError `invalid_request` for a limit that no page has */
+export async function pageAnswer(
+  read: ReadLog,
+  { limit = PAGE_ITEMS, cursor }: RecordQuery,
+): Promise<{ readonly items: readonly LogEntry[]; readonly next_cursor: string | null }> {
+  if (limit > PAGE_ITEMS_MAX) {
+    const detail = `limit: ${PAGE_ITEMS_MAX} at most on a page; an export (format=jsonl or csv) takes more`;
+    throw new GatewayError("invalid_request", { detail });
+  }
+  const { items, last } = await read(placeOf(cursor), limit);
+  return { items, next_cursor: last === undefined ? null : cursorOf(last) };
+}
+
+function pageOf(
+  query: Pick<LogQuery, "from" | "to" | "namespace_id">,
+  after: LogPlace | undefined,
+  limit: number,
+): LogPageRequest {
+  const { from, to, namespace_id: namespaceId } = query;
+  return {
+    limit,
+    ...(from !== undefined && { from: Date.parse(from) }),
+    ...(to !== undefined && { before: Date.parse(to) }),
+    ...(namespaceId !== undefined && { namespaceId }),
+    ...(after !== undefined && { after }),
+  };
+}
+
+function given<T extends Record<string, string | undefined>>(filters: T): { [K in keyof T]?: string } {
+  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: string;
+  };
+}
+
+const place = z.tuple([z.number(), z.string().max(64), z.number()]);
+function cursorOf({ at, id, sequence }: LogPlace): string {
+  return Buffer.from(JSON.stringify([at, id, sequence])).toString("base64url");
+}
+/** @throws GatewayError `invalid_request` */
+export function placeOf(cursor: string | undefined): LogPlace | undefined {
+  if (cursor === undefined) return undefined;
+  try {
+    const [at, id, sequence] = place.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")));
+    return { at, id, sequence };
+  } catch (cause) {
+    throw cursorFault(cause);
+  }
+}
