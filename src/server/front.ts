@@ -192,8 +192,18 @@ export function takesStreams(request: IncomingRequest): boolean {
   return request.headers.get("accept")?.includes("text/event-stream") === true;
 }
 
-/** Path of an absolute URL without building a URL object. */
+let lastUrl = "";
+let lastPath = "";
+
+/** Path of an absolute URL without building a URL object. Most requests have the URL of the one before. */
 function pathOf(url: string): string {
+  if (url === lastUrl) return lastPath;
+  lastPath = cutPath(url);
+  lastUrl = url;
+  return lastPath;
+}
+
+function cutPath(url: string): string {
   const start = url.indexOf("/", 8);
   if (start < 0) return "/";
   const query = url.indexOf("?", start);

@@ -51,7 +51,7 @@ export class ReceivedRequest implements IncomingRequest {
     return this.headers.method;
   }
   get url(): string {
-    return `${this.#link.scheme}${this.headers.get("host") ?? "localhost"}${this.headers.target}`;
+    return this.headers.url(this.#link.scheme);
   }
 
   get signal(): AbortSignal {

@@ -23,6 +23,11 @@ describe("a head", () => {
         }
         expect(Object.fromEntries(head)).toEqual(Object.fromEntries(wanted));
         expect(head.get("not-there")).toBeNull();
+        head.remember();
+        for (const _ of [1, 2]) {
+          for (const [key, whole] of wanted) expect(head.get(key)).toBe(whole);
+          expect(head.get("not-there")).toBeNull();
+        }
       }),
     );
   });

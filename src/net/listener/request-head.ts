@@ -13,6 +13,8 @@ import {
 /** Most bytes of the head of a request, the empty line included. */
 export const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 
+/** Names that are kept with their values; a tool may mirror any number of arguments into headers. */
+const KNOWN_MAX = 32;
 const SPACE = 32;
 const SLASH = 47;
 /** Longer numbers are not exact, and no length that anybody takes. */
@@ -36,8 +38,9 @@ export class RequestHead implements IncomingHeaders {
   readonly #text: string;
   /** Of every line: where its name begins, its colon, where its value ends. */
   readonly #places: readonly number[];
-  /** By line: its value, once somebody asked. */
-  readonly #values: (string | undefined)[] = [];
+  /** What was asked for, where the same head came again. */
+  #known: Map<string, string | null> | undefined;
+  #url: string | undefined;
 
   constructor(
     text: string,
@@ -60,15 +63,34 @@ export class RequestHead implements IncomingHeaders {
     return this.isChunked || this.contentLength > 0;
   }
 
+  /** The same head came again: what is asked of it is worth being kept. */
+  remember(): void {
+    this.#known ??= new Map();
+  }
+
+  url(scheme: string): string {
+    return (this.#url ??= `${scheme}${this.get("host") ?? "localhost"}${this.target}`);
+  }
+
   get(name: string): string | null {
+    const known = this.#known;
+    if (known === undefined) return this.#find(name);
+    let value = known.get(name);
+    if (value === undefined) {
+      value = this.#find(name);
+      if (known.size < KNOWN_MAX) known.set(name, value);
+    }
+    return value;
+  }
+
+  #find(name: string): string | null {
     const places = this.#places;
     let found: string | undefined;
-    for (let line = 0, at = 0; at < places.length; line++, at += 3) {
+    for (let at = 0; at < places.length; at += 3) {
       const start = places[at] as number;
       const colon = places[at + 1] as number;
       if (colon - start !== name.length || !isNamed(this.#text, start, colon, name)) continue;
-      const value = (this.#values[line] ??= fieldValue(this.#text, colon + 1, places[at + 2] as number));
-      found = addValue(found, value);
+      found = addValue(found, fieldValue(this.#text, colon + 1, places[at + 2] as number));
     }
     return found ?? null;
   }

@@ -174,7 +174,11 @@ export class ServerConnection implements Deadline, RequestLink {
 
   /** Clients repeat themselves: the head they sent last needs no second look. */
   #headOf(text: string): RequestHead {
-    if (this.#lastHead !== undefined && text === this.#lastHeadText) return this.#lastHead;
+    const last = this.#lastHead;
+    if (last !== undefined && text === this.#lastHeadText) {
+      last.remember();
+      return last;
+    }
     const head = parseRequestHead(text);
     this.#lastHeadText = text;
     this.#lastHead = head;
