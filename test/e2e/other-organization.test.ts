@@ -250,9 +250,26 @@ describe("the record", () => {
     expect(missed.detail).toEqual({ outcome: "not_found", actor_organization });
   });
 
+  test("shows what its own organisation's policies keep somebody from at home, where they are no secret", async () => {
+    const { json: self } = await call("GET", "/auth/profile", operator);
+    const rule = { name: "homely", effect: "deny", actions: ["session.list"], subjects: [self.id] };
+    const { id } = made(await call("POST", "/policies", homeAdmin, rule));
+    expect((await act("acme", "GET", "/api/admin/sessions")).json.data).toEqual({ policy: "homely" });
+    const [denied] = await events(homeAdmin, "target=organization:acme&action=session.list", 1);
+    expect(denied.detail).toEqual({ outcome: "denied_by_policy", policy: "homely" });
+    await act("acme", "GET", "/gateway/servers");
+    const theirs = await events(acmeAdmin, `actor=${self.id}&action=server.list`, 1);
+    expect(JSON.stringify(theirs)).not.toContain("homely");
+    expect((await call("GET", "/admin/logs?kind=event&action=session.list", acmeAdmin)).json.items).toEqual(
+      [],
+    );
+    await call("DELETE", `/policies/${id}`, homeAdmin);
+  });
+
   test("shows at home who tried to change something elsewhere, and nothing there", async () => {
+    const { id: actor } = (await call("GET", "/auth/profile", homeAdmin)).json;
     await call("POST", "/api/admin/users?organization=acme", homeAdmin, { username: "intruder" });
-    const [tried] = await events(homeAdmin, "target=organization:acme", 1);
+    const [tried] = await events(homeAdmin, `target=organization:acme&actor=${actor}`, 1);
     expect([tried.action, tried.status, tried.error_code]).toEqual(["user.create", "refused", "not_found"]);
     expect((await call("GET", "/api/admin/users", acmeAdmin)).text).not.toContain("intruder");
     const { items } = (await call("GET", "/admin/logs?kind=event&target=organization:acme", acmeAdmin)).json;

@@ -23,13 +23,20 @@ export function actedInPolicy<R>(organizations: OrganizationLooks): Policy<Opera
     const other =
       own !== undefined && mayActElsewhere(principal) ? await organizations.bySlug(named) : undefined;
     if (own === undefined || other === undefined) {
-      operation.target = `organization:${named}`;
+      keepAtHome(operation);
       throw new GatewayError("not_found");
     }
     operation.organizationId = other.id;
     operation.actorOrganization = { id: own.id, slug: own.slug };
     return next(operation);
   };
+}
+
+/** An attempt to act elsewhere that is refused by what holds for its actor alone stands in the record of its own organisation. */
+export function keepAtHome(operation: Operation): void {
+  operation.organizationId = operation.principal.organizationId;
+  operation.actorOrganization = undefined;
+  operation.target = `organization:${operation.organizationNamed}`;
 }
 
 /** A credential of one namespace stays in it. */

@@ -4,6 +4,7 @@ import type { Policies } from "../../model/policy.ts";
 import type { Policy } from "../policy.ts";
 import { namesAct } from "./act-areas.ts";
 import { ActPolicies, nounOf } from "./act-policies.ts";
+import { keepAtHome } from "./acted-in.ts";
 import type { ScopeRules } from "./scope-rules.ts";
 
 /** Nouns whose lists show what is in every namespace of the organisation. */
@@ -45,11 +46,10 @@ export function authorizeOperationPolicy<R>(
     }
     const { organizationId, principal } = operation;
     const at = now();
-    const policy =
-      (await inForce(organizationId)?.refusal(operation, at)) ??
-      (organizationId === principal.organizationId
-        ? undefined
-        : await inForce(principal.organizationId)?.refusal(operation, at));
+    const isElsewhere = organizationId !== principal.organizationId;
+    const own = isElsewhere ? await inForce(principal.organizationId)?.refusal(operation, at) : undefined;
+    if (own !== undefined) keepAtHome(operation);
+    const policy = own ?? (await inForce(organizationId)?.refusal(operation, at));
     if (policy === undefined) return next(operation);
     operation.refusedBy = policy;
     throw new GatewayError("denied_by_policy", { policy }, { data: { policy } });
