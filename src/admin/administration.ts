@@ -7,7 +7,7 @@ import type { Journal } from "../model/ports/journal.ts";
 import type { Principal } from "../model/principal.ts";
 import { type HttpAnswer, TextAnswer } from "../net/listener/text-answer.ts";
 import { type BodyLimits, readText } from "../net/request-body.ts";
-import { mayDo } from "../policy/authorize/authorize-operation.ts";
+import { mayGoOn } from "../policy/authorize/authorize-operation.ts";
 import { compose } from "../policy/compose.ts";
 import type { Limits } from "../policy/limit/limits.ts";
 import type { Layer } from "../policy/policy.ts";
@@ -40,6 +40,12 @@ interface ReadRequest {
   readonly body: unknown;
   /** The body as it came. */
   readonly text: string;
+}
+
+/** What a request asks for, before any layer has seen it. */
+interface PreparedOperation {
+  readonly operation: Operation;
+  readonly run: () => Promise<AdminAnswer>;
 }
 
 /** Who acts on an open route, until its handler knows better. */
@@ -103,9 +109,10 @@ export class Administration {
     const route = this.#byKey.get(`${request.method === "HEAD" ? "GET" : request.method} ${path}`);
     if (route === undefined) throw new GatewayError("method_not_allowed");
     const common = { ...call.headers, "cache-control": "no-store" };
+    const { operation, run } = this.#prepared(route, call);
     let answer: AdminAnswer;
     try {
-      answer = await this.#run(route, call);
+      answer = await run();
     } catch (thrown) {
       const error = GatewayError.from(thrown);
       if (!route.oauthErrors || (error.httpStatus !== 400 && error.httpStatus !== 401)) throw thrown;
@@ -116,7 +123,7 @@ export class Administration {
       const { body, contentType } = answer.raw;
       headers["content-type"] = contentType;
       if (typeof body === "string") return new TextAnswer(200, headers, body);
-      return new Response(request.method === "HEAD" ? null : this.#streamed(route, call, body), { headers });
+      return new Response(request.method === "HEAD" ? null : this.#streamed(operation, body), { headers });
     }
     if (route.response === undefined || answer.body === undefined) {
       return new TextAnswer(route.status === 302 ? 302 : 204, headers, null);
@@ -130,7 +137,7 @@ export class Administration {
     return TextAnswer.json(route.status, headers, JSON.stringify(shown.data));
   }
 
-  async #run(route: AdminRoute, call: AdminCall): Promise<AdminAnswer> {
+  #prepared(route: AdminRoute, call: AdminCall): PreparedOperation {
     const principal = call.principal ?? NOBODY;
     const read = onceAsked(() => this.#read(route, call));
     const parts = onceAsked(() => this.#partsFor(operation));
@@ -158,9 +165,10 @@ export class Administration {
       before: undefined,
       after: undefined,
     };
-    return compose(this.#layers, async (inner) =>
+    const layers = compose(this.#layers, async (inner) =>
       this.#handle(route, inner, call, await read(), await parts()),
-    ).run(operation);
+    );
+    return { operation, run: async () => layers.run(operation) };
   }
 
   /** Of what has been compiled, or of the store alone where a platform administrator acts in what is not in force. */
@@ -186,15 +194,14 @@ export class Administration {
     return { query, text, body };
   }
 
-  #streamed(route: AdminRoute, call: AdminCall, texts: AsyncIterable<string>): ReadableStream<Uint8Array> {
-    const { action, roles } = route;
+  #streamed(operation: Operation, texts: AsyncIterable<string>): ReadableStream<Uint8Array> {
+    const { id: correlationId, action, principal } = operation;
     return streamedAnswer({
       texts,
-      principal: call.principal ?? NOBODY,
+      principal,
       openAnswers: this.#openAnswers,
-      permits: (principal) => mayDo({ action, roles, principal }),
-      onFailure: (err) =>
-        this.#parts.log.warn({ correlationId: call.correlationId, action, err }, "an answer was broken off"),
+      permits: (renewed) => mayGoOn(operation, renewed),
+      onFailure: (err) => this.#parts.log.warn({ correlationId, action, err }, "an answer was broken off"),
     });
   }
 

@@ -88,13 +88,13 @@ interface Reader {
   readonly came: () => { readonly bytes: number; readonly isWhole: boolean; readonly isClosed: boolean };
 }
 /** Asks for everything, and reads no more than sockets hold until it is resumed. */
-function stalled(key: string): Reader {
+function stalled(key: string, more = ""): Reader {
   let bytes = 0;
   let tail = "";
   let isClosed = false;
   const socket = connect(gateway.port, "127.0.0.1", () => {
     socket.write(
-      `GET /admin/logs?format=jsonl HTTP/1.1\r\nHost: localhost:${gateway.port}\r\nAuthorization: Bearer ${key}\r\n\r\n`,
+      `GET /admin/logs?format=jsonl${more} HTTP/1.1\r\nHost: localhost:${gateway.port}\r\nAuthorization: Bearer ${key}\r\n\r\n`,
     );
   });
   socket.on("data", (chunk) => {
@@ -150,6 +150,34 @@ test(
     await eventually("it is closed", async () => (reader.came().isClosed ? true : undefined));
     expect(reader.came().isWhole).toBe(false);
     expect(reader.came().bytes).toBeLessThan(CALLS * 200);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "an export in another organisation ends with the right to be there, whatever is left to its caller",
+  async () => {
+    await call("POST", "/api/admin/organizations", operator, { slug: "acme", name: "Acme" });
+    const ruler = await gateway.mintKey(
+      ...["--name", "r", "--role", "admin", "--organization", "acme", "--platform-admin"],
+    );
+    const [first, second] = ["first password 1", "correct horse battery"];
+    const user = { username: "ada", role: "admin", platform_admin: true, password: first };
+    const { id } = (await call("POST", "/api/admin/users", ruler, user)).json;
+    const login = async (password: string): Promise<string> => {
+      const body = { organization: "acme", username: "ada", password };
+      return (await request(gateway.origin, "POST", "/auth/login", undefined, body)).json.access_token;
+    };
+    const change = { current_password: first, new_password: second };
+    await call("POST", "/auth/password", await login(first), change);
+    const reader = stalled(await login(second), "&organization=default");
+    await eventually("it has begun", async () => (reader.came().bytes > 0 ? true : undefined));
+    const path = `/api/admin/users/${id}`;
+    expect((await call("PUT", path, ruler, { platform_admin: false })).json.role).toBe("admin");
+    await Bun.sleep(1_000);
+    reader.socket.resume();
+    await eventually("it is closed", async () => (reader.came().isClosed ? true : undefined));
+    expect([reader.came().isWhole, reader.came().bytes < CALLS * 200]).toEqual([false, true]);
   },
   TIMEOUT_MS,
 );

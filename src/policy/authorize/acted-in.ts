@@ -40,6 +40,6 @@ export function keepAtHome(operation: Operation): void {
 }
 
 /** A credential of one namespace stays in it. */
-function mayActElsewhere({ platformAdmin, namespaceBound }: Principal): boolean {
+export function mayActElsewhere({ platformAdmin, namespaceBound }: Principal): boolean {
   return platformAdmin && !namespaceBound;
 }

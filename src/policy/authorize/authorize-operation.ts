@@ -1,10 +1,11 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Policies } from "../../model/policy.ts";
+import type { Principal } from "../../model/principal.ts";
 import type { Policy } from "../policy.ts";
 import { namesAct } from "./act-areas.ts";
 import { ActPolicies, nounOf } from "./act-policies.ts";
-import { keepAtHome } from "./acted-in.ts";
+import { keepAtHome, mayActElsewhere } from "./acted-in.ts";
 import type { ScopeRules } from "./scope-rules.ts";
 
 /** Nouns whose lists show what is in every namespace of the organisation. */
@@ -73,6 +74,12 @@ export function passesRoleTable(operation: Asked): boolean {
 /** Before policies are asked: by its role, or by its scopes. */
 export function mayDo(asked: Asked): boolean {
   return passesRoleTable(asked) || permittingPattern(asked) !== undefined;
+}
+
+/** Whether what has begun may go on where its caller's rights are others now; policies are not asked again. */
+export function mayGoOn({ action, roles, actorOrganization }: Operation, principal: Principal): boolean {
+  const isInPlace = actorOrganization === undefined || mayActElsewhere(principal);
+  return isInPlace && mayDo({ action, roles, principal });
 }
 
 /** The pattern by which the caller's scopes permit what an administrator may do. */
