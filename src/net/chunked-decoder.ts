@@ -10,6 +10,7 @@ const LF = 10;
 
 type State =
   | "size"
+  | "size_blank"
   | "extension"
   | "size_lf"
   | "data"
@@ -60,6 +61,12 @@ export class ChunkedDecoder {
       case "size":
         this.#sizeByte(byte);
         return;
+      case "size_blank":
+        if (byte === 59) this.#state = "extension";
+        else if (byte === CR) this.#state = "size_lf";
+        else if (!isBlank(byte) || ++this.#lineBytes > LINE_BYTES_MAX)
+          throw new MalformedMessage("the chunk size is not hexadecimal");
+        return;
       case "extension":
         if (byte === CR) this.#state = "size_lf";
         else if (byte === LF || byte === 0 || ++this.#lineBytes > LINE_BYTES_MAX)
@@ -97,7 +104,8 @@ export class ChunkedDecoder {
     }
     if (this.#digits === 0) throw new MalformedMessage("a chunk without a size");
     if (byte === CR) this.#state = "size_lf";
-    else if (byte === 59 || byte === 32 || byte === 9) this.#state = "extension";
+    else if (byte === 59) this.#state = "extension";
+    else if (isBlank(byte)) this.#state = "size_blank";
     else throw new MalformedMessage("the chunk size is not hexadecimal");
   }
 
@@ -118,6 +126,10 @@ export class ChunkedDecoder {
 
 function expect(byte: number, wanted: number): void {
   if (byte !== wanted) throw new MalformedMessage("a chunk does not end where its size says");
+}
+
+function isBlank(byte: number): boolean {
+  return byte === 32 || byte === 9;
 }
 
 function hexDigit(byte: number): number {

@@ -122,6 +122,7 @@ describe("framing of the answer (RFC 9112, 6.3)", () => {
     ["a size with a sign", "-1\r\n"],
     ["a prefixed size", "0x5\r\nhello\r\n0\r\n\r\n"],
     ["no size", "\r\nhello"],
+    ["two sizes", "5 6\r\nhello\r\n0\r\n\r\n"],
     ["more than its size", "2\r\nhello\r\n0\r\n\r\n"],
     ["a bare LF", "5\nhello\n0\n\n"],
     ["an endless extension", `5;${"x".repeat(9_000)}`],

@@ -58,12 +58,18 @@ function repeatedLine(name: string, value: string): string {
   return line;
 }
 
-/** The head of an answer, its empty line included: ASCII. @param lines each by `fieldLine` */
-export function answerHead(status: number, lines: string, framing: BodyFraming, keepsAlive: boolean): string {
+/** The head of an answer, its empty line included: ASCII. @param lines each by `fieldLine` @param connection by `connectionLine` */
+export function answerHead(status: number, lines: string, framing: BodyFraming, connection: string): string {
   let head = statusLine(status) + lines;
   if (typeof framing === "number") head += `content-length: ${framing}\r\n`;
   else if (framing === "chunked") head += "transfer-encoding: chunked\r\n";
-  return `${head}${dateLine()}${keepsAlive ? "\r\n" : "connection: close\r\n\r\n"}`;
+  return `${head}${dateLine()}${connection}\r\n`;
+}
+
+/** RFC 9112, 9.3: what is not said is that HTTP/1.1 stays open, and 1.0 does not. */
+export function connectionLine(keepsAlive: boolean, isHttp11: boolean): string {
+  if (keepsAlive) return isHttp11 ? "" : "connection: keep-alive\r\n";
+  return "connection: close\r\n";
 }
 
 export function fieldLines(headers: Readonly<Record<string, string>>): string {

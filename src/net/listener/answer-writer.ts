@@ -1,4 +1,4 @@
-import { answerHead, type BodyFraming, fieldLine, fieldLines } from "./answer-head.ts";
+import { answerHead, type BodyFraming, connectionLine, fieldLine, fieldLines } from "./answer-head.ts";
 import type { RequestHead } from "./request-head.ts";
 import { type HttpAnswer, TextAnswer } from "./text-answer.ts";
 
@@ -42,14 +42,14 @@ export class AnswerWriter {
       void this.#sendResponse(answer, request, keepsAlive, onSent);
       return;
     }
-    this.#sendText(answer, request.method === "HEAD", keepsAlive);
+    this.#sendText(answer, request.method === "HEAD", connectionLine(keepsAlive, request.isHttp11));
     if (this.#unsent === undefined) onSent(keepsAlive);
     else this.#onDrained = () => onSent(keepsAlive);
   }
 
   /** The last answer, to what was no request. */
   refuse(answer: TextAnswer): void {
-    this.#sendText(answer, false, false);
+    this.#sendText(answer, false, connectionLine(false, true));
   }
 
   write(data: string): void {
@@ -72,21 +72,25 @@ export class AnswerWriter {
     this.#reader?.cancel().catch(() => {});
   }
 
+  get isStreaming(): boolean {
+    return this.#reader !== undefined;
+  }
+
   get isSending(): boolean {
     return this.#unsent !== undefined || this.#reader !== undefined;
   }
 
-  #sendText({ status, headers, body }: TextAnswer, isHead: boolean, keepsAlive: boolean): void {
+  #sendText({ status, headers, body }: TextAnswer, isHead: boolean, connection: string): void {
     const lines = fieldLines(headers);
     if (body === null || typeof body === "string") {
       const bytes = body === null ? 0 : Buffer.byteLength(body);
       const framing: BodyFraming = hasNoBody(status) ? "none" : bytes;
-      const head = answerHead(status, lines, framing, keepsAlive);
+      const head = answerHead(status, lines, framing, connection);
       if (isHead || bytes === 0 || framing === "none") this.#put(head, head.length);
       else this.#put(head + body, head.length + bytes);
       return;
     }
-    const head = answerHead(status, lines, body.byteLength, keepsAlive);
+    const head = answerHead(status, lines, body.byteLength, connection);
     if (isHead) this.#put(head, head.length);
     else this.#putBytes(body.transient(head));
   }
@@ -105,13 +109,13 @@ export class AnswerWriter {
     const isOpenAfterwards = keepsAlive && (framing !== "until_close" || isUnread);
     let lines = "";
     for (const [name, value] of response.headers) lines += fieldLine(name, value);
-    this.write(answerHead(status, lines, framing, isOpenAfterwards));
+    this.write(answerHead(status, lines, framing, connectionLine(isOpenAfterwards, request.isHttp11)));
     if (body !== null) {
-      const reader = body.getReader();
-      this.#reader = reader;
-      // Its source broke off: so does the answer, or it would pass for the whole; also where its client takes none of it.
-      reader.closed.catch(() => this.#breakOff());
       try {
+        const reader = body.getReader();
+        this.#reader = reader;
+        // Its source broke off: so does the answer, or it would pass for the whole; also where its client takes none of it.
+        reader.closed.catch(() => this.#breakOff());
         if (!isUnread) await this.#pump(reader, framing === "chunked");
         else await reader.cancel();
       } catch {

@@ -41,6 +41,8 @@ export class Http1Server implements ConnectionOwner {
     const at = { hostname, port, reusePort };
     this.#listener = Bun.listen<ServerConnection>({
       ...at,
+      // Who has shut its writing side may still read.
+      allowHalfOpen: true,
       ...(tls !== undefined && { tls: { cert: Bun.file(tls.certPath), key: Bun.file(tls.keyPath) } }),
       socket: {
         open: (socket) => {
@@ -52,8 +54,12 @@ export class Http1Server implements ConnectionOwner {
         data: (socket, chunk) => socket.data.received(chunk),
         drain: (socket) => socket.data.drain(),
         close: (socket) => socket.data?.lost(),
-        end: (socket) => socket.data?.lost(),
-        error: (socket) => socket.data?.lost(),
+        end: (socket) => socket.data?.ended(),
+        // One of these threw: the socket is open still, and nobody watches it.
+        error: (socket) => {
+          socket.data?.lost();
+          socket.terminate();
+        },
       },
     });
   }

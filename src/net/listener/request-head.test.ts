@@ -66,6 +66,8 @@ describe("a head", () => {
     ["a URL of another host", "GET http://b/mcp HTTP/1.1\r\nhost: a\r\n"],
     ["no host", "GET /mcp HTTP/1.1\r\n"],
     ["two hosts", `${GET}Host: a\r\n`],
+    ["a host that ends in a URL", "GET /mcp HTTP/1.1\r\nhost: a/admin?\r\n"],
+    ["a host with a user", "GET /mcp HTTP/1.1\r\nhost: a@b\r\n"],
     ["a folded line", `${GET}x: y\r\n z\r\n`],
     ["a space before the colon", `${GET}x : y\r\n`],
     ["a bare LF", `${GET}x: y\nz: w\r\n`],
@@ -93,6 +95,11 @@ describe("a head", () => {
     expect(parseRequestHead(`${GET}connection: x, Close\r\n`).keepsAlive).toBe(false);
     expect(parseRequestHead("GET / HTTP/1.0\r\n")).toMatchObject({ keepsAlive: false, isHttp11: false });
     expect(parseRequestHead("GET / HTTP/1.0\r\nconnection: Keep-Alive\r\n").keepsAlive).toBe(true);
+    expect(
+      parseRequestHead("GET / HTTP/1.0\r\nconnection: close\r\nconnection: keep-alive\r\n").keepsAlive,
+    ).toBe(false);
+    for (const host of ["", "my_host.internal:8080", "[::1]:80", "10.0.0.1"])
+      expect(parseRequestHead(`GET / HTTP/1.1\r\nhost: ${host}\r\n`).get("host")).toBe(host);
     expect(parseRequestHead("GET HTTP://A/x?y HTTP/1.1\r\nhost: a\r\n").target).toBe("/x?y");
     expect(parseRequestHead("GET http://a?y HTTP/1.1\r\nhost: a\r\n").target).toBe("/?y");
     expect(parseRequestHead("OPTIONS * HTTP/1.1\r\nhost: a\r\n").target).toBe("*");

@@ -21,6 +21,8 @@ const SLASH = 47;
 const LENGTH_DIGITS_MAX = 15;
 /** What a target is made of (RFC 3986), and what clients leave unescaped in it. */
 const TARGET = /^[!-~]+$/;
+/** Name or address, and port (RFC 3986, 3.2.2), with nothing in it that would end them in a URL; monitors send an empty one. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=-]+)?(?::\d{0,5})?$/i;
 
 /** Request line and header lines of one request, checked; single headers are looked up when asked for. */
 export class RequestHead implements IncomingHeaders {
@@ -69,7 +71,7 @@ export class RequestHead implements IncomingHeaders {
   }
 
   url(scheme: string): string {
-    return (this.#url ??= `${scheme}${this.get("host") ?? "localhost"}${this.target}`);
+    return (this.#url ??= `${scheme}${this.get("host") || "localhost"}${this.target}`);
   }
 
   get(name: string): string | null {
@@ -134,11 +136,12 @@ export function parseRequestHead(text: string): RequestHead {
   const framing: Framing = {
     contentLength: -1,
     isChunked: false,
-    keepsAlive: isHttp11,
+    keepsAlive: true,
     expectsContinue: false,
   };
   const places: number[] = [];
   let host: string | undefined;
+  let connection: string | undefined;
   for (let at = lineEnd + 2; at < text.length; ) {
     const colon = nameEnd(text, at);
     const end = text.indexOf("\r\n", colon);
@@ -149,6 +152,7 @@ export function parseRequestHead(text: string): RequestHead {
         if (isNamed(text, at, colon, "host")) {
           if (host !== undefined) throw new MalformedMessage("Host is repeated");
           host = fieldValue(text, colon + 1, end);
+          if (!HOST.test(host)) throw new MalformedMessage("Host is no host");
         }
         break;
       case 6:
@@ -157,7 +161,7 @@ export function parseRequestHead(text: string): RequestHead {
         break;
       case 10:
         if (isNamed(text, at, colon, "connection"))
-          noteConnection(framing, text.slice(colon + 1, end), isHttp11);
+          connection = addValue(connection, text.slice(colon + 1, end));
         break;
       case 14:
         if (isNamed(text, at, colon, "content-length"))
@@ -177,6 +181,7 @@ export function parseRequestHead(text: string): RequestHead {
     throw new MalformedMessage("both Transfer-Encoding and Content-Length");
   if (framing.isChunked && !isHttp11) throw new MalformedMessage("Transfer-Encoding in HTTP/1.0");
   if (isHttp11 && host === undefined) throw new MalformedMessage("no Host");
+  framing.keepsAlive = keepsAlive(connection, isHttp11);
   return new RequestHead(text, { method, target: originForm(target, host), isHttp11 }, framing, places);
 }
 
@@ -202,9 +207,9 @@ function originForm(target: string, host: string | undefined): string {
   return rest.charCodeAt(0) === SLASH ? rest : `/${rest}`;
 }
 
-function noteConnection(framing: Framing, value: string, isHttp11: boolean): void {
-  if (saysClose(value)) framing.keepsAlive = false;
-  else if (!isHttp11 && /(?:^|[\s,])keep-alive(?:$|[\s,])/i.test(value)) framing.keepsAlive = true;
+function keepsAlive(connection: string | undefined, isHttp11: boolean): boolean {
+  if (connection === undefined) return isHttp11;
+  return !saysClose(connection) && (isHttp11 || /(?:^|[\s,])keep-alive(?:$|[\s,])/i.test(connection));
 }
 
 function parseLength(value: string, previous: number): number {

@@ -2,19 +2,26 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import { ByteBuffer } from "../../protocol/byte-buffer.ts";
 import { ChunkedDecoder } from "../chunked-decoder.ts";
 import type { Deadline } from "../deadline-scan.ts";
-import { MalformedMessage } from "../header-syntax.ts";
+import { MalformedMessage, tokenEnd } from "../header-syntax.ts";
 import { SHORT_BODY_BYTES, SHORT_BODY_MS } from "../request-body.ts";
 import { AnswerWriter, type WriterSocket } from "./answer-writer.ts";
 import { ReceivedRequest, type RequestLink } from "./received-request.ts";
 import { parseRequestHead, REQUEST_HEAD_BYTES_MAX, type RequestHead } from "./request-head.ts";
 import type { HttpAnswer, TextAnswer } from "./text-answer.ts";
 
-/** While the connection waits for its client: for a request, for the whole of its head, for room for its answer. */
+/** While the connection waits for its client: for its first request, for the whole of a head, for room for an answer. */
 const CLIENT_MS_MAX = 10_000;
+/**
+ * For a further request. Longer than proxies keep an unused connection (60 s, as a rule): if the gateway were first, a
+ * request could cross its closing, and a POST is not sent again.
+ */
+const FURTHER_MS_MAX = 75_000;
 /** After an answer, for the rest of a body that nobody wants; then the connection is closed. */
 const DISCARD_MS_MAX = 30_000;
 /** Of the next requests, what is taken off the socket while one is under way. */
 const AHEAD_BYTES_MAX = 64 * 1024;
+/** Few heads are longer: no more is looked at first, however much came with it. */
+const FIRST_LOOK_BYTES = 4 * 1024;
 
 export type ListenerSocket = Bun.Socket<ServerConnection>;
 
@@ -40,6 +47,8 @@ export class ServerConnection implements Deadline, RequestLink {
   readonly #peerAddress: string;
   #isClosed = false;
   #isPaused = false;
+  /** The client sends nothing more. */
+  #isEnded = false;
   /** What came that no request has taken yet. */
   readonly #ahead = new ByteBuffer();
   #lastHeadText = "";
@@ -58,7 +67,8 @@ export class ServerConnection implements Deadline, RequestLink {
     this.#socket = socket;
     this.#owner = owner;
     this.#writer = new AnswerWriter(socket as unknown as WriterSocket);
-    this.#peerAddress = socket.remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
+    // Undefined, whatever its type says, where the client has left already.
+    this.#peerAddress = (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/i, "");
   }
 
   get scheme(): string {
@@ -84,6 +94,16 @@ export class ServerConnection implements Deadline, RequestLink {
       this.expiresAtMs = performance.now() + CLIENT_MS_MAX;
   }
 
+  /**
+   * The client sends nothing more: it left, or shut its writing side and waits for its answer; which, cannot be told. So what
+   * it has asked for is told that it left, and answered where that is done soon. A stream would last, and ends.
+   */
+  ended(): void {
+    this.#isEnded = true;
+    if (this.#request === undefined || !this.#isBodyHere || this.#writer.isStreaming) this.#end();
+    else this.#hurry(this.#request);
+  }
+
   /** The client is gone, or the connection broke. */
   lost(): void {
     if (this.#isClosed) return;
@@ -97,8 +117,13 @@ export class ServerConnection implements Deadline, RequestLink {
 
   expire(): void {
     const request = this.#request;
-    // A head that is not here, an answer that is not taken, a body that nobody wants.
-    if (request === undefined || this.#isAnswered || this.#isBodyHere) {
+    if (request === undefined) {
+      // An unused connection is not broken off, which its client would take for an error.
+      this.#end();
+      return;
+    }
+    // An answer that is not taken, or not there for a client that may have left; a body that nobody wants.
+    if (this.#isAnswered || this.#isBodyHere) {
       this.terminate();
       return;
     }
@@ -154,10 +179,19 @@ export class ServerConnection implements Deadline, RequestLink {
     }
     // One empty line may stand before a request (RFC 9112, 2.2).
     const start = bytes[0] === 13 && bytes[1] === 10 ? 2 : 0;
-    const text = bytes.toString("latin1", start, Math.min(bytes.length, start + REQUEST_HEAD_BYTES_MAX));
-    const end = text.indexOf("\r\n\r\n");
+    let text = latin1(bytes, start, FIRST_LOOK_BYTES);
+    let end = text.indexOf("\r\n\r\n");
+    if (end === -1 && text.length === FIRST_LOOK_BYTES) {
+      text = latin1(bytes, start, REQUEST_HEAD_BYTES_MAX);
+      end = text.indexOf("\r\n\r\n");
+    }
     if (end === -1) {
       if (text.length === REQUEST_HEAD_BYTES_MAX) throw new MalformedMessage("its head is too long");
+      refuseHopeless(text);
+      if (this.#isEnded) {
+        this.#end();
+        return;
+      }
       // From its first byte on, all of a head has its time.
       if (bytes === chunk) {
         this.expiresAtMs = performance.now() + CLIENT_MS_MAX;
@@ -166,10 +200,8 @@ export class ServerConnection implements Deadline, RequestLink {
       return;
     }
     const head = this.#headOf(text.slice(0, end + 2));
-    // What is kept for later is written over.
-    const owned = bytes === chunk ? bytes : Buffer.from(bytes);
-    this.#ahead.clear();
-    this.#begin(head, owned, start + end + 4);
+    if (bytes !== chunk) this.#ahead.take();
+    this.#begin(head, bytes, start + end + 4);
   }
 
   /** Clients repeat themselves: the head they sent last needs no second look. */
@@ -192,13 +224,15 @@ export class ServerConnection implements Deadline, RequestLink {
     this.#isBodyHere = !head.hasBody;
     this.#bodyLeft = head.contentLength;
     this.#decoder = head.isChunked ? new ChunkedDecoder() : undefined;
-    this.#owesContinue = head.expectsContinue && head.isHttp11 && start === bytes.length;
+    this.#owesContinue = head.expectsContinue && head.isHttp11 && head.hasBody;
     const at = this.#isBodyHere ? start : this.#receiveBody(request, bytes, start);
     if (this.#isBodyHere) request.end();
     this.#keepAhead(bytes, at);
     const isShort = !head.isChunked && head.contentLength <= SHORT_BODY_BYTES;
     this.expiresAtMs =
       this.#isBodyHere || !isShort ? Number.POSITIVE_INFINITY : performance.now() + SHORT_BODY_MS;
+    if (this.#isEnded) this.ended();
+    if (this.#isClosed) return;
     this.#owner.serve(request, this.#peerAddress).then(
       (answer) => this.#answer(request, answer),
       () => this.terminate(),
@@ -207,6 +241,7 @@ export class ServerConnection implements Deadline, RequestLink {
 
   /** @returns where the body ends in `bytes`, or their end */
   #receiveBody(request: ReceivedRequest, bytes: Buffer, start: number): number {
+    if (start < bytes.length) this.#owesContinue = false;
     let end: number;
     if (this.#decoder === undefined) {
       end = Math.min(bytes.length, start + this.#bodyLeft);
@@ -231,7 +266,9 @@ export class ServerConnection implements Deadline, RequestLink {
       this.#receiveHead(bytes.subarray(from));
       return;
     }
-    this.#ahead.append(bytes.subarray(from));
+    const ahead = bytes.subarray(from);
+    if (this.#ahead.length === 0) this.#ahead.adopt(ahead);
+    else this.#ahead.append(ahead);
     if (this.#ahead.length > AHEAD_BYTES_MAX) this.pause();
   }
 
@@ -240,6 +277,14 @@ export class ServerConnection implements Deadline, RequestLink {
       if (answer instanceof Response) answer.body?.cancel().catch(() => {});
       return;
     }
+    try {
+      this.#send(request, answer);
+    } catch {
+      this.terminate();
+    }
+  }
+
+  #send(request: ReceivedRequest, answer: HttpAnswer): void {
     const isLast = closes(answer);
     this.#isAnswered = true;
     // What is left of a body that is long, or of unknown length, is not worth the connection.
@@ -249,7 +294,9 @@ export class ServerConnection implements Deadline, RequestLink {
     if (!this.#isBodyHere) request.discard();
     // A client that does not take its answer is not waited for; a stream lasts.
     this.expiresAtMs =
-      answer instanceof Response ? Number.POSITIVE_INFINITY : performance.now() + CLIENT_MS_MAX;
+      answer instanceof Response && !this.#isEnded
+        ? Number.POSITIVE_INFINITY
+        : performance.now() + CLIENT_MS_MAX;
     this.#writer.send(answer, request.headers, this.#keepsAlive, (keepsAlive) => {
       this.#keepsAlive = keepsAlive;
       if (this.#isBodyHere) this.#next();
@@ -262,16 +309,19 @@ export class ServerConnection implements Deadline, RequestLink {
   /** Request and answer are over. */
   #next(): void {
     this.#request = undefined;
-    if (!this.#keepsAlive || this.#owner.isStopping) {
+    const isIdle = this.#ahead.length === 0;
+    if (!this.#keepsAlive || this.#owner.isStopping || (isIdle && this.#isEnded)) {
       this.#end();
       return;
     }
-    this.expiresAtMs = performance.now() + CLIENT_MS_MAX;
+    this.expiresAtMs = performance.now() + FURTHER_MS_MAX;
     this.resume();
-    if (this.#ahead.length === 0) return;
-    const bytes = Buffer.from(this.#ahead.view());
-    this.#ahead.clear();
-    this.received(bytes);
+    if (!isIdle) this.received(this.#ahead.take());
+  }
+
+  #hurry(request: ReceivedRequest): void {
+    request.gone();
+    this.expiresAtMs = performance.now() + CLIENT_MS_MAX;
   }
 
   #refuse(error: GatewayError): void {
@@ -290,6 +340,21 @@ export class ServerConnection implements Deadline, RequestLink {
 /** What a stranger sends without end would wait for the collector otherwise: half a mebibyte a read. */
 function freeBytes({ buffer, length }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
+}
+
+function latin1(bytes: Buffer, start: number, bytesMax: number): string {
+  return bytes.toString("latin1", start, Math.min(bytes.length, start + bytesMax));
+}
+
+/**
+ * What begins like this is no request, whatever follows: TLS, or lines that end without CR. Its sender waits for an answer.
+ * @throws MalformedMessage
+ */
+function refuseHopeless(text: string): void {
+  if (text === "" || text === "\r") return;
+  const lineEnd = text.indexOf("\n");
+  if (tokenEnd(text, 0) === 0 || (lineEnd !== -1 && text[lineEnd - 1] !== "\r"))
+    throw new MalformedMessage("it does not begin with a request line");
 }
 
 /** Whoever made the answer wants the connection closed behind it. */
