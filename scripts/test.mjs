@@ -13,7 +13,12 @@ import { boundToThisProcess, servicesToStart, startServices } from "./services.m
  * the limit of whoever called. `workers` runs that many files side by side; sets that measure or kill run alone.
  */
 const sets = {
-  unit: { paths: ["src", "test/architecture.test.ts", "test/decisions.test.ts"], testMs: 20_000, setMs: 300_000, workers: 2 },
+  unit: {
+    paths: ["src", "test/architecture.test.ts", "test/decisions.test.ts"],
+    testMs: 20_000,
+    setMs: 300_000,
+    workers: 2,
+  },
   integration: { paths: ["test/contract", "test/integration"], testMs: 30_000, setMs: 300_000 },
   e2e: { paths: ["test/e2e"], testMs: 60_000, setMs: 420_000 },
   conformance: { paths: ["test/conformance"], testMs: 120_000, setMs: 300_000 },
