@@ -358,7 +358,7 @@ export interface AdminApi {
   /** The organisation's servers, first those of the configuration file. */
   "servers-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly namespace?: string; readonly type?: "streamable-http" | "sse" | "stdio"; readonly active?: "true" | "false"; readonly status?: "connecting" | "ready" | "failed" | "closed" | "inactive"; readonly search?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Server[];
@@ -669,7 +669,7 @@ export interface AdminApi {
   /** The caller's own keys. */
   "own-keys-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly type?: "user" | "a2a"; readonly role?: "admin" | "user" | "viewer" | "api_user"; readonly status?: "active" | "inactive" | "revoked" | "expired"; readonly namespace?: string; readonly search?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly ApiKey[];
@@ -722,7 +722,7 @@ export interface AdminApi {
   /** All keys of the organisation. */
   "keys-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly user_id?: string; readonly type?: "user" | "a2a"; readonly role?: "admin" | "user" | "viewer" | "api_user"; readonly status?: "active" | "inactive" | "revoked" | "expired"; readonly namespace?: string; readonly search?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly ApiKey[];
@@ -746,7 +746,7 @@ export interface AdminApi {
   /** The organisation's users. */
   "users-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly role?: "admin" | "user" | "viewer" | "api_user"; readonly active?: "true" | "false"; readonly platform_admin?: "true" | "false"; readonly search?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly User[];
@@ -1036,7 +1036,7 @@ export interface AdminApi {
   /** The organisation's policies, first those of the configuration file. */
   "policies-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly effect?: "allow" | "deny" | "route"; readonly namespace?: string; readonly active?: "true" | "false"; readonly search?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Policy[];
@@ -1130,7 +1130,7 @@ export interface AdminApi {
   /** The organisation's namespaces. */
   "namespaces-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly search?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Namespace[];
@@ -1179,7 +1179,7 @@ export interface AdminApi {
   /** The stored servers of a namespace. */
   "namespaces-servers": {
     params: { readonly id: string };
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly type?: "streamable-http" | "sse" | "stdio"; readonly active?: "true" | "false"; readonly status?: "connecting" | "ready" | "failed" | "closed" | "inactive"; readonly search?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Server[];
@@ -1189,7 +1189,7 @@ export interface AdminApi {
   /** Sessions of older clients in a namespace. */
   "namespaces-sessions": {
     params: { readonly id: string };
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly status?: "active" | "terminated" | "expired"; readonly principal_id?: string; readonly user_id?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Session[];
@@ -1199,7 +1199,7 @@ export interface AdminApi {
   /** All organisations to platform administrators, to others their own. */
   "organizations-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string };
+    query: { readonly active?: "true" | "false"; readonly search?: string; readonly limit?: number; readonly cursor?: string };
     body: undefined;
     answer: {
       readonly items: readonly Organization[];
@@ -1251,7 +1251,7 @@ export interface AdminApi {
   /** Sessions of older clients, of all namespaces. */
   "sessions-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly namespace?: string; readonly status?: "active" | "terminated" | "expired"; readonly principal_id?: string; readonly user_id?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly Session[];
@@ -1275,7 +1275,7 @@ export interface AdminApi {
   /** The rules in force, first those of the configuration file. */
   "rate-limits-list": {
     params: Record<never, never>;
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly algorithm?: "sliding_window" | "token_bucket" | "fixed_window" | "concurrency" | "quota"; readonly namespace?: string; readonly active?: "true" | "false"; readonly search?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly RateLimit[];
@@ -1336,7 +1336,7 @@ export interface AdminApi {
   /** What was admitted and refused by day (or month, of monthly quotas), and what is used now. */
   "rate-limits-usage": {
     params: { readonly id: string };
-    query: { readonly limit?: number; readonly cursor?: string; readonly organization?: string };
+    query: { readonly subject?: string; readonly limit?: number; readonly cursor?: string; readonly organization?: string };
     body: undefined;
     answer: {
       readonly items: readonly RateLimitUsage[];

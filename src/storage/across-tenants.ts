@@ -7,6 +7,7 @@ import { claimMappingRecord } from "./claim-mappings.ts";
 import type { Engine } from "./engine.ts";
 import { instant } from "./instant.ts";
 import { limitUsageAcrossTenants } from "./limit-usage.ts";
+import { containing, holding, type ListEngine, listedFrom } from "./list-filter.ts";
 import { pageOf } from "./page.ts";
 import { policyRecord } from "./policies.ts";
 import { rateLimitRecord } from "./rate-limits.ts";
@@ -19,20 +20,23 @@ const TOUCHES_MAX = 200;
 
 /** All queries that are not held to one organisation, each with its reason. */
 export function acrossTenants(
-  db: Kysely<Schema>,
-  fromNow: Engine["fromNow"],
+  engine: ListEngine & Pick<Engine, "fromNow">,
   sealer: RotatingSealer,
 ): AcrossTenants {
+  const { db, fromNow } = engine;
   return {
     // Limits are counted for all tenants by every process.
     ...limitUsageAcrossTenants(db, fromNow),
     // The configuration compiler serves everybody, and a platform administrator administers everybody.
-    organizations: (page) => {
+    organizations: (page, filter = {}) => {
       const { after, limit } = pageOf(page);
-      return db
+      const { search, ...values } = filter;
+      return listedFrom(engine, filter)
         .selectFrom("organizations")
         .selectAll()
         .where("id", ">", after)
+        .where(holding<"organizations">(values))
+        .where(containing(["slug", "name"], search))
         .orderBy("id")
         .limit(limit)
         .execute();

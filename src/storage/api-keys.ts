@@ -1,8 +1,10 @@
-import type { Insertable, Kysely } from "kysely";
+import type { ExpressionBuilder, Insertable, Kysely } from "kysely";
+import type { ApiKeyFilter } from "../model/ports/filters.ts";
 import type { ApiKeys, NewApiKey } from "../model/ports/store.ts";
 import { changeOf, credentialWrite } from "./config-version.ts";
-import { stampAfter } from "./instant.ts";
+import { instant, stampAfter } from "./instant.ts";
 import { checked, textList } from "./json-column.ts";
+import { containing, holding, type ListEngine, listedFrom } from "./list-filter.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
@@ -24,7 +26,18 @@ function timeOf(ms: number | null): Date | null {
   return ms === null ? null : new Date(ms);
 }
 
-export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
+function isNow({ status, at }: NonNullable<ApiKeyFilter["standing"]>) {
+  return ({ and, or, eb }: ExpressionBuilder<Schema, "apiKeys">) => {
+    if (status === "revoked") return eb("revokedAt", "is not", null);
+    const kept = eb("revokedAt", "is", null);
+    if (status === "expired") return and([kept, eb("expiresAt", "<=", instant(at))]);
+    const runs = or([eb("expiresAt", "is", null), eb("expiresAt", ">", instant(at))]);
+    return and([kept, runs, eb("isActive", "=", status === "active")]);
+  };
+}
+
+export function apiKeyStore(engine: ListEngine): ApiKeys {
+  const { db } = engine;
   const within = (organizationId: string, from: Kysely<Schema> = db) =>
     from.selectFrom("apiKeys").selectAll().where("organizationId", "=", organizationId);
   return {
@@ -37,9 +50,16 @@ export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
       return within(key.organizationId).where("id", "=", key.id).executeTakeFirstOrThrow();
     },
     find: (organizationId, id) => within(organizationId).where("id", "=", id).executeTakeFirst(),
-    list: (organizationId, page, holder) => {
+    list: (organizationId, page, filter = {}) => {
       const { after, limit } = pageOf(page);
-      let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
+      const { holder, standing, search, ...values } = filter;
+      let query = within(organizationId, listedFrom(engine, { ...filter, holder: undefined }))
+        .where("id", ">", after)
+        .where(holding<"apiKeys">(values))
+        .where(containing(["name", "prefix"], search))
+        .orderBy("id")
+        .limit(limit);
+      if (standing !== undefined) query = query.where(isNow(standing));
       if (holder !== undefined) {
         const { principalId, userId } = holder;
         query = query.where(({ eb, or }) =>
@@ -49,7 +69,6 @@ export function apiKeyStore(db: Kysely<Schema>): ApiKeys {
           ]),
         );
       }
-      if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
       return query.execute();
     },
     update: async (organizationId, id, change) => {

@@ -3,6 +3,7 @@ import type { Namespaces, NewNamespace } from "../model/ports/store.ts";
 import { changeOf, configWrite, countCredentialWrite } from "./config-version.ts";
 import { stampAfter } from "./instant.ts";
 import { checked, jsonMap } from "./json-column.ts";
+import { containing, type ListEngine, listedFrom } from "./list-filter.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
@@ -18,7 +19,8 @@ export function namespaceRow(namespace: NewNamespace): Insertable<Schema["namesp
   };
 }
 
-export function namespaceStore(db: Kysely<Schema>): Namespaces {
+export function namespaceStore(engine: ListEngine): Namespaces {
+  const { db } = engine;
   const within = (organizationId: string, from: Kysely<Schema> = db) =>
     from.selectFrom("namespaces").selectAll().where("organizationId", "=", organizationId);
   return {
@@ -32,9 +34,14 @@ export function namespaceStore(db: Kysely<Schema>): Namespaces {
     },
     find: (organizationId, id) => within(organizationId).where("id", "=", id).executeTakeFirst(),
     findBySlug: (organizationId, slug) => within(organizationId).where("slug", "=", slug).executeTakeFirst(),
-    list: (organizationId, page) => {
+    list: (organizationId, page, filter = {}) => {
       const { after, limit } = pageOf(page);
-      return within(organizationId).where("id", ">", after).orderBy("id").limit(limit).execute();
+      return within(organizationId, listedFrom(engine, filter))
+        .where("id", ">", after)
+        .where(containing(["slug", "name"], filter.search))
+        .orderBy("id")
+        .limit(limit)
+        .execute();
     },
     update: async (organizationId, id, change) => {
       const isChanged = await configWrite(db, organizationId, async (transaction) => {

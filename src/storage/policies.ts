@@ -1,12 +1,15 @@
 import type { Kysely, Selectable } from "kysely";
+import { sql } from "kysely";
 import { z } from "zod";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { PolicyAction, PolicyEffect, PolicyRecord, PolicyRule } from "../model/policy.ts";
+import type { PolicyFilter } from "../model/ports/filters.ts";
 import type { PageRequest } from "../model/ports/row.ts";
 import type { PolicyRows } from "../model/ports/store.ts";
 import { changeOf, configWrite } from "./config-version.ts";
 import { stampAfter } from "./instant.ts";
 import { checked, textList } from "./json-column.ts";
+import { containing, holding, type ListEngine, listedFrom } from "./list-filter.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
@@ -32,7 +35,8 @@ const tableOf = (effect: PolicyEffect): Table => (effect === "route" ? "routingP
 const otherOf = (table: Table): Table => (table === "policies" ? "routingPolicies" : "policies");
 
 /** Policies of two tables as one: see migration `0019-routing`. */
-export function policyStore(db: Kysely<Schema>): PolicyRows {
+export function policyStore(engine: ListEngine): PolicyRows {
+  const { db } = engine;
   return {
     create: async (policy) => {
       const { effect, subjects, actions, resources, condition, route, ...columns } = policy;
@@ -51,9 +55,13 @@ export function policyStore(db: Kysely<Schema>): PolicyRows {
       return (await find(db, policy.organizationId, policy.id)) as PolicyRecord;
     },
     find: (organizationId, id) => find(db, organizationId, id),
-    list: async (organizationId, page) => {
+    list: async (organizationId, page, filter = {}) => {
       const { limit } = pageOf(page);
-      const rows = await Promise.all(TABLES.map((table) => listOf(db, table, organizationId, page)));
+      const tables = filter.effect === undefined ? TABLES : [tableOf(filter.effect)];
+      const from = listedFrom(engine, filter);
+      const rows = await Promise.all(
+        tables.map((table) => listOf(from, table, organizationId, page, filter)),
+      );
       return rows
         .flat()
         .sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -102,6 +110,7 @@ async function listOf(
   table: Table,
   organizationId: string,
   page: PageRequest | undefined,
+  { effect, search, ...values }: PolicyFilter,
 ): Promise<PolicyRecord[]> {
   const { after, limit } = pageOf(page);
   const rows = await db
@@ -109,9 +118,9 @@ async function listOf(
     .selectAll()
     .where("organizationId", "=", organizationId)
     .where("id", ">", after)
-    .$if(page?.namespaceId !== undefined, (query) =>
-      query.where("namespaceId", "=", page?.namespaceId as string),
-    )
+    .where(holding<Table>(values))
+    .where(containing(["name"], search))
+    .$if(effect !== undefined, (query) => query.where(sql<boolean>`rules ->> 'effect' = ${effect}`))
     .orderBy("id")
     .limit(limit)
     .execute();

@@ -6,6 +6,7 @@ import type { RateLimitRecord } from "../model/rate-limit-record.ts";
 import { changeOf, configWrite } from "./config-version.ts";
 import { stampAfter } from "./instant.ts";
 import { checked, textList } from "./json-column.ts";
+import { containing, holding, type ListEngine, listedFrom } from "./list-filter.ts";
 import { equals } from "./null-column.ts";
 import { limitOf, pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
@@ -51,7 +52,8 @@ function rowOf(rule: NewRateLimit): Insertable<Schema["rateLimits"]> {
   };
 }
 
-export function rateLimitStore(db: Kysely<Schema>): RateLimits {
+export function rateLimitStore(engine: ListEngine): RateLimits {
+  const { db } = engine;
   const within = (organizationId: string, from: Kysely<Schema> = db) =>
     from.selectFrom("rateLimits").selectAll().where("organizationId", "=", organizationId);
   const find = async (organizationId: string, id: string, from: Kysely<Schema> = db) => {
@@ -70,11 +72,17 @@ export function rateLimitStore(db: Kysely<Schema>): RateLimits {
       );
     },
     find: (organizationId, id) => find(organizationId, id),
-    list: async (organizationId, page) => {
+    list: async (organizationId, page, filter = {}) => {
       const { after, limit } = pageOf(page);
-      let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
-      if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
-      return (await query.execute()).map(rateLimitRecord);
+      const { search, ...values } = filter;
+      const rows = await within(organizationId, listedFrom(engine, filter))
+        .where("id", ">", after)
+        .where(holding<"rateLimits">(values))
+        .where(containing(["name"], search))
+        .orderBy("id")
+        .limit(limit)
+        .execute();
+      return rows.map(rateLimitRecord);
     },
     update: async (organizationId, id, change) => {
       const isChanged = await configWrite(db, organizationId, async (transaction) => {
@@ -112,7 +120,8 @@ export function rateLimitStore(db: Kysely<Schema>): RateLimits {
         .orderBy("periodStart", "desc")
         .orderBy("subject")
         .limit(limitOf(page.limit));
-      const { after } = page;
+      const { after, subject } = page;
+      if (subject !== undefined) query = query.where("subject", "=", subject);
       if (after !== undefined) {
         const start = new Date(after.periodStart);
         query = query.where(({ or, and, eb }) =>

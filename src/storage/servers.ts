@@ -6,6 +6,7 @@ import type { ServerRecord, ServerSecrets } from "../model/server-record.ts";
 import { changeOf, configWrite } from "./config-version.ts";
 import { stampAfter } from "./instant.ts";
 import { checked, jsonMap, serverSecrets, textList } from "./json-column.ts";
+import { containing, holding, type ListEngine, listedFrom } from "./list-filter.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
@@ -18,7 +19,8 @@ export function sealingContext(table: string, id: string, column: string): strin
 }
 export const SEALING_PURPOSE = "store";
 
-export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers {
+export function serverStore(engine: ListEngine, sealer: RotatingSealer): Servers {
+  const { db } = engine;
   const within = (organizationId: string, from: Kysely<Schema> = db) =>
     from.selectFrom("mcpServers").selectAll().where("organizationId", "=", organizationId);
   const find = async (organizationId: string, id: string, from: Kysely<Schema> = db) => {
@@ -39,11 +41,17 @@ export function serverStore(db: Kysely<Schema>, sealer: RotatingSealer): Servers
       return serverRecord(created, sealer);
     },
     find: (organizationId, id) => find(organizationId, id),
-    list: async (organizationId, page) => {
+    list: async (organizationId, page, filter = {}) => {
       const { after, limit } = pageOf(page);
-      let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
-      if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
-      return (await query.execute()).map((row) => serverRecord(row, sealer));
+      const { search, ...values } = filter;
+      const rows = await within(organizationId, listedFrom(engine, filter))
+        .where("id", ">", after)
+        .where(holding<"mcpServers">(values))
+        .where(containing(["name"], search))
+        .orderBy("id")
+        .limit(limit)
+        .execute();
+      return rows.map((row) => serverRecord(row, sealer));
     },
     count: async (organizationId) => {
       const { rowCount } = await db

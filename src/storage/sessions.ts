@@ -4,15 +4,17 @@ import type { Sessions } from "../model/ports/sessions.ts";
 import type { Engine } from "./engine.ts";
 import { instant } from "./instant.ts";
 import { checked, textList, textMap } from "./json-column.ts";
+import { holding, type ListEngine, listedFrom } from "./list-filter.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
 /** A session nobody used for this long gives up its place to a new one. Uses are written up to a minute late. */
 const IDLE_MS = 300_000;
 
-export function sessionStore(db: Kysely<Schema>, kind: Engine["kind"]): Sessions {
-  const within = (organizationId: string) =>
-    db.selectFrom("mcpSessions").selectAll().where("organizationId", "=", organizationId);
+export function sessionStore(engine: ListEngine & Pick<Engine, "kind">): Sessions {
+  const { db, kind } = engine;
+  const within = (organizationId: string, from: Kysely<Schema> = db) =>
+    from.selectFrom("mcpSessions").selectAll().where("organizationId", "=", organizationId);
   return {
     create: (session) =>
       db.transaction().execute(async (transaction) => {
@@ -37,11 +39,14 @@ export function sessionStore(db: Kysely<Schema>, kind: Engine["kind"]): Sessions
         return displaced;
       }),
     find: (organizationId, id) => within(organizationId).where("id", "=", id).executeTakeFirst(),
-    list: (organizationId, page) => {
+    list: (organizationId, page, filter = {}) => {
       const { after, limit } = pageOf(page);
-      let query = within(organizationId).where("id", ">", after).orderBy("id").limit(limit);
-      if (page?.namespaceId !== undefined) query = query.where("namespaceId", "=", page.namespaceId);
-      return query.execute();
+      return within(organizationId, listedFrom(engine, filter))
+        .where("id", ">", after)
+        .where(holding<"mcpSessions">(filter))
+        .orderBy("id")
+        .limit(limit)
+        .execute();
     },
     count: (organizationId) => countActive(db, organizationId),
     update: async (organizationId, id, { logLevel, connectionId, upstreamSessions }) => {

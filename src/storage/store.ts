@@ -27,25 +27,25 @@ import { userStore } from "./users.ts";
 /** The store port over either engine. */
 export function createStore(engine: Engine, sealer: RotatingSealer): Store {
   const { db } = engine;
-  const across = acrossTenants(db, engine.fromNow, sealer);
+  const across = acrossTenants(engine, sealer);
   return {
     kind: engine.kind,
     organizations: organizationStore(db),
-    namespaces: namespaceStore(db),
-    apiKeys: apiKeyStore(db),
-    users: userStore(db),
+    namespaces: namespaceStore(engine),
+    apiKeys: apiKeyStore(engine),
+    users: userStore(engine),
     tokenFamilies: tokenFamilyStore(db),
     signInFailures: signInFailureStore(db),
     externalIdentities: externalIdentityStore(db),
     signingKeys: signingKeyStore(db, sealer),
     clients: clientStore(db, across),
-    servers: serverStore(db, sealer),
-    policies: policyStore(db),
+    servers: serverStore(engine, sealer),
+    policies: policyStore(engine),
     claimMappings: claimMappingStore(db),
-    sessions: sessionStore(db, engine.kind),
+    sessions: sessionStore(engine),
     records: recordStore(engine),
     idempotencyKeys: idempotencyKeyStore(db, sealer),
-    rateLimits: rateLimitStore(db),
+    rateLimits: rateLimitStore(engine),
     leases: leaseStore(db, engine.fromNow),
     peers: peerStore(db, engine.fromNow),
     settings: settingStore(db, sealer),

@@ -4,6 +4,7 @@ import { checkAdministratorsLeft } from "./administrators.ts";
 import { changeOf, credentialWrite } from "./config-version.ts";
 import { instant, stampAfter } from "./instant.ts";
 import { checked, textList } from "./json-column.ts";
+import { containing, holding, type ListEngine, listedFrom } from "./list-filter.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
 
@@ -24,7 +25,8 @@ const columns = [
   "users.updatedAt",
 ] as const;
 
-export function userStore(db: Kysely<Schema>): Users {
+export function userStore(engine: ListEngine): Users {
+  const { db } = engine;
   const within = (organizationId: string, from: Kysely<Schema> = db) =>
     from.selectFrom("users").select(columns).where("users.organizationId", "=", organizationId);
   const find = (organizationId: string, id: string, from: Kysely<Schema> = db) =>
@@ -52,9 +54,16 @@ export function userStore(db: Kysely<Schema>): Users {
     find: (organizationId, id) => find(organizationId, id),
     findByName: (organizationId, username) =>
       within(organizationId).where("usernameLower", "=", username.toLowerCase()).executeTakeFirst(),
-    list: (organizationId, page) => {
+    list: (organizationId, page, filter = {}) => {
       const { after, limit } = pageOf(page);
-      return within(organizationId).where("users.id", ">", after).orderBy("users.id").limit(limit).execute();
+      const { search, ...values } = filter;
+      return within(organizationId, listedFrom(engine, filter))
+        .where("users.id", ">", after)
+        .where(holding<"users">(values))
+        .where(containing(["users.usernameLower", "users.emailLower"], search))
+        .orderBy("users.id")
+        .limit(limit)
+        .execute();
     },
     update: async (organizationId, id, change, kept) => {
       const isChanged = await credentialWrite(db, organizationId, async (transaction) => {

@@ -10,6 +10,7 @@ import { claimMappingContract } from "./claim-mapping.contract.ts";
 import { configurationContract } from "./configuration.contract.ts";
 import { contentContract } from "./content.contract.ts";
 import { eventContract } from "./event.contract.ts";
+import { filterContract } from "./filter.contract.ts";
 import { idempotencyContract } from "./idempotency.contract.ts";
 import { identitiesContract } from "./identities.contract.ts";
 import { leaseContract } from "./lease.contract.ts";
@@ -247,6 +248,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
   configurationContract(() => store);
   contentContract(() => ({ store, location }));
   eventContract(() => ({ store, location }));
+  filterContract(() => store);
   leaseContract(() => store);
   sessionContract(() => store);
   idempotencyContract(() => store);

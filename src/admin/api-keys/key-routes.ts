@@ -3,6 +3,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ApiKey } from "../../model/api-key.ts";
 import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import type { Operation } from "../../model/operation.ts";
+import type { ApiKeyFilter } from "../../model/ports/filters.ts";
 import {
   checkIfMatch,
   found,
@@ -18,12 +19,13 @@ import {
   time,
   uuid,
 } from "../fields.ts";
+import { namespaceIdOf, searched } from "../list-filter.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import { checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 import { checkWithinCreator, ownerOf } from "./key-creator.ts";
-import { apiKey, issuedKey, keyView } from "./key-view.ts";
+import { apiKey, issuedKey, keyStatus, keyView } from "./key-view.ts";
 
 const publicKey = z
   .looseObject({
@@ -70,6 +72,31 @@ async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, head
   return {};
 }
 
+/** What keys are asked for. */
+const keyQuery = {
+  type: z.enum(["user", "a2a"]).optional().describe("Of people, or of applications."),
+  role: role.optional().describe("Of this role."),
+  status: keyStatus.optional().describe("What they are now."),
+  namespace: slug.optional().describe("Bound to the namespace of this slug."),
+  search: searched("name or prefix"),
+  ...pageQuery,
+};
+async function pageOfKeys(
+  parts: AdminParts,
+  { organizationId }: Operation,
+  query: z.output<z.ZodObject<typeof keyQuery>>,
+  whose: Pick<ApiKeyFilter, "holder" | "userId">,
+) {
+  const { type, role, status, search } = query;
+  const filter: ApiKeyFilter = {
+    ...{ ...whose, type, role, search },
+    namespaceId: await namespaceIdOf(parts, organizationId, query.namespace),
+    standing: status && { status, at: parts.clock.now() },
+  };
+  const rows = await parts.store.apiKeys.list(organizationId, pageRequest(query), filter);
+  return pageAnswer(rows, query.limit, (key) => shownKey(parts, key));
+}
+
 const holders = ["admin", "user", "viewer"] as const;
 
 export const keyRoutes = [
@@ -80,13 +107,11 @@ export const keyRoutes = [
     roles: holders,
     action: "api_key.list",
     summary: "The caller's own keys.",
-    query: z.strictObject(pageQuery),
+    query: z.strictObject(keyQuery),
     response: pageOf(apiKey),
     handle: async ({ operation, parts, query }) => {
       const { id: principalId, userId } = operation.principal;
-      const page = pageRequest(query);
-      const rows = await parts.store.apiKeys.list(operation.organizationId, page, { principalId, userId });
-      return { body: pageAnswer(rows, query.limit, (key) => shownKey(parts, key)) };
+      return { body: await pageOfKeys(parts, operation, query, { holder: { principalId, userId } }) };
     },
   }),
   defineRoute({
@@ -196,14 +221,10 @@ export const keyRoutes = [
     roles: ["admin"],
     action: "api_key.list",
     summary: "All keys of the organisation.",
-    query: z.strictObject(pageQuery),
+    query: z.strictObject({ user_id: uuid.optional().describe("Whose they are."), ...keyQuery }),
     response: pageOf(apiKey),
     handle: async ({ operation, parts, query }) => ({
-      body: pageAnswer(
-        await parts.store.apiKeys.list(operation.organizationId, pageRequest(query)),
-        query.limit,
-        (key) => shownKey(parts, key),
-      ),
+      body: await pageOfKeys(parts, operation, query, { userId: query.user_id }),
     }),
   }),
   defineRoute({

@@ -1,7 +1,14 @@
 import { z } from "zod";
 import type { ApiKey } from "../../model/api-key.ts";
+import type { ApiKeyStatus } from "../../model/ports/filters.ts";
 import { label, optionalTime, role, slug, time, timeOf, uuid } from "../fields.ts";
 
+export const keyStatus = z.enum([
+  "active",
+  "inactive",
+  "revoked",
+  "expired",
+]) satisfies z.ZodType<ApiKeyStatus>;
 const shown = {
   id: uuid,
   name: label,
@@ -13,7 +20,7 @@ const shown = {
   namespace: slug.nullable(),
   namespace_id: uuid.nullable(),
   user_id: uuid.nullable(),
-  status: z.enum(["active", "inactive", "revoked", "expired"]),
+  status: keyStatus,
   created_by: z.string().nullable(),
   created_at: time,
   expires_at: time.nullable(),
@@ -47,7 +54,7 @@ export function keyView(key: ApiKey, now: number, namespaceSlug: string | null):
   };
 }
 
-export function statusOf(key: ApiKey, now: number): z.input<typeof apiKey>["status"] {
+export function statusOf(key: ApiKey, now: number): ApiKeyStatus {
   if (key.revokedAt !== null) return "revoked";
   if (key.expiresAt !== null && key.expiresAt <= now) return "expired";
   return key.isActive ? "active" : "inactive";

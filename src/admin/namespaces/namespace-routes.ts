@@ -19,9 +19,11 @@ import {
   timeOf,
   uuid,
 } from "../fields.ts";
+import { searched } from "../list-filter.ts";
 import { defineRoute, tagged } from "../route.ts";
+import { serverQuery, storedServers } from "../servers/server-list.ts";
 import { server, storedView } from "../servers/server-view.ts";
-import { session, sessionView } from "../sessions/session-routes.ts";
+import { pageOfSessions, session, sessionQuery } from "../sessions/session-routes.ts";
 
 const separator = z.string().regex(/^[A-Za-z0-9_.-]{1,4}$/, "must be 1 to 4 of A-Z, a-z, 0-9, _, . and -");
 export const namespace = z
@@ -75,11 +77,13 @@ export const namespaceRoutes = [
     roles: readers,
     action: "namespace.list",
     summary: "The organisation's namespaces.",
-    query: z.strictObject(pageQuery),
+    query: z.strictObject({ search: searched("slug or name"), ...pageQuery }),
     response: pageOf(namespace),
     handle: async ({ operation, parts, query }) => ({
       body: pageAnswer(
-        await parts.store.namespaces.list(operation.organizationId, pageRequest(query)),
+        await parts.store.namespaces.list(operation.organizationId, pageRequest(query), {
+          search: query.search,
+        }),
         query.limit,
         namespaceView,
       ),
@@ -183,14 +187,14 @@ export const namespaceRoutes = [
     roles: readers,
     action: "server.list",
     summary: "The stored servers of a namespace.",
-    query: z.strictObject(pageQuery),
+    query: z.strictObject(serverQuery),
     response: pageOf(server),
     handle: async ({ operation, parts, params, query }) => {
       const { organizationId } = operation;
       const { id: namespaceId, slug: namespaceSlug } = found(
         await parts.store.namespaces.find(organizationId, idOf(params)),
       );
-      const rows = await parts.store.servers.list(organizationId, { ...pageRequest(query), namespaceId });
+      const rows = await storedServers(parts, organizationId, query, namespaceId)(pageRequest(query));
       return {
         body: pageAnswer(rows, query.limit, (row) => storedView(row, namespaceSlug, parts.running(row.id))),
       };
@@ -203,13 +207,12 @@ export const namespaceRoutes = [
     roles: ["admin"],
     action: "session.list",
     summary: "Sessions of older clients in a namespace.",
-    query: z.strictObject(pageQuery),
+    query: z.strictObject(sessionQuery),
     response: pageOf(session),
     handle: async ({ operation, parts, params, query }) => {
       const { organizationId } = operation;
       const { id: namespaceId } = found(await parts.store.namespaces.find(organizationId, idOf(params)));
-      const rows = await parts.store.sessions.list(organizationId, { ...pageRequest(query), namespaceId });
-      return { body: pageAnswer(rows, query.limit, (row) => sessionView(parts, row)) };
+      return { body: await pageOfSessions(parts, organizationId, query, namespaceId) };
     },
   }),
 ];

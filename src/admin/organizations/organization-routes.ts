@@ -18,6 +18,7 @@ import {
   timeOf,
   uuid,
 } from "../fields.ts";
+import { hasText, isAsked, searched, yesOrNo } from "../list-filter.ts";
 import { defineRoute, tagged } from "../route.ts";
 
 const limits = {
@@ -82,18 +83,25 @@ export const organizationRoutes = [
     scope: "installation",
     action: "organization.list",
     summary: "All organisations to platform administrators, to others their own.",
-    query: z.strictObject(pageQuery),
+    query: z.strictObject({
+      active: yesOrNo("Whether they are served."),
+      search: searched("slug or name"),
+      ...pageQuery,
+    }),
     response: pageOf(organization),
     handle: async ({ operation, parts: { store }, query }) => {
       const page = pageRequest(query);
+      const { active: isActive, search } = query;
       const { platformAdmin, organizationId } = operation.principal;
       if (platformAdmin) {
-        const rows = await store.acrossTenants.organizations(page);
+        const rows = await store.acrossTenants.organizations(page, { isActive, search });
         return { body: pageAnswer(rows, query.limit, organizationView) };
       }
       const isBehind = page.after !== undefined && page.after >= organizationId;
       const own = isBehind ? undefined : await store.organizations.find(organizationId);
-      return { body: pageAnswer(own === undefined ? [] : [own], query.limit, organizationView) };
+      const fits =
+        own !== undefined && isAsked(isActive, own.isActive) && hasText(search, own.slug, own.name);
+      return { body: pageAnswer(fits ? [own] : [], query.limit, organizationView) };
     },
   }),
   defineRoute({

@@ -3,6 +3,7 @@ import type { Operation } from "../../model/operation.ts";
 import type { Policy, PolicyRecord, PolicyRule } from "../../model/policy.ts";
 import type { PolicyChange } from "../../model/ports/store.ts";
 import { checkIfMatch, found, idOf, pageOf, pageQuery, removed } from "../fields.ts";
+import { hasText, inNamespace, isAsked, namespaceIdOf, searched, yesOrNo } from "../list-filter.ts";
 import { pageWithManaged } from "../managed-page.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import { checkOpensOwn } from "../own-rights.ts";
@@ -68,16 +69,33 @@ export const policyRoutes = [
     roles: readers,
     action: "policy.list",
     summary: "The organisation's policies, first those of the configuration file.",
-    query: z.strictObject(pageQuery),
-    response: pageOf(policy),
-    handle: async ({ operation, parts, query }) => ({
-      body: await pageWithManaged(query, {
-        managed: ofFile(parts, operation),
-        managedView: (one) => fileView(parts, operation, one),
-        read: (page) => parts.store.policies.list(operation.organizationId, page),
-        view: (row: PolicyRecord) => viewOf(parts, row),
-      }),
+    query: z.strictObject({
+      effect: z.enum(["allow", "deny", "route"]).optional().describe("What they do."),
+      namespace: inNamespace,
+      active: yesOrNo("Whether they are in force."),
+      search: searched("the name"),
+      ...pageQuery,
     }),
+    response: pageOf(policy),
+    handle: async ({ operation, parts, query }) => {
+      const { effect, namespace, active: isActive, search } = query;
+      const { organizationId } = operation;
+      const namespaceId = await namespaceIdOf(parts, organizationId, namespace);
+      const filter = { effect, namespaceId, isActive, search };
+      const fits = (one: Policy) =>
+        isAsked(effect, one.effect) &&
+        isAsked(namespace, one.namespaceSlug) &&
+        isAsked(isActive, true) &&
+        hasText(search, one.name);
+      return {
+        body: await pageWithManaged(query, {
+          managed: ofFile(parts, operation).filter(fits),
+          managedView: (one) => fileView(parts, operation, one),
+          read: (page) => parts.store.policies.list(organizationId, page, filter),
+          view: (row: PolicyRecord) => viewOf(parts, row),
+        }),
+      };
+    },
   }),
   defineRoute({
     id: "policies-create",

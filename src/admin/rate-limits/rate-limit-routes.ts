@@ -22,6 +22,7 @@ import {
   slug,
   timeOf,
 } from "../fields.ts";
+import { hasText, inNamespace, isAsked, namespaceIdOf, searched, yesOrNo } from "../list-filter.ts";
 import { pageWithManaged } from "../managed-page.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";
@@ -187,16 +188,32 @@ export const rateLimitRoutes = [
     roles: readers,
     action: "rate_limit.list",
     summary: "The rules in force, first those of the configuration file.",
-    query: z.strictObject(pageQuery),
-    response: pageOf(rateLimit),
-    handle: async ({ operation: { organizationId }, parts, query }) => ({
-      body: await pageWithManaged(query, {
-        managed: managed(parts, organizationId),
-        managedView,
-        read: (page) => parts.store.rateLimits.list(organizationId, page),
-        view: (row: RateLimitRecord) => viewOf(parts, row),
-      }),
+    query: z.strictObject({
+      algorithm: rateLimit.shape.algorithm.optional().describe("How they count."),
+      namespace: inNamespace,
+      active: yesOrNo("Whether they are in force."),
+      search: searched("the name"),
+      ...pageQuery,
     }),
+    response: pageOf(rateLimit),
+    handle: async ({ operation: { organizationId }, parts, query }) => {
+      const { algorithm, active: isActive, search } = query;
+      const namespaceId = await namespaceIdOf(parts, organizationId, query.namespace);
+      const filter = { algorithm, namespaceId, isActive, search };
+      const fits = (rule: LimitRule) =>
+        isAsked(algorithm, rule.algorithm) &&
+        isAsked(namespaceId, rule.namespaceId) &&
+        isAsked(isActive, true) &&
+        hasText(search, rule.name);
+      return {
+        body: await pageWithManaged(query, {
+          managed: managed(parts, organizationId).filter(fits),
+          managedView,
+          read: (page) => parts.store.rateLimits.list(organizationId, page, filter),
+          view: (row: RateLimitRecord) => viewOf(parts, row),
+        }),
+      };
+    },
   }),
   defineRoute({
     id: "rate-limits-create",
@@ -304,7 +321,10 @@ export const rateLimitRoutes = [
     roles: ["admin"],
     action: "rate_limit.usage",
     summary: "What was admitted and refused by day (or month, of monthly quotas), and what is used now.",
-    query: z.strictObject(pageQuery),
+    query: z.strictObject({
+      subject: z.string().min(1).max(1_000).optional().describe("Of one alone, as the list names it."),
+      ...pageQuery,
+    }),
     response: pageOf(usage),
     handle: async ({ operation: { organizationId, principal }, parts, params, query }) => {
       const limit = await ruleOf(parts, organizationId, idOf(params));
@@ -314,6 +334,7 @@ export const rateLimitRoutes = [
       const after = usageCursor(query.cursor);
       const rows = await parts.store.rateLimits.usage(owner, limit.id, {
         limit: query.limit,
+        subject: query.subject,
         ...(after !== undefined && { after }),
       });
       const last = rows.length === query.limit ? rows.at(-1) : undefined;

@@ -2,12 +2,14 @@ import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
-import { checkIfMatch, found, idOf, pageOf, pageQuery, removed } from "../fields.ts";
+import { checkIfMatch, found, idOf, pageOf, removed } from "../fields.ts";
+import { hasText, inNamespace, isAsked, namespaceIdOf } from "../list-filter.ts";
 import { pageWithManaged } from "../managed-page.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, entityTag } from "../route.ts";
 import { checkRecord, columnsOf, newServer, recordWith, serverChange } from "./server-body.ts";
+import { serverQuery, storedServers } from "./server-list.ts";
 import { managedView, type ServerView, server, storedView } from "./server-view.ts";
 
 const readers = ["admin", "user", "viewer"] as const;
@@ -96,22 +98,29 @@ export const serverRoutes = [
     roles: readers,
     action: "server.list",
     summary: "The organisation's servers, first those of the configuration file.",
-    query: z.strictObject(pageQuery),
+    query: z.strictObject({ namespace: inNamespace, ...serverQuery }),
     response: pageOf(server),
     handle: async ({ operation, parts, query }) => {
       const { organizationId } = operation;
+      const namespaceId = await namespaceIdOf(parts, organizationId, query.namespace);
       const namespaces = [...(parts.organization(organizationId)?.namespacesById.values() ?? [])];
       const slugs = new Map(namespaces.map(({ id, slug }) => [id, slug]));
       const managed = namespaces.flatMap(({ servers, slug }) =>
         servers
           .filter(({ source }) => source !== "store")
-          .map((definition) => ({ id: definition.id, definition, slug })),
+          .map((definition) => managedView(definition, slug, parts.running(definition.id))),
       );
+      const fits = (view: ServerView) =>
+        isAsked(query.namespace, view.namespace) &&
+        isAsked(query.type, view.type as typeof query.type) &&
+        isAsked(query.active, view.active) &&
+        isAsked(query.status, view.status.status) &&
+        hasText(query.search, view.name);
       return {
         body: await pageWithManaged(query, {
-          managed,
-          managedView: ({ id, definition, slug }) => managedView(definition, slug, parts.running(id)),
-          read: (page) => parts.store.servers.list(organizationId, page),
+          managed: managed.filter(fits),
+          managedView: (view) => view,
+          read: storedServers(parts, organizationId, query, namespaceId),
           view: (row: ServerRecord) =>
             storedView(row, slugs.get(row.namespaceId) ?? "", parts.running(row.id)),
         }),

@@ -4,6 +4,8 @@ import type { ServerRecord } from "../../model/server-record.ts";
 import { metadata, note, slug, time, timeOf, uuid } from "../fields.ts";
 import type { RunningServer } from "../parts.ts";
 
+export const serverStatus = z.enum(["connecting", "ready", "failed", "closed", "inactive"]);
+
 /** A server as the API shows it. Values of secrets are never shown, only that they are there and what they are called. */
 export const server = z
   .object({
@@ -30,7 +32,7 @@ export const server = z
     max_retries: z.number(),
     settings: z.record(z.string(), z.unknown()),
     status: z.object({
-      status: z.enum(["connecting", "ready", "failed", "closed", "inactive"]),
+      status: serverStatus,
       reason: z.string().nullable(),
       era: z.string().nullable(),
       revision: z.string().nullable(),
@@ -47,7 +49,7 @@ export const server = z
   .meta({ id: "Server" });
 export type ServerView = z.input<typeof server>;
 
-function statusOf(running: RunningServer | undefined): ServerView["status"] {
+export function statusOf(running: RunningServer | undefined): ServerView["status"] {
   const { state, part } = running ?? {};
   return {
     status: state?.status ?? "inactive",

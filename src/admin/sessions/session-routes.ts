@@ -14,17 +14,19 @@ import {
   timeOf,
   uuid,
 } from "../fields.ts";
+import { inNamespace, namespaceIdOf } from "../list-filter.ts";
 import { slugOf } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
 
+const status = z.enum(["active", "terminated", "expired"]);
 export const session = z
   .object({
     id: uuid,
     namespace: slug.nullable(),
     namespace_id: uuid,
     server_id: uuid.nullable(),
-    status: z.enum(["active", "terminated", "expired"]),
+    status,
     transport: z.string(),
     revision: z.string(),
     client: z.string().nullable(),
@@ -58,6 +60,25 @@ export function sessionView(parts: AdminParts, row: SessionRecord): z.input<type
   };
 }
 
+/** What sessions are asked for. */
+export const sessionQuery = {
+  status: status.optional().describe("Whether they go on, and how they ended."),
+  principal_id: z.string().min(1).max(512).optional().describe("Whose they are: `key:…`, `user:…`."),
+  user_id: uuid.optional().describe("The user whose they are, by whichever key."),
+  ...pageQuery,
+};
+export async function pageOfSessions(
+  parts: AdminParts,
+  organizationId: string,
+  query: z.output<z.ZodObject<typeof sessionQuery>>,
+  namespaceId: string | undefined,
+) {
+  const { status, principal_id: principalId, user_id: userId } = query;
+  const filter = { namespaceId, status, principalId, userId };
+  const rows = await parts.store.sessions.list(organizationId, pageRequest(query), filter);
+  return pageAnswer(rows, query.limit, (row) => sessionView(parts, row));
+}
+
 export const sessionRoutes = [
   defineRoute({
     id: "sessions-list",
@@ -66,15 +87,12 @@ export const sessionRoutes = [
     roles: ["admin"],
     action: "session.list",
     summary: "Sessions of older clients, of all namespaces.",
-    query: z.strictObject(pageQuery),
+    query: z.strictObject({ namespace: inNamespace, ...sessionQuery }),
     response: pageOf(session),
-    handle: async ({ operation, parts, query }) => ({
-      body: pageAnswer(
-        await parts.store.sessions.list(operation.organizationId, pageRequest(query)),
-        query.limit,
-        (row) => sessionView(parts, row),
-      ),
-    }),
+    handle: async ({ operation: { organizationId }, parts, query }) => {
+      const namespaceId = await namespaceIdOf(parts, organizationId, query.namespace);
+      return { body: await pageOfSessions(parts, organizationId, query, namespaceId) };
+    },
   }),
   defineRoute({
     id: "sessions-get",

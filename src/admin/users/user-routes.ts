@@ -16,6 +16,7 @@ import {
   removed,
   role,
 } from "../fields.ts";
+import { searched, yesOrNo } from "../list-filter.ts";
 import { checkRulesNoOthers, checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
@@ -88,15 +89,20 @@ export const userRoutes = [
     roles: ["admin"],
     action: "user.list",
     summary: "The organisation's users.",
-    query: z.strictObject(pageQuery),
-    response: pageOf(user),
-    handle: async ({ operation, parts, query }) => ({
-      body: pageAnswer(
-        await parts.store.users.list(operation.organizationId, pageRequest(query)),
-        query.limit,
-        userView,
-      ),
+    query: z.strictObject({
+      role: role.optional().describe("Of this role."),
+      active: yesOrNo("Whether they may sign in."),
+      platform_admin: yesOrNo("Whether they are platform administrators."),
+      search: searched("user name or e-mail address"),
+      ...pageQuery,
     }),
+    response: pageOf(user),
+    handle: async ({ operation, parts, query }) => {
+      const { role, active: isActive, platform_admin: platformAdmin, search } = query;
+      const filter = { role, isActive, platformAdmin, search };
+      const rows = await parts.store.users.list(operation.organizationId, pageRequest(query), filter);
+      return { body: pageAnswer(rows, query.limit, userView) };
+    },
   }),
   defineRoute({
     id: "users-create",

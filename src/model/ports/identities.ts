@@ -1,6 +1,7 @@
 import type { ApiKeyIdentity } from "../api-key.ts";
 import type { SigningKey, TokenFamily, User, UserIdentity } from "../user.ts";
-import type { ChangeOf, RemovalCheck } from "./row.ts";
+import type { UserFilter } from "./filters.ts";
+import type { ChangeOf, PageRequest, RemovalCheck } from "./row.ts";
 
 type Stamps = "createdAt" | "updatedAt";
 type Preset = "emailVerified" | "isActive" | "lastLoginAt" | "mustChangePassword";
@@ -21,7 +22,7 @@ export interface Users {
   find(organizationId: string, id: string): Promise<User | undefined>;
   /** Whatever the case. */
   findByName(organizationId: string, username: string): Promise<User | undefined>;
-  list(organizationId: string, page?: { readonly after?: string; readonly limit?: number }): Promise<User[]>;
+  list(organizationId: string, page?: PageRequest, filter?: UserFilter): Promise<User[]>;
   /** @throws GatewayError `conflict` where nobody would be left of those to be kept */
   update(
     organizationId: string,

@@ -1,4 +1,5 @@
 import type { LimitUsage, RateLimitRecord } from "../rate-limit-record.ts";
+import type { RateLimitFilter } from "./filters.ts";
 import type { ChangeOf, PageRequest, RemovalCheck } from "./row.ts";
 
 type Stamps = "createdAt" | "updatedAt";
@@ -8,7 +9,7 @@ export type RateLimitChange = Partial<Omit<RateLimitRecord, Stamps | "id" | "org
 export interface RateLimits {
   create(rule: NewRateLimit): Promise<RateLimitRecord>;
   find(organizationId: string, id: string): Promise<RateLimitRecord | undefined>;
-  list(organizationId: string, page?: PageRequest): Promise<RateLimitRecord[]>;
+  list(organizationId: string, page?: PageRequest, filter?: RateLimitFilter): Promise<RateLimitRecord[]>;
   update(
     organizationId: string,
     id: string,
@@ -23,4 +24,6 @@ export interface RateLimits {
 export interface UsagePageRequest {
   readonly after?: Pick<LimitUsage, "periodStart" | "subject">;
   readonly limit?: number;
+  /** Of one alone. */
+  readonly subject?: string | undefined;
 }

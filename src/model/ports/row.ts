@@ -1,6 +1,5 @@
 /** A page in order of id. `limit` is at most 1,000. */
 export interface PageRequest {
-  readonly namespaceId?: string;
   /** The last id of the page before. */
   readonly after?: string;
   readonly limit?: number;

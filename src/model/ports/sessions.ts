@@ -1,4 +1,5 @@
 import type { SessionRecord } from "../session-record.ts";
+import type { SessionFilter } from "./filters.ts";
 import type { PageRequest } from "./row.ts";
 
 type SessionChange = Partial<Pick<SessionRecord, "logLevel" | "connectionId" | "upstreamSessions">>;
@@ -11,7 +12,7 @@ export interface Sessions {
    */
   create(session: SessionRecord): Promise<string | undefined>;
   find(organizationId: string, id: string): Promise<SessionRecord | undefined>;
-  list(organizationId: string, page?: PageRequest): Promise<SessionRecord[]>;
+  list(organizationId: string, page?: PageRequest, filter?: SessionFilter): Promise<SessionRecord[]>;
   /** Active ones. */
   count(organizationId: string): Promise<number>;
   /** Changes an active session; false where it is not active or not there. */

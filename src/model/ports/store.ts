@@ -1,4 +1,4 @@
-import type { ApiKey, ApiKeyIdentity, KeyHolder } from "../api-key.ts";
+import type { ApiKey, ApiKeyIdentity } from "../api-key.ts";
 import type { ClaimMapping, ClaimMappingRecord } from "../claim-mapping.ts";
 import type { QuotaPeriod } from "../limit-rule.ts";
 import type { PolicyRecord } from "../policy.ts";
@@ -6,6 +6,13 @@ import type { LimitReset, LimitUsage } from "../rate-limit-record.ts";
 import type { ServerRecord } from "../server-record.ts";
 import type { Namespace, Organization } from "../tenancy.ts";
 import type { TenantRows } from "../tenant-rows.ts";
+import type {
+  ApiKeyFilter,
+  NamespaceFilter,
+  OrganizationFilter,
+  PolicyFilter,
+  ServerFilter,
+} from "./filters.ts";
 import type {
   Clients,
   ExternalIdentities,
@@ -121,7 +128,7 @@ export interface Namespaces {
   create(namespace: NewNamespace): Promise<Namespace>;
   find(organizationId: string, id: string): Promise<Namespace | undefined>;
   findBySlug(organizationId: string, slug: string): Promise<Namespace | undefined>;
-  list(organizationId: string, page?: PageRequest): Promise<Namespace[]>;
+  list(organizationId: string, page?: PageRequest, filter?: NamespaceFilter): Promise<Namespace[]>;
   update(
     organizationId: string,
     id: string,
@@ -133,7 +140,7 @@ export interface Namespaces {
 export interface ApiKeys {
   create(key: NewApiKey): Promise<ApiKey>;
   find(organizationId: string, id: string): Promise<ApiKey | undefined>;
-  list(organizationId: string, page?: PageRequest, holder?: KeyHolder): Promise<ApiKey[]>;
+  list(organizationId: string, page?: PageRequest, filter?: ApiKeyFilter): Promise<ApiKey[]>;
   update(
     organizationId: string,
     id: string,
@@ -149,7 +156,7 @@ export interface Servers {
    */
   create(server: NewServer): Promise<ServerRecord>;
   find(organizationId: string, id: string): Promise<ServerRecord | undefined>;
-  list(organizationId: string, page?: PageRequest): Promise<ServerRecord[]>;
+  list(organizationId: string, page?: PageRequest, filter?: ServerFilter): Promise<ServerRecord[]>;
   count(organizationId: string): Promise<number>;
   update(
     organizationId: string,
@@ -161,7 +168,7 @@ export interface Servers {
 export interface PolicyRows {
   create(policy: NewPolicy): Promise<PolicyRecord>;
   find(organizationId: string, id: string): Promise<PolicyRecord | undefined>;
-  list(organizationId: string, page?: PageRequest): Promise<PolicyRecord[]>;
+  list(organizationId: string, page?: PageRequest, filter?: PolicyFilter): Promise<PolicyRecord[]>;
   update(
     organizationId: string,
     id: string,
@@ -254,7 +261,7 @@ export interface Settings {
 /** The queries that see more than one tenant. */
 export interface AcrossTenants {
   /** For the configuration compiler and the platform's own administration. */
-  organizations(page?: Omit<PageRequest, "namespaceId">): Promise<Organization[]>;
+  organizations(page?: PageRequest, filter?: OrganizationFilter): Promise<Organization[]>;
   /** Organisations changed after a configuration version; those removed are missing from `organizationCount`. */
   organizationsChangedSince(configVersion: number): Promise<string[]>;
   organizationCount(): Promise<number>;

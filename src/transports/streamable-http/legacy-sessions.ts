@@ -90,7 +90,7 @@ export class LegacySessions {
       sealedId = this.#sealer.seal(PURPOSE, JSON.stringify(identity));
     }
     this.#sessions.set(identity.id, this.#begin(identity, principal, endpoint));
-    const standing = this.#ledger.opened(recordOf(identity, endpoint, this.#clock.now()));
+    const standing = this.#ledger.opened(recordOf(identity, principal, endpoint, this.#clock.now()));
     return { sealedId, standing };
   }
 
@@ -256,7 +256,12 @@ export class LegacySessions {
   }
 }
 
-function recordOf(identity: SessionIdentity, endpoint: Endpoint, now: number): SessionRecord {
+function recordOf(
+  identity: SessionIdentity,
+  { userId }: Principal,
+  endpoint: Endpoint,
+  now: number,
+): SessionRecord {
   const { name, version } = identity.info ?? {};
   return {
     id: identity.id,
@@ -269,7 +274,7 @@ function recordOf(identity: SessionIdentity, endpoint: Endpoint, now: number): S
     clientId: name === undefined ? null : `${String(name)} ${String(version)}`.trim(),
     connectionId: null,
     principalId: identity.principalId,
-    userId: null,
+    userId: userId ?? null,
     logLevel: null,
     subscriptions: [],
     upstreamSessions: {},
