@@ -15,14 +15,15 @@ const HAS_UNWRITABLE = /[^\t\x20-\x7e]/;
 export type BodyFraming = number | "chunked" | "until_close" | "none";
 
 let date = "";
-let dateEndsAt = 0;
+let dateSecond = 0;
 
 /** RFC 9110, 6.6.1; written anew every second. */
 function dateLine(): string {
-  const now = Date.now();
-  if (now >= dateEndsAt) {
-    dateEndsAt = (Math.floor(now / 1000) + 1) * 1000;
-    date = `date: ${new Date(now).toUTCString()}\r\n`;
+  const second = Math.floor(Date.now() / 1000);
+  // Unequal, not later: a clock may be set back.
+  if (second !== dateSecond) {
+    dateSecond = second;
+    date = `date: ${new Date(second * 1000).toUTCString()}\r\n`;
   }
   return date;
 }

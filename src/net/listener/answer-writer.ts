@@ -12,20 +12,21 @@ type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel" | 
 export interface WriterSocket {
   /** Bytes taken; less than all where the system has no room, negative where the connection is closed. */
   write(data: string | Uint8Array): number;
-  /** Breaks the connection off. */
-  terminate(): void;
 }
 
 /** Writes the answers of one connection, one after the other, and keeps what the system has no room for. */
 export class AnswerWriter {
   readonly #socket: WriterSocket;
+  readonly #onBroken: () => void;
   #unsent: Buffer | undefined;
   #onDrained: (() => void) | undefined;
   #reader: Reader | undefined;
   #isGone = false;
 
-  constructor(socket: WriterSocket) {
+  /** @param onBroken the connection is, or has to be; it ends in `gone` */
+  constructor(socket: WriterSocket, onBroken: () => void) {
     this.#socket = socket;
+    this.#onBroken = onBroken;
   }
 
   /**
@@ -43,6 +44,7 @@ export class AnswerWriter {
       return;
     }
     this.#sendText(answer, request.method === "HEAD", connectionLine(keepsAlive, request.isHttp11));
+    if (this.#isGone) return;
     if (this.#unsent === undefined) onSent(keepsAlive);
     else this.#onDrained = () => onSent(keepsAlive);
   }
@@ -59,8 +61,8 @@ export class AnswerWriter {
   drain(): void {
     const unsent = this.#unsent;
     if (unsent === undefined) return;
-    const written = this.#socket.write(unsent);
-    if (written < 0) return;
+    const written = this.#send(unsent);
+    if (this.#isGone) return;
     this.#unsent = written >= unsent.length ? undefined : unsent.subarray(written);
     if (this.#unsent === undefined) this.#drained();
   }
@@ -130,7 +132,7 @@ export class AnswerWriter {
   }
 
   #breakOff(): void {
-    if (!this.#isGone) this.#socket.terminate();
+    if (!this.#isGone) this.#onBroken();
   }
 
   async #pump(reader: Reader, isChunked: boolean): Promise<void> {
@@ -159,6 +161,13 @@ export class AnswerWriter {
     onDrained?.();
   }
 
+  /** That a client left is known by this alone while nothing is read of its socket. */
+  #send(data: string | Uint8Array): number {
+    const written = this.#socket.write(data);
+    if (written < 0) this.#breakOff();
+    return written;
+  }
+
   /** @param bytes of `text` as UTF-8 */
   #put(text: string, bytes: number): void {
     if (this.#isGone) return;
@@ -166,8 +175,8 @@ export class AnswerWriter {
       this.#putBytes(Buffer.from(text));
       return;
     }
-    const written = this.#socket.write(text);
-    if (written >= 0 && written < bytes) this.#unsent = Buffer.from(text).subarray(written);
+    const written = this.#send(text);
+    if (written < bytes && !this.#isGone) this.#unsent = Buffer.from(text).subarray(written);
   }
 
   /** @param bytes may change afterwards */
@@ -177,8 +186,8 @@ export class AnswerWriter {
       this.#unsent = Buffer.concat([this.#unsent, bytes]);
       return;
     }
-    const written = this.#socket.write(bytes);
-    if (written >= 0 && written < bytes.length) this.#unsent = Buffer.from(bytes.subarray(written));
+    const written = this.#send(bytes);
+    if (written < bytes.length && !this.#isGone) this.#unsent = Buffer.from(bytes.subarray(written));
   }
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setSystemTime, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import type { IncomingRequest } from "../../model/incoming-request.ts";
 import { readText } from "../request-body.ts";
@@ -94,6 +94,25 @@ describe("what a client cannot hold up", () => {
     expect(await client.closed).toStartWith("HTTP/1.1 400");
   });
 
+  test("of what a client sent ahead, no more is served once it has left", async () => {
+    let served = 0;
+    const server = serving(async () => {
+      served++;
+      await Bun.sleep(1);
+      return new TextAnswer(200, {}, "x");
+    });
+    const client = new RawClient(server);
+    client.send(get("/").repeat(10_000));
+    await client.until("x");
+    client.socket.resetAndDestroy();
+    await client.closed;
+    await Bun.sleep(50);
+    const servedByThen = served;
+    await Bun.sleep(200);
+    expect(served).toBe(servedByThen);
+    expect(served).toBeLessThan(1_000);
+  });
+
   test("ten thousand connections, left in every state, leave nothing open", async () => {
     const server = serving(async (request) => {
       if (path(request) === "/slow") await Bun.sleep(20);
@@ -158,6 +177,21 @@ describe("connections that live on", () => {
     await client.until(/<hi>[^]*<>/);
     expect(client.text).not.toContain("connection: close");
     expect(client.text).not.toContain("100 Continue");
+    client.socket.destroy();
+  });
+
+  test("the date is the clock's, set back too", async () => {
+    const client = new RawClient(serving(() => new TextAnswer(200, {}, "x")));
+    const dates = ["Thu, 01 Jan 2099 00:00:00 GMT", "Wed, 31 Dec 2098 23:59:00 GMT"];
+    try {
+      for (const date of dates) {
+        setSystemTime(new Date(date));
+        client.send(get("/"));
+        await client.until(`date: ${date}\r\n`);
+      }
+    } finally {
+      setSystemTime();
+    }
     client.socket.destroy();
   });
 

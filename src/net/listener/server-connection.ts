@@ -66,7 +66,7 @@ export class ServerConnection implements Deadline, RequestLink {
   constructor(socket: ListenerSocket, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
-    this.#writer = new AnswerWriter(socket as unknown as WriterSocket);
+    this.#writer = new AnswerWriter(socket as unknown as WriterSocket, () => this.terminate());
     // Undefined, whatever its type says, where the client has left already.
     this.#peerAddress = (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/i, "");
   }
@@ -315,7 +315,7 @@ export class ServerConnection implements Deadline, RequestLink {
       return;
     }
     this.expiresAtMs = performance.now() + FURTHER_MS_MAX;
-    this.resume();
+    if (this.#ahead.length <= AHEAD_BYTES_MAX) this.resume();
     if (!isIdle) this.received(this.#ahead.take());
   }
 
