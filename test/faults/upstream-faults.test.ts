@@ -153,9 +153,11 @@ describe("a server that falls ill", () => {
     try {
       await untilConnected(own, ["victim"]);
       const under = Array.from({ length: 8 }, () =>
-        call(own.mcpUrl("victim"), crypto.randomUUID(), { ms: 1_400 }),
+        call(own.mcpUrl("victim"), crypto.randomUUID(), { ms: 20_000 }),
       );
-      await Bun.sleep(300);
+      await eventually("all calls are under way", async () =>
+        (await noncesSeen(victim)).size === under.length ? true : undefined,
+      );
       expect([...(await noncesSeen(victim)).values()].every((times) => times === 1)).toBe(true);
       const killedAt = performance.now();
       victim.child.kill("SIGKILL");
