@@ -1,4 +1,5 @@
 import type { GatewayError } from "../errors/gateway-error.ts";
+import type { Log } from "../model/ports/log.ts";
 import { Http1Server } from "../net/listener/http1-server.ts";
 import { nextCorrelationId } from "./correlation-id.ts";
 import type { Front } from "./front.ts";
@@ -14,7 +15,12 @@ export interface ListenSettings {
 
 /** The listening socket; `start` opens the port. */
 export class Listener {
+  readonly #log: Log;
   #server: Http1Server | undefined;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
 
   /** @throws Error that says what to do where the port cannot be had */
   start(settings: ListenSettings, front: Front): { readonly port: number } {
@@ -26,6 +32,7 @@ export class Listener {
         tls: settings.tls,
         serve: (request, peerAddress) => front.serve(request, peerAddress),
         refuse: noRequest,
+        onFault: (cause) => this.#log.error({ err: cause }, "a connection was broken off"),
       });
     } catch (cause) {
       throw new Error(portFault(cause, settings), { cause });

@@ -164,7 +164,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     sessionIdleMs: settings.limits.sessionIdleMs,
   });
   const waiting = new WaitingRoom();
-  const listener = new Listener();
+  const listener = new Listener(log);
   const { bodyBytesMax: bytesMax, bodyTimeoutMs: timeoutMs } = settings.limits;
   const body: BodyLimits = { bytesMax, timeoutMs };
   const endpoints = new EndpointTable(() => fleet.snapshot, permissions);

@@ -67,12 +67,13 @@ export class HttpGateway {
   readonly sessions: LegacySessions;
   readonly waiting: WaitingRoom;
   readonly ledger: SharedLedger;
-  readonly listener = new Listener();
+  readonly listener: Listener;
   readonly port: number;
 
   constructor(served: readonly Served[], options: HttpOptions = {}) {
     this.inner = new InProcessGateway(served, options);
     const { gateway, fleet, permissions, log } = this.inner;
+    this.listener = new Listener(log);
     this.ledger = options.ledger ?? new SharedLedger();
     this.waiting = new WaitingRoom(options.keepAliveMs);
     const clock = options.clock ?? { now: Date.now };

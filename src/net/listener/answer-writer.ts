@@ -18,15 +18,20 @@ export interface WriterSocket {
 export class AnswerWriter {
   readonly #socket: WriterSocket;
   readonly #onBroken: () => void;
+  readonly #onBlocked: () => void;
   #unsent: Buffer | undefined;
   #onDrained: (() => void) | undefined;
   #reader: Reader | undefined;
   #isGone = false;
 
-  /** @param onBroken the connection is, or has to be; it ends in `gone` */
-  constructor(socket: WriterSocket, onBroken: () => void) {
+  /**
+   * @param onBroken the connection is, or has to be; it ends in `gone`
+   * @param onBlocked the system has no room for a stream's next piece until `drain`
+   */
+  constructor(socket: WriterSocket, onBroken: () => void, onBlocked: () => void) {
     this.#socket = socket;
     this.#onBroken = onBroken;
+    this.#onBlocked = onBlocked;
   }
 
   /**
@@ -76,6 +81,11 @@ export class AnswerWriter {
 
   get isStreaming(): boolean {
     return this.#reader !== undefined;
+  }
+
+  /** The system has no room for what is to be sent. */
+  get isBlocked(): boolean {
+    return this.#unsent !== undefined;
   }
 
   get isSending(): boolean {
@@ -150,6 +160,7 @@ export class AnswerWriter {
 
   async #drainedOnce(): Promise<void> {
     if (this.#unsent === undefined) return;
+    this.#onBlocked();
     await new Promise<void>((resolve) => {
       this.#onDrained = resolve;
     });

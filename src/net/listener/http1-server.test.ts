@@ -12,9 +12,11 @@ import { type HttpAnswer, TextAnswer } from "./text-answer.ts";
 const BODY = { bytesMax: 1_000_000, timeoutMs: 30_000 };
 const HOST = "host: localhost\r\n";
 const servers: Http1Server[] = [];
+const faults: unknown[] = [];
 
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop(0);
+  expect(faults.splice(0)).toEqual([]);
 });
 
 function serving(
@@ -28,6 +30,7 @@ function serving(
     tls,
     serve: async (request, address) => serve(request, address),
     refuse: (error) => new TextAnswer(error.httpStatus, {}, error.message),
+    onFault: (cause) => faults.push(cause),
   });
   servers.push(server);
   return server;

@@ -16,7 +16,13 @@ export interface Http1ServerOptions {
   readonly serve: (request: ReceivedRequest, peerAddress: string) => Promise<HttpAnswer>;
   /** What is said to bytes that are no request. */
   readonly refuse: (error: GatewayError) => TextAnswer;
+  /** A fault of this program in the handling of a connection, which ended with it. */
+  readonly onFault: (cause: unknown) => void;
+  /** Longest time in which a stream's reader takes nothing of what is there; default 60,000 ms. */
+  readonly stalledMsMax?: number;
 }
+
+const STALLED_MS_MAX = 60_000;
 
 /**
  * The listener of the hot path, on raw sockets: what a call costs at `Bun.serve` is mostly the objects of the Fetch
@@ -26,6 +32,7 @@ export class Http1Server implements ConnectionOwner {
   readonly scheme: string;
   readonly serve: Http1ServerOptions["serve"];
   readonly refuse: Http1ServerOptions["refuse"];
+  readonly stalledMsMax: number;
   readonly #listener: Bun.TCPSocketListener<ServerConnection>;
   readonly #connections = new Set<ServerConnection>();
   readonly #scan = new DeadlineScan();
@@ -38,6 +45,7 @@ export class Http1Server implements ConnectionOwner {
     this.scheme = tls === undefined ? "http://" : "https://";
     this.serve = options.serve;
     this.refuse = options.refuse;
+    this.stalledMsMax = options.stalledMsMax ?? STALLED_MS_MAX;
     const at = { hostname, port, reusePort };
     this.#listener = Bun.listen<ServerConnection>({
       ...at,
@@ -56,8 +64,9 @@ export class Http1Server implements ConnectionOwner {
         close: (socket) => socket.data?.lost(),
         end: (socket) => socket.data?.ended(),
         // One of these threw: the socket is open still, and nobody watches it.
-        error: (socket) => {
+        error: (socket, cause) => {
           socket.data?.lost();
+          if (!isSystems(cause)) options.onFault(cause);
           socket.terminate();
         },
       },
@@ -94,4 +103,9 @@ export class Http1Server implements ConnectionOwner {
     this.#scan.delete(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
+}
+
+/** A connection that broke, as they do. */
+function isSystems(cause: unknown): boolean {
+  return cause instanceof Error && "syscall" in cause;
 }

@@ -9,17 +9,23 @@ import { type HttpAnswer, TextAnswer } from "./text-answer.ts";
 const HOST = "host: localhost\r\n";
 const get = (path: string, more = "") => `GET ${path} HTTP/1.1\r\n${HOST}${more}\r\n`;
 const servers: Http1Server[] = [];
+const faults: unknown[] = [];
 
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop(0);
+  expect(faults.splice(0)).toEqual([]);
 });
 
-function serving(serve: (request: IncomingRequest) => HttpAnswer | Promise<HttpAnswer>) {
+function serving(
+  serve: (request: IncomingRequest) => HttpAnswer | Promise<HttpAnswer>,
+  stalledMsMax = 60_000,
+) {
   const server = new Http1Server({
-    ...{ hostname: "127.0.0.1", port: 0, reusePort: false, tls: undefined },
+    ...{ hostname: "127.0.0.1", port: 0, reusePort: false, tls: undefined, stalledMsMax },
     // Not async: what it throws, it throws at once.
     serve: (request) => Promise.resolve(serve(request)),
     refuse: (error) => new TextAnswer(error.httpStatus, {}, error.message),
+    onFault: (cause) => faults.push(cause),
   });
   servers.push(server);
   return server;
@@ -156,6 +162,8 @@ describe("a handler that breaks its word", () => {
     client.send(get("/"));
     expect(await client.closed).not.toContain("no bytes");
     expect(client.socket.destroyed).toBe(true);
+    // What reaches no answer is told to whoever keeps the log.
+    expect(faults.splice(0).length).toBe(how === "throws" || how === "locked" ? 1 : 0);
   });
 });
 
@@ -204,5 +212,44 @@ describe("connections that live on", () => {
     await client.until(/x$/);
     expect(bodies(client.text)).toEqual(texts.map((text) => Buffer.from(text).toString("latin1")));
     client.socket.destroy();
+  });
+});
+
+describe("a stream's reader", () => {
+  const flood = () =>
+    new Response(
+      new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(Buffer.alloc(100_000, "x")),
+      }),
+    );
+
+  test("who takes nothing of what is there is not waited for for ever", async () => {
+    const server = serving(flood, 300);
+    const client = new RawClient(server);
+    client.socket.pause();
+    client.send(get("/"));
+    await Bun.sleep(800);
+    client.socket.resume();
+    expect(await client.closed).not.toEndWith("0\r\n\r\n");
+  });
+
+  test("who takes a little now and then is, and so is one for whom nothing is there", async () => {
+    const server = serving(
+      (request) => (path(request) === "/quiet" ? new Response(new ReadableStream<Uint8Array>()) : flood()),
+      300,
+    );
+    const [slow, quiet] = [new RawClient(server), new RawClient(server)];
+    slow.send(get("/"));
+    quiet.send(get("/quiet"));
+    const end = performance.now() + 1_000;
+    while (performance.now() < end) {
+      slow.socket.pause();
+      await Bun.sleep(50);
+      slow.socket.resume();
+      await Bun.sleep(20);
+    }
+    expect([slow.socket.destroyed, quiet.socket.destroyed]).toEqual([false, false]);
+    slow.socket.destroy();
+    quiet.socket.destroy();
   });
 });

@@ -29,6 +29,8 @@ export interface ConnectionOwner {
   readonly scheme: string;
   /** No further request is wanted. */
   readonly isStopping: boolean;
+  /** Longest time in which a stream's reader takes nothing of what is there. */
+  readonly stalledMsMax: number;
   serve(request: ReceivedRequest, peerAddress: string): Promise<HttpAnswer>;
   /** What is said to bytes that are no request. */
   refuse(error: GatewayError): TextAnswer;
@@ -66,7 +68,11 @@ export class ServerConnection implements Deadline, RequestLink {
   constructor(socket: ListenerSocket, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
-    this.#writer = new AnswerWriter(socket as unknown as WriterSocket, () => this.terminate());
+    this.#writer = new AnswerWriter(
+      socket as unknown as WriterSocket,
+      () => this.terminate(),
+      () => this.#blocked(),
+    );
     // Undefined, whatever its type says, where the client has left already.
     this.#peerAddress = (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/i, "");
   }
@@ -90,8 +96,9 @@ export class ServerConnection implements Deadline, RequestLink {
 
   drain(): void {
     this.#writer.drain();
-    if (this.#writer.isSending && this.expiresAtMs !== Number.POSITIVE_INFINITY)
-      this.expiresAtMs = performance.now() + CLIENT_MS_MAX;
+    if (this.#isClosed || this.expiresAtMs === Number.POSITIVE_INFINITY) return;
+    if (this.#writer.isStreaming) this.#blocked();
+    else if (this.#writer.isSending) this.expiresAtMs = performance.now() + CLIENT_MS_MAX;
   }
 
   /**
@@ -317,6 +324,13 @@ export class ServerConnection implements Deadline, RequestLink {
     this.expiresAtMs = performance.now() + FURTHER_MS_MAX;
     if (this.#ahead.length <= AHEAD_BYTES_MAX) this.resume();
     if (!isIdle) this.received(this.#ahead.take());
+  }
+
+  /** A stream may be quiet for as long as it likes, its reader may not leave lying what there is. */
+  #blocked(): void {
+    this.expiresAtMs = this.#writer.isBlocked
+      ? performance.now() + this.#owner.stalledMsMax
+      : Number.POSITIVE_INFINITY;
   }
 
   #hurry(request: ReceivedRequest): void {
