@@ -4,26 +4,40 @@ import { firstPrevious, headText, lineIsSound, parseLine, recordKinds, sha256Hex
 import { LineBatch } from "./line-batch.ts";
 import { nextSalt } from "./salt.ts";
 
-const salt = "0123456789abcdef".repeat(2);
+const saltText = "0123456789abcdef".repeat(2);
+const salt = Buffer.from(saltText);
 const text = fc.string({ unit: "binary" });
 
 function textOf(batch: LineBatch): string {
   return Buffer.from(batch.buffer.slice(0, batch.length)).toString();
 }
 
-test("a line is, byte for byte, what the format says, whatever its values", () => {
+test("lines are, byte for byte, what the format says, whatever their values and those before them", () => {
   const numbers = fc.maxSafeNat();
-  const kinds = fc.constantFrom(...recordKinds);
+  // As long as one another, and not.
+  const tenants = fc.oneof(text, fc.uuid(), fc.constantFrom('"23', "a\u00e4c", "abc", ""));
+  const line = fc.record({
+    sequence: numbers,
+    time: numbers,
+    tenant: tenants,
+    kind: fc.constantFrom(...[...recordKinds].slice(0, 2)),
+    value: text,
+  });
   fc.assert(
-    fc.property(text, numbers, numbers, text, kinds, text, (chainId, sequence, time, tenant, kind, value) => {
-      const body = JSON.stringify({ value });
+    fc.property(text, fc.array(line, { minLength: 1, maxLength: 8 }), (chainId, lines) => {
       const batch = new LineBatch(chainId);
-      batch.add(sequence, time, tenant, kind, salt, body);
-      const digest = sha256Hex(salt + body);
-      const head = headText({ chainId, sequence, previous: firstPrevious, time, tenant, kind, digest });
-      const link = sha256Hex(head);
-      expect(textOf(batch)).toBe(`{"head":${head},"link":"${link}","salt":"${salt}","body":${body}}\n`);
-      expect(batch.link).toBe(link);
+      let previous = firstPrevious;
+      let expected = "";
+      for (const { sequence, time, tenant, kind, value } of lines) {
+        const body = JSON.stringify({ value });
+        batch.add(sequence, time, tenant, kind, salt, body);
+        const digest = sha256Hex(saltText + body);
+        const head = headText({ chainId, sequence, previous, time, tenant, kind, digest });
+        previous = sha256Hex(head);
+        expected += `{"head":${head},"link":"${previous}","salt":"${saltText}","body":${body}}\n`;
+      }
+      expect(textOf(batch)).toBe(expected);
+      expect(batch.link).toBe(previous);
     }),
   );
 });

@@ -1,6 +1,6 @@
 import type { RecordKind } from "../model/ports/journal.ts";
-import { quote } from "./body.ts";
-import { firstPrevious, recordKinds } from "./line.ts";
+import { firstPrevious } from "./line.ts";
+import { LineHead } from "./line-head.ts";
 
 const bytesAtFirst = 1 << 18;
 const bytesKeptMax = 1 << 22;
@@ -9,16 +9,8 @@ const hexChars = 64;
 /** Above this a payload is measured before room is made for it; below, three bytes a character are. */
 const measuredChars = 1 << 16;
 
-const previousMark = ',"previous":"';
-const headEnd = Buffer.from('"}');
-const linkMark = Buffer.from(',"link":"');
 const saltMark = Buffer.from('","salt":"');
 const bodyMark = Buffer.from('","body":');
-const lineEnd = Buffer.from("}\n");
-const betweenDigestAndSalt = hexChars + headEnd.length + linkMark.length + hexChars + saltMark.length;
-const kindTexts = new Map(
-  [...recordKinds].map((kind) => [kind, Buffer.from(`,"kind":"${kind}","digest":"`)]),
-);
 const digestBytes = new Uint8Array(32);
 const digitPairs = Buffer.from(Array.from({ length: 256 }, (_, byte) => hexOf(byte)).join(""));
 
@@ -28,22 +20,19 @@ function hexOf(byte: number): string {
 
 /**
  * The lines of one chain that wait for their write (format: `line.ts`). Each is encoded once, into the bytes that go to
- * the file, and hashed where it stands there (ADR 0023).
+ * the file, and hashed where it stands there (ADR 0023). What is short is put there byte by byte: each call into the
+ * runtime costs as much as some forty of them.
  */
 export class LineBatch {
-  readonly #opening: Uint8Array;
-  readonly #headAt = '{"head":'.length;
-  /** The member `previous` of the next record. */
-  readonly #previous = Buffer.from(`${previousMark}${firstPrevious}"`);
+  readonly #chainId: string;
+  readonly #heads: { [kind in RecordKind]?: LineHead } = {};
+  /** Of the last record, hex; the next one names it. */
+  readonly #link = Buffer.from(firstPrevious);
   #buffer = Buffer.allocUnsafe(bytesAtFirst);
   #length = 0;
-  #time = Number.NaN;
-  #timeText = Buffer.from("");
-  #tenant: string | undefined;
-  #tenantText = Buffer.from("");
 
   constructor(chainId: string) {
-    this.#opening = Buffer.from(`{"head":{"chain":${quote(chainId)},"sequence":`);
+    this.#chainId = chainId;
   }
 
   /** Valid up to `length`, and until the next `add` or `clear`. */
@@ -56,44 +45,47 @@ export class LineBatch {
   }
   /** Of the last record added, hex; the next one names it. Set where the chain steps back. */
   get link(): string {
-    return this.#previous.toString("latin1", previousMark.length, previousMark.length + hexChars);
+    return this.#link.toString("latin1");
   }
   set link(link: string) {
-    this.#previous.write(link, previousMark.length, "latin1");
+    this.#link.write(link, "latin1");
   }
 
   /** `time` in ms since the epoch; `salt` of 32 hex digits; `body` is JSON. */
-  add(sequence: number, time: number, tenant: string, kind: RecordKind, salt: string, body: string): void {
-    this.#setTime(time);
-    this.#setTenant(tenant);
-    this.#makeRoom(body);
-    const buffer = this.#buffer;
+  add(
+    sequence: number,
+    time: number,
+    tenant: string,
+    kind: RecordKind,
+    salt: Uint8Array,
+    body: string,
+  ): void {
+    this.#heads[kind] ??= new LineHead(this.#chainId, kind);
+    const head = this.#heads[kind];
+    head.set(sequence, this.#link, time, tenant);
     const start = this.#length;
-    let at = this.#put(this.#opening, start);
-    at += buffer.write(String(sequence), at, "latin1");
-    at = this.#put(this.#previous, at);
-    at = this.#put(this.#timeText, at);
-    at = this.#put(this.#tenantText, at);
-    at = this.#put(kindTexts.get(kind) as Uint8Array, at);
+    const linkAt = start + head.bytes.length;
+    const saltAt = linkAt + hexChars + saltMark.length;
+    const bodyAt = saltAt + saltChars + bodyMark.length;
+    this.#makeRoom(bodyAt, body);
+    const buffer = this.#buffer;
 
     // The digest is of salt and body in one piece: for as long as that takes, the salt stands right before the body.
-    const saltAt = at + betweenDigestAndSalt;
-    const bodyAt = saltAt + saltChars + bodyMark.length;
     const bodyEnd = bodyAt + buffer.write(body, bodyAt, "utf8");
-    const saltedAt = bodyAt - saltChars;
-    buffer.write(salt, saltedAt, "latin1");
-    Bun.SHA256.hash(buffer.subarray(saltedAt, bodyEnd), digestBytes);
-    buffer.copyWithin(saltAt, saltedAt, bodyAt);
-    this.#put(bodyMark, saltAt + saltChars);
+    put(salt, buffer, bodyAt - saltChars);
+    Bun.SHA256.hash(buffer.subarray(bodyAt - saltChars, bodyEnd), digestBytes);
+    putHex(digestBytes, head.bytes, head.digestAt);
+    Bun.SHA256.hash(head.header, digestBytes);
+    putHex(digestBytes, this.#link, 0);
 
-    at = putHex(buffer, at);
-    at = this.#put(headEnd, at);
-    Bun.SHA256.hash(buffer.subarray(start + this.#headAt, at), digestBytes);
-    putHex(this.#previous, previousMark.length);
-    at = this.#put(linkMark, at);
-    at = putHex(buffer, at);
-    this.#put(saltMark, at);
-    this.#length = this.#put(lineEnd, bodyEnd);
+    buffer.set(head.bytes, start);
+    put(this.#link, buffer, linkAt);
+    put(saltMark, buffer, linkAt + hexChars);
+    put(salt, buffer, saltAt);
+    put(bodyMark, buffer, saltAt + saltChars);
+    buffer[bodyEnd] = 0x7d;
+    buffer[bodyEnd + 1] = 0x0a;
+    this.#length = bodyEnd + 2;
   }
 
   /** Forgets the lines, not the link. A burst does not keep its memory. */
@@ -102,26 +94,9 @@ export class LineBatch {
     if (this.#buffer.length > bytesKeptMax) this.#buffer = Buffer.allocUnsafe(bytesAtFirst);
   }
 
-  #put(bytes: Uint8Array, at: number): number {
-    this.#buffer.set(bytes, at);
-    return at + bytes.length;
-  }
-
-  #setTime(time: number): void {
-    if (time === this.#time) return;
-    this.#time = time;
-    this.#timeText = Buffer.from(`,"time":${time}`);
-  }
-
-  #setTenant(tenant: string): void {
-    if (tenant === this.#tenant) return;
-    this.#tenant = tenant;
-    this.#tenantText = Buffer.from(`,"tenant":${quote(tenant)}`);
-  }
-
-  #makeRoom(body: string): void {
+  #makeRoom(bodyAt: number, body: string): void {
     const bodyBytes = body.length > measuredChars ? Buffer.byteLength(body) : body.length * 3;
-    const needed = this.#length + bodyBytes + this.#tenantText.length + 1_024;
+    const needed = bodyAt + bodyBytes + 2;
     if (needed <= this.#buffer.length) return;
     const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
     this.#buffer.copy(larger, 0, 0, this.#length);
@@ -129,13 +104,15 @@ export class LineBatch {
   }
 }
 
-/** Writes what is in `digestBytes`. */
-function putHex(target: Uint8Array, at: number): number {
+function put(bytes: Uint8Array, into: Uint8Array, at: number): void {
+  for (let index = 0; index < bytes.length; index++) into[at + index] = bytes[index] as number;
+}
+
+function putHex(bytes: Uint8Array, into: Uint8Array, at: number): void {
   let to = at;
-  for (let i = 0; i < digestBytes.length; i++) {
-    const pair = (digestBytes[i] as number) * 2;
-    target[to++] = digitPairs[pair] as number;
-    target[to++] = digitPairs[pair + 1] as number;
+  for (let index = 0; index < bytes.length; index++) {
+    const pair = (bytes[index] as number) * 2;
+    into[to++] = digitPairs[pair] as number;
+    into[to++] = digitPairs[pair + 1] as number;
   }
-  return to;
 }

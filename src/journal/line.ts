@@ -1,6 +1,6 @@
 import type { RecordKind } from "../model/ports/journal.ts";
 import type { ChainLink } from "../model/ports/record-sink.ts";
-import { quote } from "./body.ts";
+import { quote } from "../protocol/json.ts";
 
 /*
  * One record is one line, its bytes fixed (docs/journal.md):

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ownMs } from "../../test/fixtures/own-time.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
-import { parseGuarded, parseMessage, stringify } from "./json.ts";
+import { parseGuarded, parseMessage, quote, stringify } from "./json.ts";
 import type { JsonValue } from "./json-value.ts";
 
 const loose = { depthMax: 64, itemsMax: 1_000_000 };
@@ -280,4 +280,8 @@ describe("bounds", () => {
     // A quadratic step over 4 MiB takes minutes.
     expect(ownMs() - startedAt).toBeLessThan(10_000);
   });
+});
+
+test("strings are quoted exactly as JSON.stringify does", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (value) => quote(value) === JSON.stringify(value)));
 });
