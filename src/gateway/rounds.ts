@@ -1,7 +1,7 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { Outcome } from "../model/call.ts";
 import type { Exchange, Target } from "../model/exchange.ts";
-import type { Policy } from "../policy/policy.ts";
+import type { Next, Policy } from "../policy/policy.ts";
 import type { ParkedCalls } from "./parked-calls.ts";
 import type { RequestStates } from "./request-state.ts";
 
@@ -42,6 +42,12 @@ export function roundsPolicy(states: RequestStates, parked: ParkedCalls): Policy
     const sealed = states.seal(exchange, { kind: "server", state: requestState }, STATE_LIFE_MS);
     return { ...outcome, result: { ...outcome.result, requestState: sealed } };
   };
+  const run = (exchange: Exchange, next: Next<Exchange, Outcome>): Outcome | Promise<Outcome> => {
+    const outcome = next(exchange);
+    return outcome instanceof Promise
+      ? outcome.then((settled) => seal(exchange, settled))
+      : seal(exchange, outcome);
+  };
   return (exchange, next) => {
     const { target, continuation, params } = exchange;
     if (target === undefined) return next(exchange);
@@ -55,13 +61,9 @@ export function roundsPolicy(states: RequestStates, parked: ParkedCalls): Policy
         return parked.retry(exchange, continuation.callId, continuation.round);
       Object.assign(exchange, { params: { ...params, requestState: continuation.state } });
     }
-    const run = (inner: Exchange): Outcome | Promise<Outcome> => {
-      const outcome = next(inner);
-      return outcome instanceof Promise
-        ? outcome.then((settled) => seal(inner, settled))
-        : seal(inner, outcome);
-    };
-    return mayBeAsked(exchange, target) ? parked.run(exchange, run) : run(exchange);
+    return mayBeAsked(exchange, target)
+      ? parked.run(exchange, (inner) => run(inner, next))
+      : run(exchange, next);
   };
 }
 

@@ -131,7 +131,7 @@ function ownParams(exchange: Exchange, target: Target): JsonObject {
   switch (exchange.method) {
     case "tools/call":
     case "prompts/get":
-      return params.name === target.name ? params : { ...params, name: target.name };
+      return params.name === target.name ? params : renamed(params, target.name);
     case "completion/complete": {
       const ref = params.ref as JsonObject;
       return ref.type === "ref/prompt" ? { ...params, ref: { ...ref, name: target.name } } : params;
@@ -139,6 +139,14 @@ function ownParams(exchange: Exchange, target: Target): JsonObject {
     default:
       return params;
   }
+}
+
+/** By name: a spread goes through the runtime, on every call. */
+function renamed(params: JsonObject, name: string): JsonObject {
+  const own: JsonObject = {};
+  for (const key in params) own[key] = params[key];
+  own.name = name;
+  return own;
 }
 
 /** A trace that came in an HTTP header goes on in `_meta`, where MCP carries it; one in `_meta` stays as it is. */

@@ -8,7 +8,10 @@ export type CancelReason =
   | "abandoned"
   | "unrecorded";
 
-type Listener = (reason: CancelReason) => void;
+/** Is told once, by `Cancellation.add`. */
+export interface CancellationListener {
+  cancelled(reason: CancelReason): void;
+}
 
 /**
  * A one-shot cancellation flag. Costs a plain object where an `AbortController` costs 0.7 µs a call;
@@ -17,8 +20,8 @@ type Listener = (reason: CancelReason) => void;
 export class Cancellation {
   #reason: CancelReason | undefined;
   /** One listener is the rule. */
-  #first: Listener | undefined;
-  #others: Set<Listener> | undefined;
+  #first: CancellationListener | undefined;
+  #others: Set<CancellationListener> | undefined;
 
   get reason(): CancelReason | undefined {
     return this.#reason;
@@ -37,7 +40,7 @@ export class Cancellation {
     const thrown: unknown[] = [];
     for (const listener of listeners) {
       try {
-        listener(reason);
+        listener.cancelled(reason);
       } catch (cause) {
         thrown.push(cause);
       }
@@ -45,21 +48,25 @@ export class Cancellation {
     if (thrown.length > 0) throw thrown[0];
   }
 
-  /** Calls `listener` when cancelled (at once if it already is). Returns the function that removes it. */
-  onCancel(listener: Listener): () => void {
-    if (this.#reason !== undefined) {
-      listener(this.#reason);
-      return () => {};
+  /** Tells `listener` when cancelled; at once if it already is. */
+  add(listener: CancellationListener): void {
+    if (this.#reason !== undefined) listener.cancelled(this.#reason);
+    else if (this.#first === undefined) this.#first = listener;
+    else {
+      this.#others ??= new Set();
+      this.#others.add(listener);
     }
-    if (this.#first === undefined) {
-      this.#first = listener;
-      return () => {
-        if (this.#first === listener) this.#first = undefined;
-      };
-    }
-    this.#others ??= new Set();
-    this.#others.add(listener);
-    return () => this.#others?.delete(listener);
+  }
+  remove(listener: CancellationListener): void {
+    if (this.#first === listener) this.#first = undefined;
+    else this.#others?.delete(listener);
+  }
+
+  /** `add` for a function, which costs two closures more. Returns the function that removes it. */
+  onCancel(cancelled: (reason: CancelReason) => void): () => void {
+    const listener = { cancelled };
+    this.add(listener);
+    return () => this.remove(listener);
   }
 
   signal(): AbortSignal {

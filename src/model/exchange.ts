@@ -3,6 +3,7 @@ import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
 import type { BackChannel, ClientContext, InputRequests, InputResponses, ValueText } from "./call.ts";
 import type { Cancellation } from "./cancellation.ts";
 import type { Continuation } from "./continuation.ts";
+import type { IncomingHeaders } from "./incoming-request.ts";
 import type { CallIntent } from "./ports/journal.ts";
 import type { Upstream } from "./ports/upstream.ts";
 import type { Principal } from "./principal.ts";
@@ -47,8 +48,8 @@ export interface Exchange extends BackChannel {
   readonly wantsProgress: boolean;
   readonly clientAddress: string;
   readonly traceparent: string | undefined;
-  /** Headers that mirror arguments (2026-07-28); undefined where the client's revision has none. */
-  readonly mirroredHeader: ((name: string) => string | undefined) | undefined;
+  /** Headers among which some mirror arguments (2026-07-28); undefined where the client's revision has none. */
+  readonly mirroredHeaders: Pick<IncomingHeaders, "get"> | undefined;
   readonly cancellation: Cancellation;
   /** `performance.now()` at arrival. */
   readonly startedAt: number;
@@ -78,7 +79,7 @@ export interface ExchangeInit {
   readonly wantsProgress: boolean;
   readonly clientAddress: string;
   readonly traceparent: string | undefined;
-  readonly mirroredHeader: ((name: string) => string | undefined) | undefined;
+  readonly mirroredHeaders: Pick<IncomingHeaders, "get"> | undefined;
   readonly cancellation: Cancellation;
   readonly startedAt: number;
   notify(notification: JsonRpcNotification): void;
@@ -98,7 +99,7 @@ export function newExchange(init: ExchangeInit): Exchange {
     wantsProgress: init.wantsProgress,
     clientAddress: init.clientAddress,
     traceparent: init.traceparent,
-    mirroredHeader: init.mirroredHeader,
+    mirroredHeaders: init.mirroredHeaders,
     cancellation: init.cancellation,
     startedAt: init.startedAt,
     notify: init.notify,

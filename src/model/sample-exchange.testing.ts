@@ -121,7 +121,7 @@ export function sampleExchange(over: Partial<ExchangeInit> = {}): Exchange {
     wantsProgress: false,
     clientAddress: "203.0.113.7",
     traceparent: undefined,
-    mirroredHeader: undefined,
+    mirroredHeaders: undefined,
     cancellation: new Cancellation(),
     startedAt: performance.now(),
     notify: () => {},

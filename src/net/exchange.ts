@@ -1,3 +1,4 @@
+import type { CancellationListener } from "../model/cancellation.ts";
 import { contentCoding, decodeWhole, pipeDecoded } from "./content-coding.ts";
 import { HttpFailure, type HttpFailureKind, type HttpRequest, type HttpResponse } from "./http-exchange.ts";
 import { headerValue, type ResponseHead } from "./response-head.ts";
@@ -28,7 +29,7 @@ type Consumer =
  * One request and its response: the promise of the head, then the body in the hands of `text` or `pipe`.
  * The connection drives it (`head`, `body`, `end`, `fail`); whoever asked consumes it.
  */
-export class Exchange implements HttpResponse {
+export class Exchange implements HttpResponse, CancellationListener {
   readonly request: HttpRequest;
   /** Resolves at the head. */
   readonly response: Promise<HttpResponse>;
@@ -50,7 +51,6 @@ export class Exchange implements HttpResponse {
   #consumer: Consumer | undefined;
   #consumed = false;
   #delivering = false;
-  #forgetCancellation: (() => void) | undefined;
 
   constructor(request: HttpRequest) {
     this.request = request;
@@ -58,14 +58,16 @@ export class Exchange implements HttpResponse {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#forgetCancellation = request.cancellation?.onCancel(() => {
-      this.#discard("cancelled", "The request was cancelled.");
-    });
+    request.cancellation?.add(this);
   }
 
   /** No more will come: answered completely, failed or cancelled. */
   get settled(): boolean {
     return this.#ended || this.#failure !== undefined;
+  }
+
+  cancelled(): void {
+    this.#discard("cancelled", "The request was cancelled.");
   }
 
   // Driven by the connection.
@@ -291,8 +293,7 @@ export class Exchange implements HttpResponse {
 
   #detach(): void {
     this.#link = undefined;
-    this.#forgetCancellation?.();
-    this.#forgetCancellation = undefined;
+    this.request.cancellation?.remove(this);
   }
 
   #pause(): void {

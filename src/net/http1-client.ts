@@ -12,6 +12,8 @@ import {
 } from "./http-exchange.ts";
 import type { GuardedUrl, OutboundGuard } from "./outbound-guard.ts";
 
+/** Heads of requests that one target remembers: callers mostly send few. */
+const HEADS_MAX = 256;
 /** Origins whose pools are remembered; beyond it those without idle connections are forgotten. */
 const ORIGINS_MAX = 1024;
 
@@ -37,9 +39,9 @@ class Target implements HttpTarget {
   readonly guarded: GuardedUrl;
   readonly pool: ConnectionPool;
   /** What follows the method up to the request's own header lines. */
-  readonly requestRest: string;
-  /** The header block last found valid: callers mostly send the same one. */
-  #validBlock = "";
+  readonly #requestRest: string;
+  /** By method and header block; each was found valid. */
+  readonly #heads: { [method in HttpRequest["method"]]?: Map<string, string> } = {};
 
   constructor(guarded: GuardedUrl, origin: string, pool: ConnectionPool) {
     const { url } = guarded;
@@ -48,15 +50,24 @@ class Target implements HttpTarget {
     this.url = url;
     this.guarded = guarded;
     this.pool = pool;
-    this.requestRest = ` ${this.path} HTTP/1.1\r\nhost: ${url.host}\r\naccept-encoding: identity\r\n`;
+    this.#requestRest = ` ${this.path} HTTP/1.1\r\nhost: ${url.host}\r\naccept-encoding: identity\r\n`;
   }
 
-  /** @throws TypeError for a block that is not whole header lines of visible ASCII: it could forge a request */
-  validate(headerBlock: string): void {
-    if (headerBlock === this.#validBlock) return;
+  /**
+   * A request up to its last header line, ASCII: the URL parser and the check of the block see to that.
+   * @throws TypeError for a block that is not whole header lines of visible ASCII: it could forge a request
+   */
+  head(method: HttpRequest["method"], headerBlock: string): string {
+    this.#heads[method] ??= new Map();
+    const heads = this.#heads[method];
+    const known = heads.get(headerBlock);
+    if (known !== undefined) return known;
     if (!HEADER_BLOCK.test(headerBlock))
       throw new TypeError("The header block is not a sequence of header lines.");
-    this.#validBlock = headerBlock;
+    if (heads.size >= HEADS_MAX) heads.clear();
+    const head = method + this.#requestRest + headerBlock;
+    heads.set(headerBlock, head);
+    return head;
   }
 }
 
@@ -103,12 +114,12 @@ export class Http1Client implements HttpClient {
   request(request: HttpRequest): Promise<HttpResponse> {
     const { target } = request;
     if (!(target instanceof Target)) throw new Error("The target was not made by this client.");
-    target.validate(request.headerBlock);
+    const head = target.head(request.method, request.headerBlock);
     const exchange = new Exchange(request);
     if (exchange.settled) return exchange.response;
     const connection = target.pool.take();
-    if (connection === undefined) void this.#dialFor(exchange, target);
-    else send(exchange, target, connection);
+    if (connection === undefined) void this.#dialFor(exchange, target, head);
+    else send(exchange, head, connection);
     return exchange.response;
   }
 
@@ -118,13 +129,13 @@ export class Http1Client implements HttpClient {
     this.#pools.clear();
   }
 
-  async #dialFor(exchange: Exchange, target: Target): Promise<void> {
+  async #dialFor(exchange: Exchange, target: Target, head: string): Promise<void> {
     try {
       const connection = await this.#dialer.dial(target.guarded, target.pool);
       if (exchange.settled) connection.drop();
       else if (connection.closed)
         exchange.fail(new HttpFailure("connect", `${target.origin} closed the new connection.`, false));
-      else send(exchange, target, connection);
+      else send(exchange, head, connection);
     } catch (error) {
       exchange.fail(
         error instanceof HttpFailure ? error : new HttpFailure("connect", "No connection.", false, error),
@@ -144,12 +155,16 @@ export class Http1Client implements HttpClient {
   }
 }
 
-/** Writes head and body as one message. The head is ASCII: the URL parser and `validate` saw to that. */
-function send(exchange: Exchange, target: Target, connection: Connection): void {
-  const { method, headerBlock, body } = exchange.request;
-  const head = method + target.requestRest + headerBlock;
+/** Writes head and body as one message, joined once: its size is counted on the whole, which is mostly ASCII. */
+function send(exchange: Exchange, head: string, connection: Connection): void {
+  const { method, body } = exchange.request;
   if (body === undefined) {
     const text = head + (method === "GET" || method === "HEAD" ? "\r\n" : "content-length: 0\r\n\r\n");
+    connection.run(exchange, text, text.length);
+    return;
+  }
+  const text = `${head}content-length: ${body.length}\r\n\r\n${body}`;
+  if (Buffer.byteLength(text) === text.length) {
     connection.run(exchange, text, text.length);
     return;
   }

@@ -11,7 +11,7 @@ export function isRequestId(value: JsonValue | undefined): value is RequestId {
 
 /** An id as it was written; equal for equal ids, and different for `1` and `"1"`. */
 export function idText(id: RequestId): string {
-  return stringifyExact(id);
+  return typeof id === "number" ? String(id) : stringifyExact(id);
 }
 
 export interface JsonRpcRequest {

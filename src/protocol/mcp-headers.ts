@@ -170,14 +170,14 @@ export function paramHeaders(
 export function paramHeaderMismatch(
   inputSchema: JsonObject,
   args: JsonValue | undefined,
-  header: (name: string) => string | undefined,
+  headers: { get(name: string): string | null },
 ): string | undefined {
   for (const { name, path, type } of annotatedParams(inputSchema)) {
     const value = valueAt(args, path);
     const text = primitiveText(value);
     if (text === undefined) continue;
-    const raw = header(name);
-    if (raw === undefined) return `${name} is missing`;
+    const raw = headers.get(name.toLowerCase());
+    if (raw === null) return `${name} is missing`;
     const decoded = decodeHeaderValue(raw.replace(/^[ \t]+|[ \t]+$/g, ""));
     if (decoded === undefined) return `${name} is not validly encoded`;
     if (decoded === text) continue;

@@ -17,12 +17,21 @@ interface CompiledPolicies {
   readonly byPrincipal: WeakMap<Principal, Map<string, Permissions>>;
 }
 
+interface LastAsked {
+  readonly principal: Principal;
+  readonly namespaceSlug: string;
+  readonly policies: Policies | undefined;
+  readonly permissions: Permissions;
+}
+
 /** Compiled permissions by what determines them; principals that may do the same share one entry. */
 export class PermissionCache {
   readonly #policiesOf: (organizationId: string) => Policies | undefined;
   readonly #entries = new Map<string, Map<string, Permissions>>();
   readonly #compiled = new Map<string, CompiledPolicies>();
   #generation = 0;
+  /** What was asked for last: the layers of one call ask one after the other. */
+  #last: LastAsked | undefined;
 
   /** What scopes open in an organisation now, for callers whom scopes govern. */
   readonly scopesOf: (organizationId: string) => ScopeRules | undefined;
@@ -38,6 +47,16 @@ export class PermissionCache {
 
   of(principal: Principal, namespaceSlug: string): Permissions {
     const policies = this.#policiesOf(principal.organizationId);
+    const last = this.#last;
+    if (last?.principal === principal && last.policies === policies && last.namespaceSlug === namespaceSlug) {
+      return last.permissions;
+    }
+    const permissions = this.#find(principal, namespaceSlug, policies);
+    this.#last = { principal, namespaceSlug, policies, permissions };
+    return permissions;
+  }
+
+  #find(principal: Principal, namespaceSlug: string, policies: Policies | undefined): Permissions {
     if (policies === undefined || policies.all.length === 0) return this.#granted(principal, namespaceSlug);
     const compiled = this.#compile(principal.organizationId, policies);
     if (!compiled.narrows) return this.#granted(principal, namespaceSlug);

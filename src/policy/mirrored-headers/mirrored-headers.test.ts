@@ -15,7 +15,7 @@ const definition = tool("t", {
 function at(args: JsonObject, headers: Record<string, string> | undefined, own = definition) {
   const exchange = sampleExchange({
     params: { name: "t", arguments: args },
-    mirroredHeader: headers && ((name) => new Headers(headers).get(name) ?? undefined),
+    mirroredHeaders: headers && new Headers(headers),
   });
   const upstream = new InProcessUpstream(server, {});
   exchange.target = { kind: "tool", server, upstream, name: "t", definition: own, repeatable: false };

@@ -11,11 +11,11 @@ import type { Policy } from "../policy.ts";
  */
 export function mirroredHeadersPolicy(): Policy<Exchange, Outcome> {
   return (exchange, next) => {
-    const { target, mirroredHeader } = exchange;
-    if (mirroredHeader !== undefined && target?.kind === "tool") {
+    const { target, mirroredHeaders } = exchange;
+    if (mirroredHeaders !== undefined && target?.kind === "tool") {
       const schema = asObject(target.definition?.inputSchema);
       if (schema !== undefined && annotatedParams(schema).length > 0) {
-        const detail = paramHeaderMismatch(schema, exchange.params.arguments, mirroredHeader);
+        const detail = paramHeaderMismatch(schema, exchange.params.arguments, mirroredHeaders);
         if (detail !== undefined) throw new GatewayError("header_mismatch", { detail });
       }
     }

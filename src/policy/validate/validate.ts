@@ -3,7 +3,7 @@ import type { Exchange, Target } from "../../model/exchange.ts";
 import type { Log } from "../../model/ports/log.ts";
 import { approximate } from "../../protocol/json-exact.ts";
 import { isObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
-import type { Policy } from "../policy.ts";
+import type { Next, Policy } from "../policy.ts";
 import type { Validator } from "./schema-validator.ts";
 import { ValidatorCache } from "./validator-cache.ts";
 
@@ -51,29 +51,44 @@ export function validatePolicy(log: Log): Policy<Exchange, Outcome> {
     return validator.check(exchange.exact ? approximate(given as JsonValue) : (given as JsonValue));
   };
 
+  const decide = (
+    exchange: Exchange,
+    target: Target,
+    definition: JsonObject,
+    next: Next<Exchange, Outcome>,
+    ready: Compile,
+  ): Outcome | Promise<Outcome> => {
+    const problem = check(exchange, target, definition, ready);
+    if (problem === undefined) return next(exchange);
+    if (target.server.validate === "report") {
+      log.warn(
+        { server: target.server.name, tool: target.name, problem },
+        "arguments do not match the schema",
+      );
+      return next(exchange);
+    }
+    return invalidArguments(problem);
+  };
+
+  const decideLater = async (
+    exchange: Exchange,
+    target: Target,
+    definition: JsonObject,
+    next: Next<Exchange, Outcome>,
+  ): Promise<Outcome> => {
+    const module = await import("./schema-validator.ts");
+    compile = module.compileSchema;
+    return decide(exchange, target, definition, next, compile);
+  };
+
   return (exchange, next) => {
     const { target } = exchange;
     if (target?.kind !== "tool" || target.definition === undefined || target.server.validate === "off") {
       return next(exchange);
     }
-    const { definition } = target;
-    const decide = (ready: Compile): Outcome | Promise<Outcome> => {
-      const problem = check(exchange, target, definition, ready);
-      if (problem === undefined) return next(exchange);
-      if (target.server.validate === "report") {
-        log.warn(
-          { server: target.server.name, tool: target.name, problem },
-          "arguments do not match the schema",
-        );
-        return next(exchange);
-      }
-      return invalidArguments(problem);
-    };
-    if (compile !== undefined) return decide(compile);
-    return import("./schema-validator.ts").then((module) => {
-      compile = module.compileSchema;
-      return decide(compile);
-    });
+    return compile === undefined
+      ? decideLater(exchange, target, target.definition, next)
+      : decide(exchange, target, target.definition, next, compile);
   };
 }
 

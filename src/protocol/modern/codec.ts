@@ -31,15 +31,18 @@ export const REMOVED_METHODS: ReadonlySet<string> = new Set([
 
 /** Reads the sender's part of `_meta`; unknown values of optional keys are treated as absent. */
 export function readMeta(meta: JsonObject): RequestMeta {
-  const level = meta[Meta.logLevel];
   const token = meta.progressToken;
   return {
     capabilities: meta[Meta.clientCapabilities] as JsonObject,
     info: asObject(meta[Meta.clientInfo]),
-    logLevel: LOG_LEVELS.find((known) => known === level),
+    logLevel: logLevelOf(meta[Meta.logLevel]),
     progressToken: isRequestId(token) ? token : undefined,
     traceparent: meta.traceparent,
   };
+}
+
+function logLevelOf(level: JsonValue | undefined): LogLevel | undefined {
+  return level === undefined ? undefined : LOG_LEVELS.find((known) => known === level);
 }
 
 /** The params without what belongs to this hop; other `_meta` members are other people's and stay. */
@@ -47,7 +50,7 @@ export function withoutEdgeMeta(params: JsonObject): JsonObject {
   const meta = params._meta;
   if (meta === undefined || meta === null || typeof meta !== "object") return params;
   let kept: JsonObject | undefined;
-  for (const key of Object.keys(meta)) {
+  for (const key in meta) {
     if (EDGE_KEYS.has(key)) continue;
     kept ??= {};
     kept[key] = (meta as JsonObject)[key];

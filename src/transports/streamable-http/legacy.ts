@@ -189,7 +189,7 @@ function sessionExchange(
     wantsProgress: progressToken !== undefined,
     clientAddress: request.arrival.clientAddress,
     traceparent: traceparentOf(meta?.traceparent, request.arrival.request.headers.get("traceparent")),
-    mirroredHeader: undefined,
+    mirroredHeaders: undefined,
     cancellation,
     startedAt: reply.startedAt,
     notify: (notification) => forward(session, reply, progressToken, notification),

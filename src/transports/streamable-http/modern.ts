@@ -1,29 +1,16 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { InputResponses, Outcome } from "../../model/call.ts";
-import { Cancellation } from "../../model/cancellation.ts";
-import { type Exchange, newExchange } from "../../model/exchange.ts";
+import type { Outcome } from "../../model/call.ts";
 import { type HttpAnswer, TextAnswer } from "../../net/listener/text-answer.ts";
 import { stringify } from "../../protocol/json.ts";
-import { stringifyExact } from "../../protocol/json-exact.ts";
-import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
-import { isRequestId, type JsonRpcNotification, type RequestId } from "../../protocol/jsonrpc.ts";
-import { LOG_LEVELS } from "../../protocol/meta.ts";
-import {
-  REMOVED_METHODS,
-  type RequestMeta,
-  readMeta,
-  SUPPORTED_VERSIONS,
-  withoutEdgeMeta,
-} from "../../protocol/modern/codec.ts";
-import { MODERN_REVISION } from "../../protocol/revision.ts";
-import { traceparentOf } from "../../protocol/trace-context.ts";
+import type { JsonObject } from "../../protocol/json-value.ts";
+import { isRequestId, type RequestId } from "../../protocol/jsonrpc.ts";
+import { REMOVED_METHODS, SUPPORTED_VERSIONS } from "../../protocol/modern/codec.ts";
 import { type Answer, failureText, modernAnswer, unreadId } from "./answer.ts";
 import type { EdgeDeps, EdgeRequest } from "./edge.ts";
-import { EventStream } from "./event-stream.ts";
 import { forwardTo, ownerElsewhere } from "./forward.ts";
 import { listen } from "./listen.ts";
+import { ModernExchange } from "./modern-exchange.ts";
 import { type ModernRequest, readModernRequest } from "./modern-request.ts";
-import { PostReply } from "./post-reply.ts";
 
 /** The edge of 2026-07-28: one POST, one request, no session; canonical form is its own form. */
 export function serveModern(
@@ -105,48 +92,13 @@ function call(
   read: ModernRequest,
   exact: boolean,
 ): Promise<HttpAnswer> {
-  const meta = readMeta(read.meta);
-  const cancellation = new Cancellation();
-  const reply = new PostReply({
-    principal: request.principal,
-    request: request.arrival.request,
-    waiting: deps.waiting,
-    streams: request.streams,
-    headers: request.headers,
-    openStream: (onGone) => new EventStream(onGone),
-    // Streamable HTTP, "Cancellation": closing the response stream is the cancellation.
-    onGone: () => cancellation.cancel("client_gone"),
-    onInterrupt: () => cancellation.cancel("shutdown"),
-  });
-  const exchange = newExchange({
-    id: request.arrival.id,
-    method: read.method,
-    params: withoutEdgeMeta(read.params),
-    exact,
-    principal: request.principal,
-    endpoint: request.endpoint,
-    client: {
-      era: "modern",
-      revision: MODERN_REVISION,
-      capabilities: meta.capabilities,
-      info: meta.info,
-      logLevel: meta.logLevel,
-      sessionId: undefined,
-    },
-    wantsProgress: meta.progressToken !== undefined,
-    clientAddress: request.arrival.clientAddress,
-    traceparent: traceparentOf(meta.traceparent, request.arrival.request.headers.get("traceparent")),
-    mirroredHeader: (name) => request.arrival.request.headers.get(name.toLowerCase()) ?? undefined,
-    cancellation,
-    startedAt: reply.startedAt,
-    notify: (notification) => forward(reply, meta, notification),
-    ask: cannotAsk,
-  });
-  void run(deps, read, exchange, reply);
-  return reply.response;
+  const exchange = new ModernExchange(deps, request, read, exact);
+  void run(deps, read, exchange);
+  return exchange.reply.response;
 }
 
-async function run(deps: EdgeDeps, read: ModernRequest, exchange: Exchange, reply: PostReply): Promise<void> {
+async function run(deps: EdgeDeps, read: ModernRequest, exchange: ModernExchange): Promise<void> {
+  const { reply } = exchange;
   let answer: Answer;
   try {
     const outcome = deps.relay.handle(exchange);
@@ -160,24 +112,4 @@ async function run(deps: EdgeDeps, read: ModernRequest, exchange: Exchange, repl
     return;
   }
   reply.finish(answer.status, answer.text);
-}
-
-/** Progress gets the client's own token back; log messages pass only where asked for, from the level asked for. */
-function forward(reply: PostReply, meta: RequestMeta, notification: JsonRpcNotification): void {
-  const { method, params = {} } = notification;
-  if (method === "notifications/progress") {
-    if (meta.progressToken === undefined) return;
-    const withToken = { ...params, progressToken: meta.progressToken };
-    reply.send(stringifyExact({ jsonrpc: "2.0", method, params: withToken }), true);
-  } else if (method === "notifications/message") {
-    if (meta.logLevel === undefined) return;
-    if (LOG_LEVELS.indexOf(params.level as never) < LOG_LEVELS.indexOf(meta.logLevel)) return;
-    reply.send(stringifyExact(notification as unknown as JsonValue), true);
-  }
-}
-
-/** Questions of a legacy server reach a modern client as `input_required`, which ends its request; see the bridge. */
-function cannotAsk(requests: Readonly<Record<string, { readonly method: string }>>): Promise<InputResponses> {
-  const capability = Object.values(requests)[0]?.method.split("/")[0] ?? "an answer";
-  return Promise.reject(new GatewayError("client_cannot_answer", { capability }));
 }

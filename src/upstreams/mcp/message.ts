@@ -1,6 +1,6 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ClientContext, Outcome, UpstreamCall } from "../../model/call.ts";
-import { DEFAULT_JSON_LIMITS, type JsonLimits, parseGuarded, stringify } from "../../protocol/json.ts";
+import { DEFAULT_JSON_LIMITS, type JsonLimits, parseGuarded, quote, stringify } from "../../protocol/json.ts";
 import { isObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
 import type { JsonRpcErrorBody, JsonRpcNotification, RequestId } from "../../protocol/jsonrpc.ts";
 import { LOG_LEVELS, type LogLevel } from "../../protocol/meta.ts";
@@ -24,19 +24,16 @@ export function requestText(id: RequestId, call: UpstreamCall, meta: string): st
     if (key === "_meta") {
       const text = stringify(value, exact);
       if (text.length > 2 && isObject(value)) theirs = text.slice(1, -1);
-    } else if (key === "arguments" && argumentsText?.value === value) {
-      members += `"arguments":${argumentsText.text},`;
-    } else {
-      members +=
-        key === "name" || key === "arguments"
-          ? `"${key}":${stringify(value, exact)},`
-          : `${JSON.stringify(key)}:${stringify(value, exact)},`;
+      continue;
     }
+    // Whatever cuts a text that is being joined has it copied: the comma comes first.
+    if (members !== "") members += ",";
+    if (key === "arguments" && argumentsText?.value === value) members += `"arguments":${argumentsText.text}`;
+    else members += `${quote(key)}:${typeof value === "string" ? quote(value) : stringify(value, exact)}`;
   }
   const joined = meta !== "" && theirs !== "" ? `${meta},${theirs}` : meta + theirs;
-  if (joined !== "") members += `"_meta":{${joined}},`;
-  const body = members === "" ? "{}" : `{${members.slice(0, -1)}}`;
-  return `{"jsonrpc":"2.0","id":${typeof id === "number" ? id : JSON.stringify(id)},"method":${JSON.stringify(call.method)},"params":${body}}`;
+  if (joined !== "") members += `${members === "" ? "" : ","}"_meta":{${joined}}`;
+  return `{"jsonrpc":"2.0","id":${typeof id === "number" ? id : JSON.stringify(id)},"method":${quote(call.method)},"params":{${members}}}`;
 }
 
 export interface IncomingMessage {

@@ -23,7 +23,7 @@ import { readStream } from "./answer-stream.ts";
 import type { Discovery } from "./discovery.ts";
 import { type HttpEndpoint, isEventStream, isJson } from "./endpoint.ts";
 import { Listener } from "./listen.ts";
-import { hopMeta, mirroredHeaders, modernHeaders, silenceMs } from "./modern-request.ts";
+import { HeaderBlocks, hopMeta, modernHeaders, RepeatedObject, silenceMs } from "./modern-request.ts";
 
 /**
  * A 2026-07-28 server over streamable HTTP: stateless, one POST per request, its answer a JSON body or a stream
@@ -41,7 +41,8 @@ export class ModernConnection implements Connection {
   readonly #counters: UpstreamCounters;
   readonly #info: JsonObject;
   readonly #infoText: string;
-  readonly #headers: string;
+  readonly #headerBlocks: HeaderBlocks;
+  readonly #clientInfo = new RepeatedObject();
   readonly #listener: Listener;
   #lastId = 0;
   #lost = false;
@@ -58,14 +59,15 @@ export class ModernConnection implements Connection {
     this.#counters = counters;
     this.#info = request.client.info ?? {};
     this.#infoText = JSON.stringify(this.#info);
-    this.#headers = modernHeaders(endpoint);
+    const headers = modernHeaders(endpoint);
+    this.#headerBlocks = new HeaderBlocks(headers);
     this.capabilities = discovery.capabilities;
     this.instructions = discovery.instructions;
     this.serverInfo = discovery.serverInfo;
     this.#listener = new Listener({
       endpoint,
       capabilities: this.capabilities,
-      headers: this.#headers,
+      headers,
       meta: hopMeta({}, this.#infoText),
       nextId: () => ++this.#lastId,
       onNotification: (notification) => this.#events.onNotification(notification),
@@ -82,7 +84,7 @@ export class ModernConnection implements Connection {
     let text: string;
     try {
       response = await endpoint.post(
-        this.#headers + mirroredHeaders(call),
+        this.#headerBlocks.of(call),
         requestText(id, call, this.#meta(call, id)),
         call.cancellation,
         silenceMs(call),
@@ -128,7 +130,7 @@ export class ModernConnection implements Connection {
   /** `_meta` members of a request: the hop's own, from what the call's client declared. */
   #meta(call: UpstreamCall, id: number): string {
     const { capabilities, info, logLevel } = call.client;
-    let meta = hopMeta(capabilities, info === undefined ? this.#infoText : JSON.stringify(info));
+    let meta = hopMeta(capabilities, info === undefined ? this.#infoText : this.#clientInfo.textOf(info));
     if (logLevel !== undefined) meta += `,"${Meta.logLevel}":${JSON.stringify(logLevel)}`;
     if (call.wantsProgress) meta += `,"progressToken":${id}`;
     return meta;
