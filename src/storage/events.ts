@@ -1,7 +1,8 @@
-import type { Kysely, SelectQueryBuilder } from "kysely";
+import type { SelectQueryBuilder } from "kysely";
 import type { AuditLogEntry } from "../model/log-entry.ts";
 import type { EventFilter, LogPageRequest, LogPlace } from "../model/ports/records.ts";
 import type { Engine } from "./engine.ts";
+import type { ExpiringRows } from "./expiry.ts";
 import { instant } from "./instant.ts";
 import { equals } from "./null-column.ts";
 import { limitOf } from "./page.ts";
@@ -91,55 +92,66 @@ function filtered<O>(events: Events<O>, { namespaceId }: LogPageRequest, filter:
 const JOURNAL_ACTIONS = "journal.%";
 
 /** An expired record has no action, which is like nothing. Found by the reader, emptied by the writer. */
-export async function expireEvents(
-  { db, reads }: { readonly db: Kysely<Schema>; readonly reads: Kysely<Schema> },
+export function eventsOf(
+  { db, reads }: Pick<Engine, "db" | "reads">,
   organizationId: string | null,
-  before: number,
-  limit: number,
-): Promise<number> {
-  const oldest = await reads
-    .selectFrom("auditLogs")
-    .select(["chainId", "chainSeq"])
-    .where("organizationId", equals(organizationId), organizationId)
-    .where("loggedAt", "<", instant(before))
-    .where("action", "not like", JOURNAL_ACTIONS)
-    .orderBy("loggedAt")
-    .limit(limit)
-    .execute();
-  let count = 0;
-  for (const chainId of new Set(oldest.map((row) => row.chainId))) {
-    const sequences = oldest.filter((row) => row.chainId === chainId).map(({ chainSeq }) => chainSeq);
-    const { numUpdatedRows } = await db
-      .updateTable("auditLogs")
-      .set({
-        namespaceId: null,
-        action: null,
-        actor: null,
-        actorName: null,
-        target: null,
-        status: null,
-        errorCode: null,
-        correlationId: null,
-        clientAddress: null,
-        detailText: null,
-        salt: null,
-      })
+): ExpiringRows<{ readonly at: number; readonly chainId: string; readonly chainSeq: number }> {
+  const own = (from: number, before: number) =>
+    reads
+      .selectFrom("auditLogs")
       .where("organizationId", equals(organizationId), organizationId)
-      .where("chainId", "=", chainId)
-      .where(
-        "chainSeq",
-        ">=",
-        sequences.reduce((least, next) => Math.min(least, next)),
-      )
-      .where(
-        "chainSeq",
-        "<=",
-        sequences.reduce((most, next) => Math.max(most, next)),
-      )
+      .where("loggedAt", ">=", instant(from))
       .where("loggedAt", "<", instant(before))
-      .where("action", "not like", JOURNAL_ACTIONS)
-      .executeTakeFirst();
-    count += Number(numUpdatedRows);
-  }
-  return count;
+      .orderBy("loggedAt");
+  return {
+    timeAfter: async (from, before, rows) =>
+      (await own(from, before).select("loggedAt").limit(1).offset(rows).executeTakeFirst())?.loggedAt,
+    kept: (from, before, limit) =>
+      own(from, before)
+        .where("action", "not like", JOURNAL_ACTIONS)
+        .select(["loggedAt as at", "chainId", "chainSeq"])
+        .limit(limit)
+        .execute(),
+    empty: async (rows) => {
+      const latest = instant(rows.at(-1)?.at ?? 0);
+      let count = 0;
+      for (const chainId of new Set(rows.map((row) => row.chainId))) {
+        const sequences = rows.filter((row) => row.chainId === chainId).map(({ chainSeq }) => chainSeq);
+        const { numUpdatedRows } = await db
+          .updateTable("auditLogs")
+          .set(EMPTY)
+          .where("organizationId", equals(organizationId), organizationId)
+          .where("chainId", "=", chainId)
+          .where(
+            "chainSeq",
+            ">=",
+            sequences.reduce((least, next) => Math.min(least, next)),
+          )
+          .where(
+            "chainSeq",
+            "<=",
+            sequences.reduce((most, next) => Math.max(most, next)),
+          )
+          .where("loggedAt", "<=", latest)
+          .where("action", "not like", JOURNAL_ACTIONS)
+          .executeTakeFirst();
+        count += Number(numUpdatedRows);
+      }
+      return count;
+    },
+  };
 }
+
+const EMPTY = {
+  namespaceId: null,
+  action: null,
+  actor: null,
+  actorName: null,
+  target: null,
+  status: null,
+  errorCode: null,
+  correlationId: null,
+  clientAddress: null,
+  detailText: null,
+  salt: null,
+};

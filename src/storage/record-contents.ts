@@ -3,6 +3,7 @@ import type { CallContentEntry } from "../model/log-entry.ts";
 import type { CallContent } from "../model/ports/journal.ts";
 import type { ContentRow, StoredRecord } from "../model/ports/record-sink.ts";
 import type { Engine } from "./engine.ts";
+import type { ExpiringRows } from "./expiry.ts";
 import { instant } from "./instant.ts";
 import { equals } from "./null-column.ts";
 import { type Columns, packLink, unpackLink, type Value } from "./record-columns.ts";
@@ -80,33 +81,41 @@ export async function contentsOf(
   });
 }
 
-export async function expireContents(
+/** Found by the reader and emptied by the writer. */
+export function contentsWithin(
   { db, reads }: Pick<Engine, "db" | "reads">,
   organizationId: string | null,
-  before: number,
-  limit: number,
-): Promise<number> {
-  const oldest = await reads
-    .selectFrom("requestContents")
-    .select(["id", "chainId", "chainSeq"])
-    .where("organizationId", equals(organizationId), organizationId)
-    .where("startedAt", "<", instant(before))
-    .where("sealed", "is not", null)
-    .orderBy("startedAt")
-    .limit(limit)
-    .execute();
-  if (oldest.length === 0) return 0;
-  const { numUpdatedRows } = await db
-    .updateTable("requestContents")
-    .set({ part: null, level: null, textBytes: null, sealed: null, salt: null })
-    .where("startedAt", "<", instant(before))
-    .where("organizationId", equals(organizationId), organizationId)
-    .where(
-      "id",
-      "in",
-      oldest.map(({ id }) => id),
-    )
-    .where("sealed", "is not", null)
-    .executeTakeFirst();
-  return Number(numUpdatedRows);
+): ExpiringRows<{ readonly at: number; readonly id: string }> {
+  const own = (from: number, before: number) =>
+    reads
+      .selectFrom("requestContents")
+      .where("organizationId", equals(organizationId), organizationId)
+      .where("startedAt", ">=", instant(from))
+      .where("startedAt", "<", instant(before))
+      .orderBy("startedAt");
+  return {
+    timeAfter: async (from, before, rows) =>
+      (await own(from, before).select("startedAt").limit(1).offset(rows).executeTakeFirst())?.startedAt,
+    kept: (from, before, limit) =>
+      own(from, before)
+        .where("sealed", "is not", null)
+        .select(["startedAt as at", "id"])
+        .limit(limit)
+        .execute(),
+    empty: async (rows) => {
+      const { numUpdatedRows } = await db
+        .updateTable("requestContents")
+        .set({ part: null, level: null, textBytes: null, sealed: null, salt: null })
+        .where("startedAt", "<=", instant(rows.at(-1)?.at ?? 0))
+        .where("organizationId", equals(organizationId), organizationId)
+        .where(
+          "id",
+          "in",
+          rows.map(({ id }) => id),
+        )
+        .where("sealed", "is not", null)
+        .executeTakeFirst();
+      return Number(numUpdatedRows);
+    },
+  };
 }

@@ -13,17 +13,21 @@ import {
 } from "./call-table.ts";
 import { CallTallies, KINDS_MAX } from "./call-tallies.ts";
 import type { Engine } from "./engine.ts";
-import { expireEvents, listEvents } from "./events.ts";
+import { eventsOf, listEvents } from "./events.ts";
+import { type ExpiringRows, Expiry } from "./expiry.ts";
 import { instant } from "./instant.ts";
 import { equals } from "./null-column.ts";
 import { limitOf } from "./page.ts";
 import { ReadTurns } from "./read-turns.ts";
-import { contentRecord, contentsOf, expireContents } from "./record-contents.ts";
+import { contentRecord, contentsOf, contentsWithin } from "./record-contents.ts";
 import { auditRecord, checkpointRecord } from "./record-rows.ts";
 import type { Schema } from "./schema.ts";
 
 /** Whose turns those are who look through what belongs to no organisation. */
 const OF_NONE = "";
+
+/** Looked at by one statement where the server ends it in time. */
+const EXPIRY_ROWS = 50_000;
 
 export type RecordEngine = Pick<Engine, "db" | "reads" | "readMsMax" | "calls">;
 
@@ -31,6 +35,7 @@ export function recordStore(engine: RecordEngine): Records {
   const { db, reads, readMsMax, calls } = engine;
   const source = sourceOf(calls);
   const turns = new ReadTurns(readMsMax);
+  const expiry = new Expiry(calls.stepRows ?? EXPIRY_ROWS);
   return {
     requests: (organizationId, page = {}, filter = {}) =>
       turns.take(organizationId, async (late) => {
@@ -82,12 +87,14 @@ export function recordStore(engine: RecordEngine): Records {
         return tallies.result();
       }),
     expirePayloads: async (organizationId, before, limit) => {
-      const contents = await expireContents(engine, organizationId, before, limit);
+      const run = <Row extends { readonly at: number }>(table: string, rows: ExpiringRows<Row>) =>
+        expiry.run(`${table} ${organizationId}`, before, limit, rows);
+      const contents = await run("contents", contentsWithin(engine, organizationId));
       if (contents >= limit) return contents;
       return (
         contents +
-        (await expireCalls(engine, organizationId, before, limit)) +
-        (await expireEvents(engine, organizationId, before, limit))
+        (await run("calls", callsOf(engine, organizationId))) +
+        (await run("events", eventsOf(engine, organizationId)))
       );
     },
     heads: async () => {
@@ -127,34 +134,41 @@ function filtered<O>(
 }
 
 /** Found by the reader and emptied by the writer: whoever writes meanwhile waits for the second alone. */
-async function expireCalls(
+function callsOf(
   { db, reads, calls }: RecordEngine,
   organizationId: string | null,
-  before: number,
-  limit: number,
-): Promise<number> {
+): ExpiringRows<{ readonly at: number; readonly key: unknown }> {
   const [rowKey] = calls.key;
-  const oldest = await reads
-    .selectFrom(sourceOf(calls))
-    .select(rowKey)
-    .where("organizationId", equals(organizationId), organizationId)
-    .where("startedAt", "<", instant(before))
-    .where("method", "is not", null)
-    .orderBy("startedAt")
-    .limit(limit)
-    .execute();
-  if (oldest.length === 0) return 0;
-  const { numUpdatedRows } = await db
-    .updateTable("requestLogs")
-    .set(calls.expired)
-    .where("startedAt", "<", instant(before))
-    .where(
-      rowKey,
-      "in",
-      oldest.map((row) => row[rowKey]),
-    )
-    .executeTakeFirst();
-  return Number(numUpdatedRows);
+  const own = (from: number, before: number) =>
+    reads
+      .selectFrom(sourceOf(calls))
+      .where("organizationId", equals(organizationId), organizationId)
+      .where("startedAt", ">=", instant(from))
+      .where("startedAt", "<", instant(before))
+      .orderBy("startedAt");
+  return {
+    timeAfter: async (from, before, rows) =>
+      (await own(from, before).select("startedAt").limit(1).offset(rows).executeTakeFirst())?.startedAt,
+    kept: (from, before, limit) =>
+      own(from, before)
+        .where("method", "is not", null)
+        .select(["startedAt as at", `${rowKey} as key`])
+        .limit(limit)
+        .execute(),
+    empty: async (rows) => {
+      const { numUpdatedRows } = await db
+        .updateTable("requestLogs")
+        .set(calls.expired)
+        .where("startedAt", "<=", instant(rows.at(-1)?.at ?? 0))
+        .where(
+          rowKey,
+          "in",
+          rows.map(({ key }) => key as string),
+        )
+        .executeTakeFirst();
+      return Number(numUpdatedRows);
+    },
+  };
 }
 
 /**

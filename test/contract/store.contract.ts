@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import type { RecordSink } from "../../src/model/ports/record-sink.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
-import { expireRecords } from "../../src/server/retention.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
-import { openRecordSink, openStore } from "../../src/storage/open.ts";
+import { openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
 import { claimMappingContract } from "./claim-mapping.contract.ts";
 import { configurationContract } from "./configuration.contract.ts";
@@ -16,8 +14,9 @@ import { identitiesContract } from "./identities.contract.ts";
 import { leaseContract } from "./lease.contract.ts";
 import { limitStoreContract } from "./limit-store.contract.ts";
 import { policyContract } from "./policy.contract.ts";
+import { recordContract } from "./record.contract.ts";
 import { sessionContract } from "./session.contract.ts";
-import { Chain, id, newKey, newServer, newSession, tenant } from "./store-fixture.ts";
+import { id, newKey, newServer, newSession, tenant } from "./store-fixture.ts";
 import { updateContract } from "./update.contract.ts";
 
 const masterKey = randomBytes(32);
@@ -271,123 +270,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
     });
   });
 
-  describe("records", () => {
-    let sink: RecordSink;
-    beforeAll(async () => {
-      sink = await openRecordSink(location);
-    });
-    afterAll(() => sink.close?.());
-
-    test("a batch written twice is there once, every field as it was", async () => {
-      const t = await tenant(store);
-      const chain = new Chain();
-      const [whole, begun, later] = [chain.call(t), chain.call(t), chain.call(t)];
-      const end = chain.end(whole);
-      const batch = [
-        { ...whole, end: end.end, endLink: end.link },
-        begun,
-        later,
-        chain.audit(t.organizationId),
-        chain.checkpoint(),
-      ];
-      await sink.write(batch);
-      await sink.write(batch);
-      const laterEnd = chain.end(later);
-      await sink.write([laterEnd]);
-      await sink.write([{ ...laterEnd, end: { ...laterEnd.end, status: "error" } }]);
-      const byId = new Map(
-        (await store.records.requests(t.organizationId)).map((entry) => [entry.id, entry]),
-      );
-      expect(byId.size).toBe(3);
-      expect(byId.get(whole.id)).toMatchObject({ call: whole.call, end: end.end, endLink: end.link });
-      expect(byId.get(begun.id)).toMatchObject({ link: begun.link, end: undefined, endLink: undefined });
-      expect(byId.get(later.id)).toMatchObject({ end: laterEnd.end, endLink: laterEnd.link });
-      const [audit] = await store.records.audits(t.organizationId);
-      expect(audit?.audit?.detailJson).toBe('{"b":1,"a":1.0}');
-      const records = await store.records.chain(chain.chainId, 0, 100);
-      expect(records.map(({ link }) => link.sequence)).toEqual([1, 2, 3, 4, 5, 6, 7]);
-      expect(records[0]).toEqual({ link: whole.link, content: whole });
-      expect(records[3]).toEqual({ link: end.link, content: end });
-      expect(records[5]?.content).toMatchObject({ row: "checkpoint", checkpoint: { atSequence: 5 } });
-      expect((await store.records.chain(chain.chainId, 2, 2)).map(({ link }) => link.sequence)).toEqual([
-        3, 4,
-      ]);
-      const head = (await store.records.heads()).find(({ chainId }) => chainId === chain.chainId);
-      expect(head).toMatchObject({ sequence: 7, link: laterEnd.link.link });
-    });
-
-    test("what the store will never take is refused as such and the rest of the batch undone", async () => {
-      const t = await tenant(store);
-      const chain = new Chain();
-      const good = chain.call(t);
-      const orphan = chain.end(chain.call(t));
-      const refused = await sink.write([good, orphan]).then(
-        () => undefined,
-        (thrown: Error) => thrown.name,
-      );
-      expect(refused).toBe("RecordsRefused");
-      expect(await store.records.requests(t.organizationId)).toEqual([]);
-      await sink.write([good]);
-      expect(await store.records.requests(t.organizationId)).toHaveLength(1);
-    });
-
-    test("an expired payload leaves its link", async () => {
-      const t = await tenant(store);
-      const chain = new Chain();
-      const old = chain.call(t, Date.now() - 10 * 86_400_000);
-      const oldEnd = chain.end(old);
-      const recent = chain.call(t);
-      await sink.write([{ ...old, end: oldEnd.end, endLink: oldEnd.link }, recent]);
-      expect(await store.records.expirePayloads(t.organizationId, Date.now() - 86_400_000, 100)).toBe(1);
-      expect(await store.records.expirePayloads(t.organizationId, Date.now() - 86_400_000, 100)).toBe(0);
-      const [first, second] = await store.records.chain(chain.chainId, 0, 10);
-      expect(first).toEqual({ link: { ...old.link, salt: undefined }, content: undefined });
-      expect(second).toEqual({ link: { ...oldEnd.link, salt: undefined }, content: undefined });
-      const entries = await store.records.requests(t.organizationId, { from: Date.now() - 86_400_000 });
-      expect(entries.map((entry) => entry.id)).toEqual([recent.id]);
-    });
-
-    test("each organisation's records are kept as long as it says, and a removed one's not for ever", async () => {
-      const DAY_MS = 86_400_000;
-      const [long, short, gone] = [await tenant(store), await tenant(store), await tenant(store)];
-      await store.organizations.update(long.organizationId, { logRetentionDays: 30 });
-      await store.organizations.update(short.organizationId, { logRetentionDays: 2 });
-      const chain = new Chain();
-      const days = [1, 3, 10, 40].map((days) => Date.now() - days * DAY_MS);
-      const calls = [long, short, gone].flatMap((t) => days.map((at) => chain.call(t, at)));
-      await sink.write(calls);
-      const own = new Chain();
-      const events = days.map((time) => {
-        const event = own.audit("");
-        return { ...event, link: { ...event.link, time } } as typeof event;
-      });
-      await sink.write(events);
-      await store.organizations.remove(gone.organizationId);
-      expect(await store.acrossTenants.organizationsRemoved()).toEqual([gone.organizationId]);
-      expect(await expireRecords(store, Date.now(), 5 * DAY_MS, () => false)).toBe(0);
-      await expireRecords(store, Date.now(), 5 * DAY_MS, () => true);
-      const kept = async ({ organizationId }: { organizationId: string }) =>
-        (await store.records.requests(organizationId)).map(({ call }) => call !== undefined);
-      expect(await kept(long)).toEqual([true, true, true, false]);
-      expect(await kept(short)).toEqual([true, false, false, false]);
-      expect(await kept(gone)).toEqual([true, true, false, false]);
-      const ownKept = (await store.records.chain(own.chainId, 0, 10)).map(
-        ({ content }) => content !== undefined,
-      );
-      expect(ownKept).toEqual([true, true, false, false]);
-      expect(await expireRecords(store, Date.now(), 5 * DAY_MS, () => true)).toBe(0);
-    });
-
-    test("records of days without a partition are taken too", async () => {
-      const t = await tenant(store);
-      const chain = new Chain();
-      const ahead = Date.now() + 20 * 86_400_000;
-      await sink.write([chain.call(t, ahead)]);
-      await store.maintain(ahead);
-      await sink.write([chain.call(t, ahead), chain.call(t, ahead + 86_400_000)]);
-      expect(await store.records.requests(t.organizationId)).toHaveLength(3);
-    });
-  });
+  recordContract(() => ({ store, location }));
 
   test("ping answers", async () => {
     await store.ping();
