@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { GatewayError } from "../errors/gateway-error.ts";
 import { operationLayers } from "../gateway/pipeline.ts";
 import type { IncomingRequest } from "../model/incoming-request.ts";
+import type { LimitNote } from "../model/limit-note.ts";
 import type { Operation } from "../model/operation.ts";
 import type { Journal } from "../model/ports/journal.ts";
 import type { Principal } from "../model/principal.ts";
@@ -30,6 +31,7 @@ export interface AdminCall {
   readonly principal: Principal | undefined;
   readonly correlationId: string;
   readonly clientAddress: string;
+  readonly limitNote: LimitNote;
   /** Of the answer. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -149,6 +151,7 @@ export class Administration {
       organizationNamed: organizationNamed(route, call.request),
       actorOrganization: undefined,
       clientAddress: call.clientAddress,
+      limitNote: call.limitNote,
       actor: undefined,
       roles: route.access === "open" ? [principal.role] : route.roles,
       changes: !route.reads,

@@ -1,8 +1,9 @@
 import type { IncomingRequest } from "./incoming-request.ts";
+import type { LimitNote } from "./limit-note.ts";
 import type { Principal } from "./principal.ts";
 
 /** A request as the door sees it: headers only, no byte of the body read. */
-export interface Arrival {
+export interface Arrival extends LimitNote {
   readonly request: IncomingRequest;
   readonly path: string;
   /** Correlation id, the gateway's own; a client's `X-Request-Id` is only noted. */

@@ -4,6 +4,7 @@ import type { BackChannel, ClientContext, InputRequests, InputResponses, ValueTe
 import type { Cancellation } from "./cancellation.ts";
 import type { Continuation } from "./continuation.ts";
 import type { IncomingHeaders } from "./incoming-request.ts";
+import type { LimitNote } from "./limit-note.ts";
 import type { CallIntent } from "./ports/journal.ts";
 import type { Upstream } from "./ports/upstream.ts";
 import type { Principal } from "./principal.ts";
@@ -47,6 +48,8 @@ export interface Exchange extends BackChannel {
   readonly client: ClientContext;
   readonly wantsProgress: boolean;
   readonly clientAddress: string;
+  /** For the answer's headers; of the whole HTTP request. */
+  readonly limitNote: LimitNote;
   readonly traceparent: string | undefined;
   /** Headers among which some mirror arguments (2026-07-28); undefined where the client's revision has none. */
   readonly mirroredHeaders: Pick<IncomingHeaders, "get"> | undefined;
@@ -78,6 +81,8 @@ export interface ExchangeInit {
   readonly client: ClientContext;
   readonly wantsProgress: boolean;
   readonly clientAddress: string;
+  /** For the answer's headers; of the whole HTTP request. */
+  readonly limitNote: LimitNote;
   readonly traceparent: string | undefined;
   readonly mirroredHeaders: Pick<IncomingHeaders, "get"> | undefined;
   readonly cancellation: Cancellation;
@@ -98,6 +103,7 @@ export function newExchange(init: ExchangeInit): Exchange {
     client: init.client,
     wantsProgress: init.wantsProgress,
     clientAddress: init.clientAddress,
+    limitNote: init.limitNote,
     traceparent: init.traceparent,
     mirroredHeaders: init.mirroredHeaders,
     cancellation: init.cancellation,

@@ -1,3 +1,4 @@
+import type { LimitNote } from "./limit-note.ts";
 import type { Principal, Role } from "./principal.ts";
 
 /** Acts of administration that policies may name, each with the roles of every route that does it. */
@@ -36,6 +37,7 @@ export interface Operation {
   /** Who acted, where the act itself says so: somebody who signs in. */
   actor: { readonly id: string; readonly name: string } | undefined;
   readonly clientAddress: string;
+  readonly limitNote: LimitNote;
   /** Roles that may; a platform administrator always may. Empty: platform administrators alone. */
   readonly roles: readonly Role[];
   /** Something changes by it, so it is recorded whatever its end. */

@@ -120,6 +120,7 @@ export function sampleExchange(over: Partial<ExchangeInit> = {}): Exchange {
     },
     wantsProgress: false,
     clientAddress: "203.0.113.7",
+    limitNote: { closestLimit: undefined },
     traceparent: undefined,
     mirroredHeaders: undefined,
     cancellation: new Cancellation(),

@@ -10,6 +10,7 @@ export function arrivalOf(headers: Record<string, string> = {}, over: Partial<Ar
     credential: "required",
     clientAddress: peerAddress,
     principal: undefined,
+    closestLimit: undefined,
     ...over,
     peerAddress,
   };

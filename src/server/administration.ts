@@ -146,6 +146,7 @@ export function createAdministration(deps: AdministrationDeps): (admitted: Admit
       principal: arrival.principal,
       correlationId: arrival.id,
       clientAddress: arrival.clientAddress,
+      limitNote: arrival,
       headers,
     });
 }

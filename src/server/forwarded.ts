@@ -8,6 +8,7 @@ import { isRequestId, type RequestId } from "../protocol/jsonrpc.ts";
 import type { EdgeRequest } from "../transports/streamable-http/edge.ts";
 import { refuse } from "../transports/streamable-http/modern.ts";
 import { takesStreams } from "./front.ts";
+import { withLimitFields } from "./limit-fields.ts";
 import { matchRoute } from "./routes.ts";
 
 export interface ForwardedDeps {
@@ -36,6 +37,7 @@ export async function serveForwarded(
     credential: "required",
     clientAddress,
     principal,
+    closestLimit: undefined,
   };
   const match = matchRoute(path);
   const { namespace, server } = match?.params ?? {};
@@ -44,7 +46,8 @@ export async function serveForwarded(
   const edge = { arrival, headers: { "x-request-id": correlationId } };
   if (endpoint === undefined) return responseOf(refuse(edge, idIn(body), new GatewayError("not_found")));
   const streams = takesStreams(request);
-  return responseOf(await deps.serveMcp({ ...edge, principal, endpoint, streams, forwarded: true }));
+  const answer = await deps.serveMcp({ ...edge, principal, endpoint, streams, forwarded: true });
+  return responseOf(withLimitFields(answer, arrival));
 }
 
 /** Of the message another process read and wrote again; none in a GET. */

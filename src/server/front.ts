@@ -12,6 +12,7 @@ import type { EdgeRequest } from "../transports/streamable-http/edge.ts";
 import { refuse } from "../transports/streamable-http/modern.ts";
 import { opensPath } from "./audience.ts";
 import { nextCorrelationId } from "./correlation-id.ts";
+import { withLimitFields } from "./limit-fields.ts";
 import { problemAnswer } from "./problem.ts";
 import { type Match, matchRoute } from "./routes.ts";
 
@@ -85,6 +86,7 @@ export class Front {
       credential: open || request.method === "OPTIONS" ? "none" : "required",
       clientAddress: peerAddress,
       principal: undefined,
+      closestLimit: undefined,
       match,
       headers: this.#headers(id),
     };
@@ -99,9 +101,9 @@ export class Front {
       const origin = request.headers.get("origin");
       if (origin !== null && this.#deps.origins.allows(origin))
         Object.assign(visit.headers, corsHeaders(origin));
-      return await this.#enter(visit);
+      return withLimitFields(await this.#enter(visit), visit);
     } catch (thrown) {
-      return this.#refuse(visit, thrown);
+      return withLimitFields(this.#refuse(visit, thrown), visit);
     } finally {
       this.#underWay--;
     }

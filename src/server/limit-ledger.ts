@@ -1,3 +1,4 @@
+import type { LimitRoom } from "../model/limit-note.ts";
 import { type LimitRule, periodOf, type QuotaPeriod } from "../model/limit-rule.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { LimitLedger } from "../model/ports/limit-ledger.ts";
@@ -87,6 +88,13 @@ export class StoreLimitLedger implements LimitLedger {
     const entry = this.#entry(demand);
     if (entry.stored + entry.writing + entry.admitted < demand.rule.limit) return 0;
     return Math.max(1, entry.end - this.#clock.now());
+  }
+
+  quotaRoom(demand: LimitDemand): LimitRoom {
+    const { rule } = demand;
+    const entry = this.#entry(demand);
+    const remaining = Math.max(0, rule.limit - entry.stored - entry.writing - entry.admitted);
+    return { rule, remaining, returnsMs: entry.end - this.#clock.now() };
   }
 
   take(demand: LimitDemand): void {

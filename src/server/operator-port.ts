@@ -38,7 +38,15 @@ export function openOperatorPort(
         headers.allow = match.route.methods.join(", ");
         throw new GatewayError("method_not_allowed");
       }
-      const arrival = { request, path, id, peerAddress, clientAddress: peerAddress, principal: OPERATOR };
+      const arrival = {
+        request,
+        path,
+        id,
+        peerAddress,
+        clientAddress: peerAddress,
+        principal: OPERATOR,
+        closestLimit: undefined,
+      };
       const admitted = { arrival: { ...arrival, credential: "none" as const }, match, headers };
       return (await serveControl(control, admitted)).toResponse();
     } catch (thrown) {

@@ -142,6 +142,40 @@ export function limiterContract(open: (clock: Clock) => Promise<Limiter>): void 
     limiter.close();
   });
 
+  test("an admission says what is left of the rule closest to its limit, and when there is more", async () => {
+    const { clock, limiter, ask } = await held();
+    const room = async (...demands: LimitDemand[]) => {
+      const verdict = await ask(...demands);
+      if (!verdict.admitted) throw new Error("refused");
+      return verdict.closest;
+    };
+    const per = ["key"] as const;
+    const sliding = sampleLimit({ per, limit: 5, windowMs: 32_000 });
+    expect(await room(of(sliding))).toEqual({ rule: sliding, remaining: 4, returnsMs: 33_000 });
+    clock.at += 16_000;
+    expect(await room(of(sliding))).toEqual({ rule: sliding, remaining: 3, returnsMs: 17_000 });
+    clock.at += 17_000;
+    expect(await room(of(sliding))).toEqual({ rule: sliding, remaining: 3, returnsMs: 16_000 });
+    const fixed = sampleLimit({ per, algorithm: "fixed_window", limit: 3, windowMs: 10_000 });
+    clock.at += 6_000;
+    expect(await room(of(fixed))).toEqual({ rule: fixed, remaining: 2, returnsMs: 1_000 });
+    const bucket = sampleLimit({ per, algorithm: "token_bucket", limit: 10, windowMs: 10_000, burst: 3 });
+    expect(await room(of(bucket))).toEqual({ rule: bucket, remaining: 2, returnsMs: 1_000 });
+    clock.at += 500;
+    expect(await room(of(bucket))).toEqual({ rule: bucket, remaining: 1, returnsMs: 500 });
+    const places = sampleLimit({ per, algorithm: "concurrency", limit: 2, windowMs: 0 });
+    expect(await room(of(places))).toEqual({ rule: places, remaining: 1, returnsMs: 0 });
+    const wide = sampleLimit({ per, limit: 1_000 });
+    const narrow = sampleLimit({ per, limit: 100 });
+    expect(await room(of(wide), of(narrow))).toMatchObject({ rule: narrow, remaining: 99 });
+    expect(await room(of(narrow), of(wide))).toMatchObject({ rule: narrow, remaining: 98 });
+    // What everybody together has used is nobody's business.
+    const everybody = sampleLimit({ limit: 10 });
+    expect(await room(of(everybody))).toBeUndefined();
+    expect(await room(of(everybody), of(narrow))).toMatchObject({ rule: narrow, remaining: 97 });
+    limiter.close();
+  });
+
   test("a raised limit gives room at once, a lowered one counts what was", async () => {
     const { limiter, admitted } = await held();
     const rule = sampleLimit({ limit: 5 });
@@ -153,6 +187,11 @@ export function limiterContract(open: (clock: Clock) => Promise<Limiter>): void 
 
   test("standing shows use and when it is over; reset forgets one subject, or all", async () => {
     const { clock, limiter, admitted } = await held();
+    const late = sampleLimit({ limit: 5, windowMs: 32_000 });
+    await admitted(1, of(late));
+    clock.at += 16_000;
+    await admitted(1, of(late));
+    expect(await limiter.standing(of(late))).toEqual({ used: 2, resetMs: 33_000 });
     for (const over of [
       { algorithm: "sliding_window" },
       { algorithm: "fixed_window" },

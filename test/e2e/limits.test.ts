@@ -10,7 +10,7 @@ import { eventually } from "./child.ts";
 import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 import { admitted, call, lastId } from "./limited-calls.ts";
 import { type Processes, startReplicas, startWorkers } from "./processes.ts";
-import { type EchoUpstream, startEcho } from "./upstreams.ts";
+import { type EchoUpstream, fixtureEntry, startEcho, startFixture } from "./upstreams.ts";
 
 let echo: EchoUpstream;
 const redis = await redisUrl();
@@ -43,8 +43,28 @@ function onOneGateway(kind: string, settings: () => Record<string, Record<string
         await gateway.mintKey("--name", "other", "--permission", "echo:*"),
       ];
       const urls = [gateway.mcpUrl(), `${gateway.origin}/namespaces/default/mcp`, gateway.mcpUrl("echo")];
-      let turn = 0;
+      const told = ({ headers }: { readonly headers: Headers }) => [
+        headers.get("ratelimit-policy"),
+        headers.get("ratelimit")?.replace(/t=3[67]\d\d$/, "t=…"),
+      ];
+      // Every answer says how the caller stands, under the rule that is closest to its limit.
+      const third = await gateway.mintKey("--name", "third", "--permission", "echo:*");
       const before = (await echo.seen()).calls;
+      expect(told(await call(gateway.mcpUrl(), third))).toEqual([
+        '"per-key";q=30;w=3600',
+        '"per-key";r=29;t=…',
+      ]);
+      expect(told(await call(gateway.mcpUrl("echo"), third, "nothing"))[1]).toBe('"per-key";r=28;t=…');
+      const profile = await request(gateway.origin, "GET", "/auth/profile", third);
+      expect([profile.status, ...told(profile)]).toEqual([
+        200,
+        '"per-key";q=30;w=3600',
+        '"per-key";r=27;t=…',
+      ]);
+      const refusedOtherwise = await request(gateway.origin, "GET", "/api/admin/users", third);
+      expect([refusedOtherwise.status, told(refusedOtherwise)[1]]).toEqual([403, '"per-key";r=26;t=…']);
+      expect(told(await fetch(`${gateway.origin}/live`))).toEqual([null, undefined]);
+      let turn = 0;
       const anyway = (key: string) => () => {
         const url = urls[turn++ % urls.length] as string;
         const names = url.endsWith("/servers/echo/mcp") ? ["echo"] : ["echo__echo", "echo:echo", "echo"];
@@ -62,7 +82,7 @@ function onOneGateway(kind: string, settings: () => Record<string, Record<string
       });
       expect(refused.headers.get("ratelimit")).toBe(`"per-key";r=0;t=${seconds}`);
       expect(refused.headers.get("ratelimit-policy")).toBe('"per-key";q=30;w=3600');
-      expect(await admitted(20, anyway(other))).toBe(10);
+      expect(await admitted(20, anyway(other))).toBe(9);
       expect((await call(gateway.mcpUrl(), other)).error?.data?.rule).toBe("echo-per-tool");
       expect((await echo.seen()).calls - before).toBe(40);
     });
@@ -101,6 +121,50 @@ if (redis !== undefined) {
   onOneGateway("Redis", () => ({ redis: { url: redis, prefix: `e2e-${crypto.randomUUID().slice(0, 8)}` } }));
 }
 
+test("a stream says how its caller stands in its head, and older clients' answers do too", async () => {
+  const everything = await startFixture("both");
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => everything.stop());
+  await using gateway = await startGateway({
+    servers: [fixtureEntry("filed", everything, "streamable-http")],
+    anonymous: false,
+    settings: { rate_limits: { rules: [{ name: "per-key", per: ["key"], limit: 9, window: "1h" }] } },
+  });
+  const key = await gateway.mintKey("--name", "streams", "--permission", "filed:*");
+  const send = (method: string, params: object, headers: Record<string, string>) =>
+    fetch(gateway.mcpUrl("filed"), {
+      method: "POST",
+      headers: {
+        ...{ authorization: `Bearer ${key}`, "content-type": "application/json" },
+        ...{ accept: "application/json, text/event-stream", ...headers },
+      },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+    });
+  const name = "test_tool_with_progress";
+  const modern = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", progressToken: "p" };
+  const _meta = { ...modern, "io.modelcontextprotocol/clientCapabilities": {} };
+  const streamed = await send(
+    "tools/call",
+    { name, arguments: {}, _meta },
+    { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": name },
+  );
+  expect(streamed.headers.get("content-type")).toStartWith("text/event-stream");
+  expect(streamed.headers.get("ratelimit")).toMatch(/^"per-key";r=8;t=\d+$/);
+  expect(await streamed.text()).toContain("notifications/progress");
+  const clientInfo = { name: "older", version: "1" };
+  const opened = await send(
+    "initialize",
+    { protocolVersion: "2025-06-18", capabilities: {}, clientInfo },
+    {},
+  );
+  await opened.text();
+  const session = { "mcp-session-id": opened.headers.get("mcp-session-id") ?? "" };
+  const listed = await send("tools/list", {}, { ...session, "mcp-protocol-version": "2025-06-18" });
+  expect(listed.status).toBe(200);
+  expect(listed.headers.get("ratelimit-policy")).toBe('"per-key";q=9;w=3600');
+  expect(listed.headers.get("ratelimit")).toMatch(/^"per-key";r=7;t=\d+$/);
+});
+
 describe("limits by address", () => {
   test("the client behind a trusted proxy is counted, not the proxy; what others forward is not believed", async () => {
     const rate_limits = { rules: [{ name: "per-ip", per: ["ip"], limit: 5, window: "1h" }] };
@@ -112,7 +176,10 @@ describe("limits by address", () => {
     const from = async (address: string, path = "/mcp") =>
       (await fetch(`http://127.0.0.1:${gateway.port}${path}`, { headers: { "x-forwarded-for": address } }))
         .status;
-    for (let n = 0; n < 5; n++) expect(await from("203.0.113.9")).toBe(401);
+    const headers = { "x-forwarded-for": "203.0.113.9" };
+    const stranger = await fetch(`http://127.0.0.1:${gateway.port}/mcp`, { headers });
+    expect(stranger.headers.get("ratelimit")).toMatch(/^"per-ip";r=4;t=3[67]\d\d$/);
+    for (let n = 0; n < 4; n++) expect(await from("203.0.113.9")).toBe(401);
     expect(await from("203.0.113.9")).toBe(429);
     expect(await from("203.0.113.9", "/")).toBe(429);
     expect(await from("1.2.3.4, 203.0.113.9")).toBe(429);

@@ -1,3 +1,4 @@
+import type { LimitRoom } from "../limit-note.ts";
 import type { LimitRule } from "../limit-rule.ts";
 
 /** One rule that applies to something, and whose count of it. */
@@ -14,6 +15,8 @@ export interface LimitAdmission {
   readonly admitted: true;
   /** Gives the places under `concurrency` rules back; call it once, at the end of what was admitted. */
   readonly release: (() => void) | undefined;
+  /** Of the rules that callers are told of the one closest to its limit now; undefined where there is none. */
+  readonly closest: LimitRoom | undefined;
 }
 export interface LimitRefusal {
   readonly admitted: false;

@@ -92,8 +92,9 @@ export class AnswerWriter {
     return this.#unsent !== undefined || this.#reader !== undefined;
   }
 
-  #sendText({ status, headers, body }: TextAnswer, isHead: boolean, connection: string): void {
-    const lines = fieldLines(headers);
+  #sendText(answer: TextAnswer, isHead: boolean, connection: string): void {
+    const { status, headers, body } = answer;
+    const lines = fieldLines(headers) + answer.moreLines;
     if (body === null || typeof body === "string") {
       const bytes = body === null ? 0 : Buffer.byteLength(body);
       const framing: BodyFraming = hasNoBody(status) ? "none" : bytes;

@@ -13,6 +13,8 @@ export class TextAnswer {
   readonly status: number;
   readonly headers: Fields;
   readonly body: string | WrittenBody | null;
+  /** Further header lines, ready to be written: each `name: value` in ASCII, with its CR LF. */
+  moreLines = "";
 
   /** @param headers each once, in lower case; what no header can hold is written as "?" */
   constructor(status: number, headers: Fields, body: string | WrittenBody | null) {
@@ -27,7 +29,15 @@ export class TextAnswer {
 
   /** For those who deal in `Response`s: other processes of the installation. */
   toResponse(): Response {
-    return new Response(this.body?.toString() ?? null, { status: this.status, headers: this.headers });
+    const response = new Response(this.body?.toString() ?? null, {
+      status: this.status,
+      headers: this.headers,
+    });
+    for (const line of this.moreLines.split("\r\n")) {
+      const [name = "", value] = line.split(": ", 2);
+      if (value !== undefined) response.headers.set(name, value);
+    }
+    return response;
   }
 }
 

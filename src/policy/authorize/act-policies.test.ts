@@ -34,6 +34,7 @@ const operationOf = (over: Partial<Operation> = {}): Operation => ({
   organizationId: admin.organizationId,
   actor: undefined,
   clientAddress: "10.0.0.1",
+  limitNote: { closestLimit: undefined },
   roles: ["admin"],
   changes: true,
   reveals: false,

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { GatewayError } from "../../errors/gateway-error.ts";
 import type { Outcome } from "../../model/call.ts";
 import type { Exchange, Target } from "../../model/exchange.ts";
+import type { LimitRoom } from "../../model/limit-note.ts";
 import type { LimitRule } from "../../model/limit-rule.ts";
 import type { LimitLedger } from "../../model/ports/limit-ledger.ts";
 import type { LimitAdmission, LimitDemand, Limiter, LimitVerdict } from "../../model/ports/limiter.ts";
@@ -44,7 +45,7 @@ class Tally implements Limiter {
     for (const demand of demands) this.counted.set(key(demand), (this.counted.get(key(demand)) ?? 0) + 1);
     if (!demands.some(({ rule }) => rule.algorithm === "concurrency")) return ADMITTED;
     this.underWay++;
-    return { admitted: true, release: () => this.underWay-- };
+    return { ...ADMITTED, release: () => this.underWay-- };
   }
   standing() {
     return { used: 0, resetMs: 0 };
@@ -52,13 +53,16 @@ class Tally implements Limiter {
   reset(): void {}
   close(): void {}
 }
-const ADMITTED: LimitAdmission = { admitted: true, release: undefined };
+const ADMITTED: LimitAdmission = { admitted: true, release: undefined, closest: undefined };
 
 class PlainLedger implements LimitLedger {
   readonly used = new Map<string, number>();
   readonly refused: string[] = [];
   quotaWait({ rule, subject }: LimitDemand): number {
     return (this.used.get(subject) ?? 0) < rule.limit ? 0 : 3_600_000;
+  }
+  quotaRoom({ rule, subject }: LimitDemand): LimitRoom {
+    return { rule, remaining: rule.limit - (this.used.get(subject) ?? 0), returnsMs: 3_600_000 };
   }
   take({ subject }: LimitDemand): void {
     this.used.set(subject, (this.used.get(subject) ?? 0) + 1);

@@ -1,6 +1,7 @@
 import type { Arrival } from "../../model/arrival.ts";
 import type { Outcome } from "../../model/call.ts";
 import type { Exchange } from "../../model/exchange.ts";
+import { isCloser, type LimitNote } from "../../model/limit-note.ts";
 import type { LimitRule } from "../../model/limit-rule.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { LimitAdmission, LimitDemand } from "../../model/ports/limiter.ts";
@@ -30,7 +31,7 @@ export function ipLimitPolicy<R>(
     if (compiled.length === 0) return next(arrival);
     if (PROBES.has(arrival.path) && !arrival.request.headers.has("authorization")) return next(arrival);
     const demands = demandsOf(compiled, arrival, undefined);
-    return demands.length === 0 ? next(arrival) : admitted(limits, demands, arrival, next);
+    return demands.length === 0 ? next(arrival) : admitted(limits, demands, arrival, arrival, next);
   };
 }
 
@@ -44,7 +45,9 @@ export function limitPolicy(
     const plan = plans.of(organizationOf(exchange.endpoint.organizationId));
     if (plan === undefined || plan.caller.length === 0) return next(exchange);
     const demands = demandsOf(plan.caller, exchange, exchange.endpoint.organizationId);
-    return demands.length === 0 ? next(exchange) : admitted(limits, demands, exchange, next);
+    return demands.length === 0
+      ? next(exchange)
+      : admitted(limits, demands, exchange, exchange.limitNote, next);
   };
 }
 
@@ -63,7 +66,9 @@ export function operationLimitPolicy<R>(
     if (plan === undefined || plan.operations.length === 0) return next(operation);
     const rules = undoesLimits(operation) ? plan.ofFile : plan.operations;
     const demands = demandsOf(rules, operation, organizationId);
-    return demands.length === 0 ? next(operation) : admitted(limits, demands, operation, next);
+    return demands.length === 0
+      ? next(operation)
+      : admitted(limits, demands, operation, operation.limitNote, next);
   };
 }
 
@@ -86,7 +91,9 @@ export function toolLimitPolicy(
     const rules = plan.target(exchange, target);
     const rates = demandsOf(rules.rates, exchange, exchange.endpoint.organizationId);
     if (rules.quotas.length === 0) {
-      return rates.length === 0 ? next(exchange) : admitted(limits, rates, exchange, next);
+      return rates.length === 0
+        ? next(exchange)
+        : admitted(limits, rates, exchange, exchange.limitNote, next);
     }
     const quotas = demandsOf(rules.quotas, exchange, exchange.endpoint.organizationId);
     if (rates.length === 0 && quotas.length === 0) return next(exchange);
@@ -101,16 +108,28 @@ function admitted<X, R>(
   limits: Limits,
   demands: readonly LimitDemand[],
   x: X,
+  note: LimitNote,
   next: Next<X, R>,
 ): R | Promise<R> {
   const admission = limits.admit(demands);
   return admission instanceof Promise
-    ? admission.then((granted) => within(granted, x, next))
-    : within(admission, x, next);
+    ? admission.then((granted) => within(granted, x, note, next))
+    : within(admission, x, note, next);
 }
 
-/** Runs what was admitted and gives its places back at its end, however it ends. */
-function within<X, R>({ release }: LimitAdmission, x: X, next: Next<X, R>): R | Promise<R> {
+/** Notes how close it came, runs what was admitted, and gives its places back at its end, however it ends. */
+function within<X, R>(
+  { release, closest }: LimitAdmission,
+  x: X,
+  note: LimitNote,
+  next: Next<X, R>,
+): R | Promise<R> {
+  const { closestLimit } = note;
+  if (
+    closest !== undefined &&
+    (closestLimit === undefined || isCloser(closest.remaining, closest.rule, closestLimit))
+  )
+    note.closestLimit = closest;
   if (release === undefined) return next(x);
   let result: R | Promise<R>;
   try {
@@ -135,6 +154,6 @@ function complete(
     if (outcome.kind === "result" && outcome.result.resultType === "input_required") limits.giveBack(quotas);
     return outcome;
   };
-  const outcome = within(admission, exchange, next);
+  const outcome = within(admission, exchange, exchange.limitNote, next);
   return outcome instanceof Promise ? outcome.then(ended) : ended(outcome);
 }

@@ -1,3 +1,4 @@
+import { isCloser, isToldToCallers } from "../../model/limit-note.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { LimitLedger } from "../../model/ports/limit-ledger.ts";
 import type {
@@ -71,12 +72,22 @@ export class Limits {
   ): LimitAdmission {
     if (verdict.admitted) {
       for (const demand of rates) this.#ledger.note(demand, true);
-      return verdict;
+      return quotas.length === 0 ? verdict : this.#withQuotas(verdict, quotas);
     }
     this.giveBack(quotas);
     const refusing = rates.find(({ rule }) => rule === verdict.rule);
     if (refusing !== undefined) this.#ledger.note(refusing, false);
     throw this.#refused(verdict);
+  }
+
+  #withQuotas(verdict: LimitAdmission, quotas: readonly LimitDemand[]): LimitAdmission {
+    let { closest } = verdict;
+    for (const quota of quotas) {
+      if (!isToldToCallers(quota.rule)) continue;
+      const room = this.#ledger.quotaRoom(quota);
+      if (closest === undefined || isCloser(room.remaining, room.rule, closest)) closest = room;
+    }
+    return { admitted: true, release: verdict.release, closest };
   }
 
   #refused(refusal: LimitRefusal): Error {
@@ -89,4 +100,4 @@ export class Limits {
   }
 }
 
-const ADMITTED: LimitAdmission = { admitted: true, release: undefined };
+const ADMITTED: LimitAdmission = { admitted: true, release: undefined, closest: undefined };

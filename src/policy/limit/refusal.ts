@@ -1,6 +1,7 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
-import { type LimitRule, periodOf } from "../../model/limit-rule.ts";
+import type { LimitRule } from "../../model/limit-rule.ts";
 import type { LimitRefusal } from "../../model/ports/limiter.ts";
+import { refusalFieldsOf, windowSecondsOf } from "./fields.ts";
 
 /**
  * What a refused caller learns: the rule's name, its size, and how long to wait; in the JSON-RPC error's data, and over
@@ -10,6 +11,7 @@ export function refusalError({ rule, retryAfterMs }: LimitRefusal, now: number):
   const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000));
   const { name, limit } = rule;
   const windowSeconds = windowSecondsOf(rule, now);
+  const fields = refusalFieldsOf(rule, seconds, now);
   return new GatewayError(
     codeOf(rule),
     { rule: name, seconds },
@@ -22,11 +24,8 @@ export function refusalError({ rule, retryAfterMs }: LimitRefusal, now: number):
       },
       headers: {
         "retry-after": String(seconds),
-        "ratelimit-policy":
-          windowSeconds === undefined
-            ? `"${name}";q=${limit};qu="concurrent-requests"`
-            : `"${name}";q=${limit};w=${windowSeconds}`,
-        ratelimit: `"${name}";r=0;t=${seconds}`,
+        "ratelimit-policy": fields.policy,
+        ratelimit: fields.limit,
       },
     },
   );
@@ -35,11 +34,4 @@ export function refusalError({ rule, retryAfterMs }: LimitRefusal, now: number):
 function codeOf(rule: LimitRule): "rate_limited" | "quota_exhausted" | "too_many_at_once" {
   if (rule.algorithm === "quota") return "quota_exhausted";
   return rule.algorithm === "concurrency" ? "too_many_at_once" : "rate_limited";
-}
-
-function windowSecondsOf(rule: LimitRule, now: number): number | undefined {
-  if (rule.algorithm === "concurrency") return undefined;
-  if (rule.period === undefined) return Math.max(1, Math.round(rule.windowMs / 1_000));
-  const { start, end } = periodOf(rule.period, now);
-  return (end - start) / 1_000;
 }

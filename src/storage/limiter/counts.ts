@@ -7,7 +7,10 @@ export const PARTS = 32;
 export interface Count {
   /** Milliseconds to wait; 0 where one more call may pass. */
   wait(rule: LimitRule, limit: number, now: number): number;
-  take(rule: LimitRule, limit: number, now: number): void;
+  /** @returns what is left of the limit */
+  take(rule: LimitRule, limit: number, now: number): number;
+  /** Milliseconds until one place more comes back, right after a `take`; 0 where nobody knows. */
+  returnsMs(rule: LimitRule, limit: number, now: number): number;
   used(rule: LimitRule, limit: number, now: number): number;
   /** Milliseconds until nothing of it is used. */
   resetMs(rule: LimitRule, limit: number, now: number): number;
@@ -20,6 +23,8 @@ export interface Count {
 export class SlidingCount implements Count {
   readonly #parts = new Uint32Array(PARTS + 1);
   #newest = 0;
+  /** Nothing is counted before it; looked on from where it was last, so that nobody searches. */
+  #oldest = 0;
   #total = 0;
 
   wait(rule: LimitRule, limit: number, now: number): number {
@@ -33,11 +38,16 @@ export class SlidingCount implements Count {
     }
     return rule.windowMs;
   }
-  take(rule: LimitRule, _limit: number, now: number): void {
+  take(rule: LimitRule, limit: number, now: number): number {
     this.#advance(rule, now);
     const at = this.#newest % (PARTS + 1);
     this.#parts[at] = (this.#parts[at] as number) + 1;
-    this.#total++;
+    return limit - ++this.#total;
+  }
+  returnsMs(rule: LimitRule, _limit: number, now: number): number {
+    this.#oldest = Math.max(this.#oldest, this.#newest - PARTS);
+    while (this.#oldest < this.#newest && this.#parts[this.#oldest % (PARTS + 1)] === 0) this.#oldest++;
+    return this.#leavesAt(rule, this.#oldest) - now;
   }
   used(rule: LimitRule, _limit: number, now: number): number {
     this.#advance(rule, now);
@@ -79,9 +89,12 @@ export class FixedCount implements Count {
     this.#advance(rule, now);
     return this.#total < limit ? 0 : this.#end(rule, now);
   }
-  take(rule: LimitRule, _limit: number, now: number): void {
+  take(rule: LimitRule, limit: number, now: number): number {
     this.#advance(rule, now);
-    this.#total++;
+    return limit - ++this.#total;
+  }
+  returnsMs(rule: LimitRule, _limit: number, now: number): number {
+    return this.#end(rule, now);
   }
   used(rule: LimitRule, _limit: number, now: number): number {
     this.#advance(rule, now);
@@ -113,9 +126,13 @@ export class TokenCount implements Count {
     const lacking = this.#missing + 1 - capacityOf(rule, limit);
     return lacking <= 1e-9 ? 0 : Math.ceil((lacking * rule.windowMs) / limit);
   }
-  take(rule: LimitRule, limit: number, now: number): void {
+  take(rule: LimitRule, limit: number, now: number): number {
     this.#refill(rule, limit, now);
-    this.#missing++;
+    return Math.floor(capacityOf(rule, limit) - ++this.#missing + 1e-9);
+  }
+  returnsMs(rule: LimitRule, limit: number): number {
+    const lacking = Math.ceil(this.#missing - 1e-9) - 1;
+    return Math.ceil(((this.#missing - lacking) * rule.windowMs) / limit);
   }
   used(rule: LimitRule, limit: number, now: number): number {
     this.#refill(rule, limit, now);
@@ -146,8 +163,11 @@ export class ConcurrentCount implements Count {
   wait(_rule: LimitRule, limit: number): number {
     return this.underWay < limit ? 0 : CONCURRENCY_RETRY_MS;
   }
-  take(): void {
-    this.underWay++;
+  take(_rule: LimitRule, limit: number): number {
+    return limit - ++this.underWay;
+  }
+  returnsMs(): number {
+    return 0;
   }
   used(): number {
     return this.underWay;

@@ -1,3 +1,4 @@
+import { isToldToCallers } from "../../model/limit-note.ts";
 import type { LimitRule } from "../../model/limit-rule.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type {
@@ -14,7 +15,7 @@ import { Subjects } from "./subjects.ts";
 const SUBJECTS_MAX = 50_000;
 /** More counted rules than this, and those long unused are looked for and forgotten. */
 const RULES_MAX = 1_000;
-export const ADMITTED: LimitAdmission = { admitted: true, release: undefined };
+const ADMITTED: LimitAdmission = { admitted: true, release: undefined, closest: undefined };
 
 export interface MemoryLimiterOptions {
   readonly clock: Clock;
@@ -66,15 +67,30 @@ export class MemoryLimiter implements Limiter {
       if (rule.algorithm === "concurrency") holdsPlaces = true;
     }
     if (refusing !== undefined) return refusal(refusing, waitMs);
+    let closest: LimitRule | undefined;
+    let remaining = 0;
+    let at = 0;
     for (let i = 0; i < demands.length; i++) {
       const { rule } = demands[i] as LimitDemand;
-      (counts[i] as Count).take(rule, shareOf(rule, processes), now);
+      const left = (counts[i] as Count).take(rule, shareOf(rule, processes), now);
+      if (!isToldToCallers(rule)) continue;
+      if (closest !== undefined && left * closest.limit >= remaining * rule.limit) continue;
+      closest = rule;
+      remaining = left;
+      at = i;
     }
-    return holdsPlaces ? this.#holding(demands.length) : ADMITTED;
+    const release = holdsPlaces ? this.#holding(demands.length) : undefined;
+    if (closest === undefined) return release === undefined ? ADMITTED : { ...ADMITTED, release };
+    const returnsMs = (counts[at] as Count).returnsMs(closest, shareOf(closest, processes), now);
+    return {
+      admitted: true,
+      release,
+      closest: { rule: closest, remaining: Math.max(0, remaining), returnsMs },
+    };
   }
 
-  /** Counts what was admitted elsewhere, whatever the limits say. */
-  note(demands: readonly LimitDemand[]): LimitAdmission {
+  /** Counts what was admitted elsewhere, whatever the limits say. Returns what gives its places back. */
+  note(demands: readonly LimitDemand[]): (() => void) | undefined {
     const now = this.#clock.now();
     const processes = this.#processes();
     let holdsPlaces = false;
@@ -85,7 +101,7 @@ export class MemoryLimiter implements Limiter {
       count.take(rule, shareOf(rule, processes), now);
       if (rule.algorithm === "concurrency") holdsPlaces = true;
     }
-    return holdsPlaces ? this.#holding(demands.length) : ADMITTED;
+    return holdsPlaces ? this.#holding(demands.length) : undefined;
   }
 
   standing({ rule, subject }: LimitDemand): LimitStanding {
@@ -102,14 +118,11 @@ export class MemoryLimiter implements Limiter {
 
   close(): void {}
 
-  #holding(length: number): LimitAdmission {
+  #holding(length: number): () => void {
     const places = this.#counts.slice(0, length).filter((count) => count instanceof ConcurrentCount);
-    return {
-      admitted: true,
-      release: () => {
-        for (const place of places) place.underWay--;
-        places.length = 0;
-      },
+    return () => {
+      for (const place of places) place.underWay--;
+      places.length = 0;
     };
   }
 

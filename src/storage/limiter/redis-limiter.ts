@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isCloser, isToldToCallers, type LimitRoom } from "../../model/limit-note.ts";
 import type { LimitRule } from "../../model/limit-rule.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { LimitDemand, Limiter, LimitStanding, LimitVerdict } from "../../model/ports/limiter.ts";
@@ -126,8 +127,9 @@ export class RedisLimiter implements Limiter {
     }
     const [refusing = 0, waitMs = 0] = answer;
     if (refusing !== 0) return refusal((demands[refusing - 1] as LimitDemand).rule, waitMs);
-    const noted = this.#local.note(demands);
-    return lease === "" ? noted : { admitted: true, release: this.#hold(demands, lease, noted.release) };
+    const releaseHere = this.#local.note(demands);
+    const release = lease === "" ? releaseHere : this.#hold(demands, lease, releaseHere);
+    return { admitted: true, release, closest: closestOf(demands, answer) };
   }
 
   async #run(act: "decide" | "standing", demands: readonly LimitDemand[], lease: string): Promise<number[]> {
@@ -191,6 +193,17 @@ export class RedisLimiter implements Limiter {
       this.#link.tell("PEXPIRE", [key, String(LEASE_MS)]);
     }
   }
+}
+
+/** @param answer of the script: behind its first member what is left of each rule, and how long until more is */
+function closestOf(demands: readonly LimitDemand[], answer: readonly number[]): LimitRoom | undefined {
+  let closest: LimitRoom | undefined;
+  for (const [index, { rule }] of demands.entries()) {
+    const remaining = Math.max(0, answer[1 + index * 2] ?? 0);
+    if (!isToldToCallers(rule) || (closest !== undefined && !isCloser(remaining, rule, closest))) continue;
+    closest = { rule, remaining, returnsMs: answer[2 + index * 2] ?? 0 };
+  }
+  return closest;
 }
 
 function leaseOf(held: string): string {

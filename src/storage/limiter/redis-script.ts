@@ -5,7 +5,8 @@
  *
  * KEYS[i]; ARGV[1] now in ms, or 0 for Redis's own; ARGV[2] `decide` or `standing`; then for each key: algorithm, limit,
  * window ms, capacity, lease name, lease ms, life ms.
- * Answers `decide`: {0} where all were counted, else {number of the key, ms to wait}. `standing`: {used, ms to reset} of the first.
+ * Answers `decide`: {0, then for each key what is left of it, ms until a place comes back} where all were counted, else
+ * {number of the key, ms to wait}. `standing`: {used, ms to reset} of the first.
  */
 export const DECIDE = `
 local PARTS = 32
@@ -14,15 +15,15 @@ if now == 0 then
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local found, longest, refusing = {}, 0, 0
+local found, left, longest, refusing = {}, {}, 0, 0
 for i, key in ipairs(KEYS) do
   local at = 2 + (i - 1) * 7
   local algorithm, limit, window = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local wait, used, reset = 0, 0, 0
+  local wait, used, reset, returns, capacity = 0, 0, 0, 0, limit
   if algorithm == 'sliding_window' then
     local newest = math.floor(now * PARTS / window)
     local fields = redis.call('HGETALL', key)
-    local parts, stale, oldest = {}, {}, nil
+    local parts, stale, oldest, latest = {}, {}, newest, 0
     for f = 1, #fields, 2 do
       local part, count = tonumber(fields[f]), tonumber(fields[f + 1])
       if part < newest - PARTS then stale[#stale + 1] = fields[f]
@@ -30,7 +31,8 @@ for i, key in ipairs(KEYS) do
         if part > newest then newest = part end
         parts[#parts + 1] = { part, count }
         used = used + count
-        if not oldest or part < oldest then oldest = part end
+        if part < oldest then oldest = part end
+        if part > latest then latest = part end
       end
     end
     if used >= limit then
@@ -45,7 +47,8 @@ for i, key in ipairs(KEYS) do
       end
       if wait == 0 then wait = window end
     end
-    if oldest then reset = math.ceil((oldest + PARTS + 1) * window / PARTS) - now end
+    if used > 0 then reset = math.ceil((latest + PARTS + 1) * window / PARTS) - now end
+    returns = math.ceil((oldest + PARTS + 1) * window / PARTS) - now
     found[i] = { newest, stale }
   elseif algorithm == 'fixed_window' then
     local index = math.floor(now / window)
@@ -55,11 +58,12 @@ for i, key in ipairs(KEYS) do
       used = tonumber(known[2])
     end
     reset = math.max(1, (index + 1) * window - now)
+    returns = reset
     if used >= limit then wait = reset end
     if used == 0 then reset = 0 end
     found[i] = { index, used }
   elseif algorithm == 'token_bucket' then
-    local capacity = tonumber(ARGV[at + 4])
+    capacity = tonumber(ARGV[at + 4])
     local known = redis.call('HMGET', key, 'm', 'a')
     local missing, since = tonumber(known[1] or '0'), tonumber(known[2] or '0')
     if now > since then
@@ -70,6 +74,7 @@ for i, key in ipairs(KEYS) do
     if lacking > 1e-9 then wait = math.max(1, math.ceil(lacking * window / limit)) end
     used = math.ceil(missing - 1e-9)
     reset = math.ceil(missing * window / limit)
+    returns = math.ceil((missing + 2 - math.ceil(missing + 1 - 1e-9)) * window / limit)
     found[i] = { missing, since }
   else
     redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
@@ -80,6 +85,7 @@ for i, key in ipairs(KEYS) do
   end
   if ARGV[2] == 'standing' then return { used, reset } end
   if wait > longest then longest, refusing = wait, i end
+  left[i * 2 - 1], left[i * 2] = capacity - used - 1, returns
 end
 if refusing > 0 then return { refusing, longest } end
 for i, key in ipairs(KEYS) do
@@ -98,5 +104,5 @@ for i, key in ipairs(KEYS) do
   end
   redis.call('PEXPIRE', key, life)
 end
-return { 0 }
+return { 0, unpack(left) }
 `;

@@ -4,7 +4,10 @@ import { parseOwnedId } from "./owned-id.ts";
 /** Headers a process needs to serve what another one received; the credential is not among them. */
 const FORWARDED_HEADERS = new Set(["accept", "content-type", "last-event-id", "traceparent", "tracestate"]);
 const PROTOCOL_PREFIX = "mcp-";
-const ANSWER_HEADERS = ["content-type", "cache-control", "x-accel-buffering", "retry-after"];
+const ANSWER_HEADERS = [
+  ...["content-type", "cache-control", "x-accel-buffering"],
+  ...["retry-after", "ratelimit", "ratelimit-policy"],
+];
 
 /** The living or dead process an id of ours leads to, where it is not this one. */
 export function ownerElsewhere(deps: EdgeDeps, id: string): string | undefined {

@@ -188,6 +188,7 @@ function sessionExchange(
     client: { era: "legacy", revision, capabilities, info, logLevel: session.row.logLevel, sessionId },
     wantsProgress: progressToken !== undefined,
     clientAddress: request.arrival.clientAddress,
+    limitNote: request.arrival,
     traceparent: traceparentOf(meta?.traceparent, request.arrival.request.headers.get("traceparent")),
     mirroredHeaders: undefined,
     cancellation,

@@ -4,6 +4,7 @@ import { Cancellation } from "../../model/cancellation.ts";
 import type { Continuation } from "../../model/continuation.ts";
 import type { Endpoint, Exchange, Target } from "../../model/exchange.ts";
 import type { IncomingHeaders, IncomingRequest } from "../../model/incoming-request.ts";
+import type { LimitNote } from "../../model/limit-note.ts";
 import type { CallIntent } from "../../model/ports/journal.ts";
 import type { Principal } from "../../model/principal.ts";
 import { stringifyExact } from "../../protocol/json-exact.ts";
@@ -33,6 +34,7 @@ export class ModernExchange implements Exchange, PostReplyInit {
   readonly client: ClientContext;
   readonly wantsProgress: boolean;
   readonly clientAddress: string;
+  readonly limitNote: LimitNote;
   readonly traceparent: string | undefined;
   readonly mirroredHeaders: IncomingHeaders;
   readonly cancellation = new Cancellation();
@@ -69,6 +71,7 @@ export class ModernExchange implements Exchange, PostReplyInit {
     };
     this.wantsProgress = meta.progressToken !== undefined;
     this.clientAddress = arrival.clientAddress;
+    this.limitNote = arrival;
     this.traceparent = traceparentOf(meta.traceparent, request.headers.get("traceparent"));
     this.mirroredHeaders = request.headers;
     this.request = request;

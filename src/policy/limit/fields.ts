@@ -1,0 +1,66 @@
+import type { LimitRoom } from "../../model/limit-note.ts";
+import { type LimitRule, periodOf } from "../../model/limit-rule.ts";
+
+/** `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10) of an answer. */
+export interface LimitFields {
+  readonly policy: string;
+  readonly limit: string;
+}
+
+interface Texts {
+  readonly policy: string;
+  /** `"name";r=` */
+  readonly begin: string;
+  /** Both header lines up to there. */
+  readonly lines: string;
+  /** Months have different lengths. */
+  readonly validUntil: number;
+}
+
+const known = new WeakMap<LimitRule, Texts>();
+
+/** How an admitted caller stands: what it may still do, and in how many seconds it may do more. */
+export function fieldsOf({ rule, remaining, returnsMs }: LimitRoom, now: number): LimitFields {
+  const { policy, begin } = textsOf(rule, now);
+  if (returnsMs <= 0) return { policy, limit: `${begin}${remaining}` };
+  return { policy, limit: `${begin}${remaining};t=${Math.ceil(returnsMs / 1_000)}` };
+}
+
+/** The same as header lines: every answer under a limit has them, so they are one concatenation. */
+export function fieldLinesOf({ rule, remaining, returnsMs }: LimitRoom, now: number): string {
+  const { lines } = textsOf(rule, now);
+  if (returnsMs <= 0) return `${lines}${remaining}\r\n`;
+  return `${lines}${remaining};t=${Math.ceil(returnsMs / 1_000)}\r\n`;
+}
+
+/** The same of a rule that refuses. */
+export function refusalFieldsOf(rule: LimitRule, seconds: number, now: number): LimitFields {
+  const { policy, begin } = textsOf(rule, now);
+  return { policy, limit: `${begin}0;t=${seconds}` };
+}
+
+/** In which the limit is counted; undefined of calls under way. */
+export function windowSecondsOf(rule: LimitRule, now: number): number | undefined {
+  if (rule.algorithm === "concurrency") return undefined;
+  if (rule.period === undefined) return Math.max(1, Math.round(rule.windowMs / 1_000));
+  const { start, end } = periodOf(rule.period, now);
+  return (end - start) / 1_000;
+}
+
+function textsOf(rule: LimitRule, now: number): Texts {
+  const texts = known.get(rule);
+  if (texts !== undefined && now < texts.validUntil) return texts;
+  const made = textsAt(rule, now);
+  known.set(rule, made);
+  return made;
+}
+
+function textsAt(rule: LimitRule, now: number): Texts {
+  const { name, limit, period } = rule;
+  const windowSeconds = windowSecondsOf(rule, now);
+  const unit = windowSeconds === undefined ? 'qu="concurrent-requests"' : `w=${windowSeconds}`;
+  const validUntil = period === undefined ? Number.POSITIVE_INFINITY : periodOf(period, now).end;
+  const policy = `"${name}";q=${limit};${unit}`;
+  const begin = `"${name}";r=`;
+  return { policy, begin, lines: `ratelimit-policy: ${policy}\r\nratelimit: ${begin}`, validUntil };
+}
