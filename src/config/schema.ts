@@ -157,6 +157,12 @@ const limits = section("Bounds on what one caller or message may take.", {
     "Longest time a request body may take to arrive; one of up to 64 KiB never has more than 12 s.",
     restart,
   ),
+  idle_connection: field(
+    duration(1),
+    75 * second,
+    "A client's unused connection is closed after this; longer than a proxy before the gateway keeps its own.",
+    restart,
+  ),
   concurrent_requests: field(count, 10_000, "Requests under way at once in one process.", restart),
   sessions: field(count, 10_000, "Sessions of older clients at once.", restart),
   sessions_per_principal: field(count, 1_000, "The same for one credential.", restart),

@@ -168,6 +168,7 @@ export interface LimitSettings {
   readonly batchMax: number;
   readonly requestTimeoutMs: number;
   readonly bodyTimeoutMs: number;
+  readonly idleConnectionMs: number;
   readonly concurrentRequestsMax: number;
   readonly sessionsMax: number;
   readonly sessionsPerPrincipalMax: number;

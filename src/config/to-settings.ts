@@ -217,6 +217,7 @@ function limitSettings(file: FileSettings["limits"]): LimitSettings {
     batchMax: file.batch,
     requestTimeoutMs: file.request_timeout,
     bodyTimeoutMs: file.body_timeout,
+    idleConnectionMs: file.idle_connection,
     concurrentRequestsMax: file.concurrent_requests,
     sessionsMax: file.sessions,
     sessionsPerPrincipalMax: file.sessions_per_principal,

@@ -273,6 +273,7 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
     port: settings.server.port,
     shared: options.worker !== undefined,
     tls: settings.server.tls,
+    idleMsMax: settings.limits.idleConnectionMs,
   };
   const duties = new Duties({
     store,

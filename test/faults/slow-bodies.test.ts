@@ -10,9 +10,8 @@ import { untilConnected } from "./restarted.ts";
 const BODY_BYTES = 200_000;
 /** Longer than a listener waits for a socket that says nothing new. */
 const SLOW_MS = 14_000;
-/** How long proxies keep an unused connection to us, as a rule: they have to be the ones that close it. */
-const PROXY_IDLE_MS = 60_000;
-const IDLE_MS_MAX = 80_000;
+const IDLE_MS = 4_000;
+const IDLE_MS_MAX = 8_000;
 
 let echo: EchoUpstream;
 beforeAll(async () => {
@@ -67,12 +66,12 @@ function slowCall(gateway: Gateway, key: string, of: SlowCall): Promise<Ended> {
   return promise;
 }
 
-/** @param bodyTimeout the default where none is given */
-const withBodyTimeout = (bodyTimeout?: string): Promise<Gateway> =>
+/** The defaults where nothing is given. */
+const withLimits = (limits: Record<string, string> = {}): Promise<Gateway> =>
   startGateway({
     servers: [fixtureEntry("echo", echo, "streamable-http")],
     anonymous: false,
-    ...(bodyTimeout !== undefined && { settings: { limits: { body_timeout: bodyTimeout } } }),
+    settings: { limits },
   });
 
 /** Once the server is connected. */
@@ -84,7 +83,7 @@ async function callerKey(gateway: Gateway): Promise<string> {
 
 describe.concurrent("clients that take their time", () => {
   test("a body that is not there in time: 408 in the gateway's own words, and the connection is closed", async () => {
-    await using gateway = await withBodyTimeout("3s");
+    await using gateway = await withLimits({ body_timeout: "3s" });
     const key = await callerKey(gateway);
     for (const bytes of [BODY_BYTES, 1_000]) {
       const { text, afterMs } = await slowCall(gateway, key, { bodyMs: SLOW_MS, bytes });
@@ -96,7 +95,7 @@ describe.concurrent("clients that take their time", () => {
   }, 60_000);
 
   test("a long upload is served where the setting lets it take its time", async () => {
-    await using gateway = await withBodyTimeout("30s");
+    await using gateway = await withLimits({ body_timeout: "30s" });
     const key = await callerKey(gateway);
     const { text, afterMs } = await slowCall(gateway, key, { bodyMs: SLOW_MS, connection: "close" });
     expect(text).toStartWith("HTTP/1.1 200");
@@ -105,16 +104,19 @@ describe.concurrent("clients that take their time", () => {
   }, 60_000);
 
   test("a connection that waited for a slow call is closed like any other when it stays idle", async () => {
-    await using gateway = await withBodyTimeout();
+    await using gateway = await withLimits({ idle_connection: `${IDLE_MS}ms` });
     const key = await callerKey(gateway);
     const { text, afterMs } = await slowCall(gateway, key, { bodyMs: 0, bytes: 10, ms: 1_500 });
     expect(text).toStartWith("HTTP/1.1 200");
-    expect(afterMs).toBeGreaterThan(1_500 + PROXY_IDLE_MS);
+    expect(afterMs).toBeGreaterThan(1_500 + IDLE_MS);
     expect(afterMs).toBeLessThan(1_500 + IDLE_MS_MAX);
   }, 120_000);
 
   test("so is one whose stream has ended", async () => {
-    await using gateway = await startGateway({ servers: [fixtureEntry("echo", echo, "streamable-http")] });
+    await using gateway = await startGateway({
+      servers: [fixtureEntry("echo", echo, "streamable-http")],
+      settings: { limits: { idle_connection: `${IDLE_MS}ms` } },
+    });
     const session = await RawSession.open(gateway.mcpUrl("echo"));
     const { promise, resolve } = Promise.withResolvers<string>();
     let text = "";

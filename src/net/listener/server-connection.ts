@@ -11,11 +11,6 @@ import type { HttpAnswer, TextAnswer } from "./text-answer.ts";
 
 /** While the connection waits for its client: for its first request, for the whole of a head, for room for an answer. */
 const CLIENT_MS_MAX = 10_000;
-/**
- * For a further request. Longer than proxies keep an unused connection (60 s, as a rule): if the gateway were first, a
- * request could cross its closing, and a POST is not sent again.
- */
-const FURTHER_MS_MAX = 75_000;
 /** After an answer, for the rest of a body that nobody wants; then the connection is closed. */
 const DISCARD_MS_MAX = 30_000;
 /** Of the next requests, what is taken off the socket while one is under way. */
@@ -29,6 +24,8 @@ export interface ConnectionOwner {
   readonly scheme: string;
   /** No further request is wanted. */
   readonly isStopping: boolean;
+  /** Longest wait for a further request. */
+  readonly idleMsMax: number;
   /** Longest time in which a stream's reader takes nothing of what is there. */
   readonly stalledMsMax: number;
   serve(request: ReceivedRequest, peerAddress: string): Promise<HttpAnswer>;
@@ -321,7 +318,7 @@ export class ServerConnection implements Deadline, RequestLink {
       this.#end();
       return;
     }
-    this.expiresAtMs = performance.now() + FURTHER_MS_MAX;
+    this.expiresAtMs = performance.now() + this.#owner.idleMsMax;
     if (this.#ahead.length <= AHEAD_BYTES_MAX) this.resume();
     if (!isIdle) this.received(this.#ahead.take());
   }
