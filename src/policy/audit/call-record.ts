@@ -7,6 +7,9 @@ import { maskCredentials } from "../redact/credential-forms.ts";
 import { KNOWN_SECRET_NAMES, SecretNames } from "../redact/secret-names.ts";
 import { maskNamed } from "../redact/text-secrets.ts";
 
+const METHOD_CHARS_MAX = 128;
+const CLIENT_CHARS_MAX = 128;
+const REQUESTED_CHARS_MAX = 256;
 const secretNames = new SecretNames(KNOWN_SECRET_NAMES);
 
 /**
@@ -21,14 +24,15 @@ export function callIntent(exchange: Exchange, hasDigest: boolean, recordedText?
     correlationId: exchange.id,
     principal,
     namespaceId: exchange.endpoint.namespaceId,
-    method: exchange.method,
+    method: recordable(exchange.method, METHOD_CHARS_MAX),
     serverId: target?.server.id,
     serverName: target?.server.name,
     servedBy: target?.server.servedBy?.name,
     target: targetName(exchange),
     argumentsDigest: hasDigest ? digestOf(recordedText ?? argumentsText(exchange)) : undefined,
     clientAddress: exchange.clientAddress,
-    clientName: typeof client.info?.name === "string" ? client.info.name.slice(0, 128) : undefined,
+    clientName:
+      typeof client.info?.name === "string" ? recordable(client.info.name, CLIENT_CHARS_MAX) : undefined,
     era: client.era,
     traceId: exchange.traceparent?.slice(3, 35),
   };
@@ -49,15 +53,26 @@ function digestOf(text: string | undefined): string | undefined {
 
 /** A URI may carry a credential, and is the only name that does. */
 function targetName(exchange: Exchange): string | undefined {
-  const name = exchange.target?.name ?? requestedName(exchange);
-  if (name === undefined || exchange.method !== "resources/read") return name;
+  const asked = exchange.target?.name ?? requestedName(exchange);
+  if (asked === undefined) return undefined;
+  const name = recordable(asked, asked.length);
+  if (exchange.method !== "resources/read") return name;
   return maskNamed(maskCredentials(name), secretNames, () => {});
 }
 
 /** What the caller asked for where it resolved to nothing; bounded, since it is the caller's text. */
 function requestedName(exchange: Exchange): string | undefined {
   const name = exchange.params.name ?? exchange.params.uri;
-  return typeof name === "string" ? name.slice(0, 256) : undefined;
+  return typeof name === "string" ? name.slice(0, REQUESTED_CHARS_MAX) : undefined;
+}
+
+/**
+ * A text of a stranger, as every store can hold it and give it back: PostgreSQL has no NUL, and none has half a surrogate
+ * pair, which a cut may leave.
+ */
+function recordable(text: string, charsMax: number): string {
+  const cut = (text.length > charsMax ? text.slice(0, charsMax) : text).toWellFormed();
+  return cut.includes("\0") ? cut.replaceAll("\0", "\u2400") : cut;
 }
 
 export function endOf(exchange: Exchange, outcome: Outcome): CallEnd {
