@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { loadSettings } from "../config/load.ts";
+import { type LoadOptions, loadSettings } from "../config/load.ts";
 import { formatProblem, formatProblems } from "../config/problem.ts";
 import type { Run } from "./command.ts";
 import {
@@ -34,8 +34,13 @@ export function define(command: Command, run: Run): void {
     .action(run(docs));
 }
 
+/** What is shown is the whole, as `serve` would take it. */
+function shownAsServed(flags: ConfigFlags): LoadOptions {
+  return { ...commandLoadOptions(flags), servesNobody: false };
+}
+
 async function validate(flags: ConfigFlags): Promise<number> {
-  const loaded = await loadSettings({ ...commandLoadOptions(flags), purpose: "serve" });
+  const loaded = await loadSettings({ ...shownAsServed(flags), purpose: "serve" });
   const problems = "problems" in loaded ? loaded.problems : [];
   const notes = "problems" in loaded ? [] : loaded.notes;
   if (flags.json) {
@@ -50,7 +55,7 @@ async function validate(flags: ConfigFlags): Promise<number> {
 }
 
 async function show(flags: ConfigFlags): Promise<number> {
-  const { file, origins, settings } = await readSettings(commandLoadOptions(flags));
+  const { file, origins, settings } = await readSettings(shownAsServed(flags));
   const { printable } = await import("../config/print.ts");
   const values = printable(file, origins);
   if (flags.json) {

@@ -28,6 +28,7 @@ export function commandLoadOptions(flags: SettingsFlags): LoadOptions {
     flags: flagOverride("--data-dir", "data_dir", flags.dataDir),
     defaultMode: "production",
     purpose: "command",
+    servesNobody: true,
     verbs,
   };
 }

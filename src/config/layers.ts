@@ -22,14 +22,16 @@ function withValue(tree: Tree, path: readonly string[], value: unknown): Tree {
   return isTree(child) ? { ...tree, [first]: withValue(child, rest, value) } : tree;
 }
 
+interface Completed {
+  readonly tree: unknown;
+  readonly forgiven: ReadonlySet<ConfigProblem>;
+}
+
 /**
  * Leaves out servers that are switched off and lack a variable, and says which problems that forgives: an entry can wait
  * in the file until its secrets exist.
  */
-export function withoutIncomplete(document: ConfigDocument | undefined): {
-  readonly tree: unknown;
-  readonly forgiven: ReadonlySet<ConfigProblem>;
-} {
+export function withoutIncomplete(document: ConfigDocument | undefined): Completed {
   const forgiven = new Set<ConfigProblem>();
   const tree = document?.tree;
   if (!document || document.unsetPaths.length === 0 || !isTree(tree) || !isTree(tree["proxy"]))
@@ -49,6 +51,29 @@ export function withoutIncomplete(document: ConfigDocument | undefined): {
     dropped.has(index) ? disabledEntry(entry, index) : entry,
   );
   return { tree: { ...tree, proxy: { ...proxy, servers } }, forgiven };
+}
+
+/** What commands act by that serve nobody; the rest of the file is for those who do. */
+const OF_THE_DATA: ReadonlySet<string> = new Set([
+  ...["data_dir", "master_key", "bootstrap_key", "store", "audit", "limits"],
+]);
+
+/**
+ * Leaves out whole sections that lack a variable and that a command has no use for: the shell it is given in need not have
+ * the secrets of servers and providers.
+ */
+export function withoutServing(document: ConfigDocument | undefined): Completed {
+  const forgiven = new Set<ConfigProblem>();
+  const whole = document?.tree;
+  if (!document || !isTree(whole)) return { tree: whole, forgiven };
+  const dropped = new Set(document.unsetPaths.map(sectionOf).filter((section) => !OF_THE_DATA.has(section)));
+  const kept = Object.entries(whole).filter(([section]) => !dropped.has(section));
+  for (const problem of document.problems) if (dropped.has(sectionOf(problem.key))) forgiven.add(problem);
+  return { tree: Object.fromEntries(kept), forgiven };
+}
+
+function sectionOf(path: string): string {
+  return /^[^.[]*/.exec(path)?.[0] ?? "";
 }
 
 function disabledEntry(entry: Tree, index: number): Tree {

@@ -292,6 +292,19 @@ sharing: per_session`);
     expect(await problemsOf(yaml, { environment: { ON: "true" } })).toHaveLength(1);
   });
 
+  test("a command that serves nobody needs no variables of servers, providers and listeners", async () => {
+    const yaml = `${server('name: a\ntype: sse\nconnection: {url: "${URL_OF_A}"}')}server: {url: "\${PUBLIC_URL}"}\noauth: {enabled: true, provider: oidc, authorization_servers: ["\${ISSUER}"]}\ndata_dir: "\${DIR:-there}"\n`;
+    expect(await problemsOf(yaml)).toHaveLength(3);
+    const { servers, providers, dataDir } = await settingsOf(yaml, {
+      servesNobody: true,
+      purpose: "command",
+    });
+    expect([servers, providers, dataDir]).toEqual([[], [], expect.stringMatching(/\/there$/)]);
+    // What it acts on it must know.
+    const unknown = 'data_dir: "${DIR}"\n';
+    expect(await problemsOf(unknown, { servesNobody: true, purpose: "command" })).toHaveLength(1);
+  });
+
   test("anchors and merges", async () => {
     const yaml =
       "proxy:\n  servers:\n    - &base {name: a, type: stdio, command: x, timeout: 9s}\n    - {<<: *base, name: b}\n";

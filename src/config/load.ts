@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { governsActs } from "../model/policy.ts";
 import { errorCode, type Override, readEnvironment } from "./environment.ts";
 import { problemsOf } from "./issues.ts";
-import { overlay, withoutIncomplete } from "./layers.ts";
+import { overlay, withoutIncomplete, withoutServing } from "./layers.ts";
 import { splitMasterKeys } from "./master-key.ts";
 import type { Origins } from "./origins.ts";
 import type { ConfigDocument } from "./place.ts";
@@ -30,6 +30,8 @@ export interface LoadOptions {
   readonly defaultMode: Mode;
   /** `serve` holds the rules of production; other commands only read, and find the generated key too. */
   readonly purpose: "serve" | "command";
+  /** Sections that lack a variable are left out where a command that acts on the gateway's data alone has no use for them. */
+  readonly servesNobody?: boolean;
   readonly workingDir?: string;
   /** Acts of administration that policies may name; asked for where one of the file does. */
   readonly verbs: () => Promise<Iterable<string>>;
@@ -58,7 +60,8 @@ export async function loadSettings(options: LoadOptions): Promise<Loaded> {
   problems.push(...unknownVariables(options.environment, document?.variables ?? new Set()));
   const overrides = [...reading.overrides, ...(options.flags ?? [])];
   const origins: Origins = { document, overrides };
-  const { tree, forgiven } = withoutIncomplete(document);
+  const { tree, forgiven } =
+    options.servesNobody === true ? withoutServing(document) : withoutIncomplete(document);
   problems.push(...(document?.problems ?? []).filter((problem) => !forgiven.has(problem)));
   const parsed = fileSchema.safeParse(overlay(tree, overrides));
   if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, fileSchema, origins));

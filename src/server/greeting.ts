@@ -87,14 +87,13 @@ export function bootstrapKeyPath(settings: Settings): string {
   return join(settings.dataDir, "bootstrap-key");
 }
 
-/** What a command needs to reach this gateway: it looks at the standard places by itself. */
+/**
+ * What a command needs to reach this gateway, whose socket is in the data directory: nothing, where that is the one it looks
+ * in by itself. The configuration file is none of it: what it takes from the environment is not set in every shell.
+ */
 function placeFlags({ configPath, dataDir }: Settings): string {
-  const config = configPath === undefined || configPath === resolve(DEFAULT_CONFIG_NAME) ? [] : [configPath];
-  const data = dataDir === resolve(DEFAULT_DATA_DIR) ? [] : [dataDir];
-  return [
-    ...config.map((path) => ` --config ${shellWord(path)}`),
-    ...data.map((path) => ` --data-dir ${shellWord(path)}`),
-  ].join("");
+  const isStandard = configPath === undefined || configPath === resolve(DEFAULT_CONFIG_NAME);
+  return isStandard && dataDir === resolve(DEFAULT_DATA_DIR) ? "" : ` --data-dir ${shellWord(dataDir)}`;
 }
 
 /** As a POSIX shell reads it back. */

@@ -19,7 +19,10 @@ beforeAll(async () => {
   dataDir = join(folder, NAME);
   configPath = join(folder, "a file.yaml");
   port = await freePort();
-  writeFileSync(configPath, `server: { port: ${port} }\n`);
+  // Of the shell that started the gateway alone.
+  const server =
+    '{ name: tickets, type: sse, connection: { url: "http://localhost:1/" }, auth: { type: bearer, token: "${TICKETS_TOKEN}" } }';
+  writeFileSync(configPath, `server: { port: ${port} }\nproxy: { servers: [${server}] }\n`);
 });
 afterEach(async () => {
   await running?.stop(30_000);
@@ -27,7 +30,7 @@ afterEach(async () => {
 }, TIMEOUT_MS);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const environment = { MCP_GATEWAY_ENV: "development" };
+const environment = { MCP_GATEWAY_ENV: "development", TICKETS_TOKEN: "t" };
 const origin = () => `http://localhost:${port}`;
 const call = (method: string, path: string, key?: string, body?: unknown) =>
   request(origin(), method, path, key, body);
