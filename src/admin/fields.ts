@@ -21,6 +21,11 @@ export const permission = z
       "must be a pattern such as server:tool: acts of administration are permitted by a role or by scopes",
   });
 
+/** PostgreSQL holds none in a text, and says so too late for an export that has begun. */
+export const withoutNul = [(text: string) => !text.includes("\0"), "must hold no NUL"] as const;
+/** Of cursors: milliseconds since the epoch that `timeOf` writes and every store compares. */
+export const instant = z.number().min(0).max(Date.parse("9999-12-31T23:59:59.999Z"));
+
 export const timeOf = (at: number): string => new Date(at).toISOString();
 export const optionalTime = (at: number | null): string | null => (at === null ? null : timeOf(at));
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { PageRequest } from "../model/ports/row.ts";
-import { slug } from "./fields.ts";
+import { slug, withoutNul } from "./fields.ts";
 import type { AdminParts } from "./parts.ts";
 
 /** Query parameters that narrow lists; each that is given has to fit. */
@@ -16,7 +16,7 @@ export const searched = (of: string) =>
     .string()
     .min(1)
     .max(200)
-    .refine((text) => !text.includes("\0"), "must hold no NUL")
+    .refine(...withoutNul)
     .optional()
     .describe(`A part of ${of}, in lower or upper case.`);
 export const inNamespace = slug.optional().describe("Of the namespace of this slug.");

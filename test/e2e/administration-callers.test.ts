@@ -46,3 +46,35 @@ test("403: a key of one namespace administers nothing of the organisation, whate
   }
   expect((await request(gateway.origin, "GET", "/auth/api-keys", key)).status).toBe(200);
 });
+
+test("403: a key of one namespace is nobody else's to make: its bearer would be that user everywhere", async () => {
+  const { json: ann } = await request(gateway.origin, "POST", "/api/admin/users", undefined, {
+    username: "ann",
+    role: "admin",
+  });
+  for (const flags of [[], ["--platform-admin"]]) {
+    const bound = await gateway.mintKey("--name", "b", "--role", "admin", "--namespace", "default", ...flags);
+    const make = (body: object) => request(gateway.origin, "POST", "/auth/api-keys", bound, body);
+    for (const user_id of [ann.id, crypto.randomUUID()]) {
+      const { status, json } = await make({ name: "hers", user_id });
+      expect([status, json.code, json.detail]).toEqual([
+        ...[403, "exceeds_creator", expect.stringContaining("another user's key")],
+      ]);
+    }
+    expect((await make({ name: "an application", type: "a2a" })).status).toBe(201);
+  }
+});
+
+test("403: what ends signs for no application that goes on after it", async () => {
+  const make = (body: object) => request(gateway.origin, "POST", "/auth/api-keys", operator, body);
+  const operator = await gateway.mintKey("--name", "o", "--role", "admin");
+  const brief = await gateway.mintKey("--name", "brief", "--role", "admin", "--expires", "1h");
+  const keys = [{ kty: "OKP", crv: "Ed25519", kid: "one", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }];
+  const sign = async (expires_at?: string) => {
+    const { json } = await make({ name: "app", type: "a2a", role: "user", expires_at });
+    return request(gateway.origin, "PUT", `/auth/api-keys/${json.id}/jwks`, brief, { keys });
+  };
+  const lasting = await sign();
+  expect([lasting.status, lasting.json.code]).toEqual([403, "exceeds_creator"]);
+  expect((await sign(new Date(Date.now() + 600_000).toISOString())).status).toBe(204);
+});

@@ -39,7 +39,7 @@ export function checkWithinCreator(
   // It would outlive the setting that lets anonymous callers in.
   if (principal.kind === "anonymous") throw exceeds("an anonymous caller has no right to pass on");
   if (principal.namespaceBound && namespaceId !== principal.namespaceId) throw exceeds("another namespace");
-  checkEndsWithCreator(principal, wanted.expires_at);
+  checkEndsWithCreator(principal, wanted.expires_at === undefined ? null : Date.parse(wanted.expires_at));
   checkRulesNoOthers(operation, wanted.platform_admin);
   checkHasOwnerOrEnd(operation, wanted);
   if (principal.platformAdmin) return;
@@ -48,11 +48,18 @@ export function checkWithinCreator(
   checkWithinOwn(principal, wanted);
 }
 
-/** What is not a person ends one day, and so does what it makes; a person makes keys that outlive the token it shows. */
-function checkEndsWithCreator({ kind, expiresAt }: Operation["principal"], wanted: string | undefined): void {
+/**
+ * What is not a person ends one day, and so does what it makes; a person makes keys that outlive the token it shows.
+ * @param wanted milliseconds since the epoch; `null` never ends
+ * @throws GatewayError `exceeds_creator`
+ */
+export function checkEndsWithCreator(
+  { kind, expiresAt }: Operation["principal"],
+  wanted: number | null,
+): void {
   if (kind === "user" || expiresAt === undefined) return;
-  if (wanted === undefined) throw exceeds("no expiry");
-  if (Date.parse(wanted) > expiresAt) throw exceeds("a later expiry");
+  if (wanted === null) throw exceeds("no expiry");
+  if (wanted > expiresAt) throw exceeds("a later expiry");
 }
 
 /** Where its maker is a stranger a key follows nobody who is taken off: it is somebody's there, an application's, or it ends. */
@@ -85,6 +92,8 @@ export async function ownerOf(
   if (type === "a2a")
     throw new GatewayError("invalid_request", { detail: "user_id: of keys of type user alone" });
   if (!mayForOthers(operation)) throw exceeds("another user's key");
+  // Its bearer would be that user, whose name, address and other keys are the organisation's.
+  if (principal.namespaceBound) throw exceeds("another user's key, from one namespace");
   const user = await parts.store.users.find(organizationId, userId);
   if (user === undefined)
     throw new GatewayError("invalid_request", { detail: "user_id: there is no such user" });

@@ -24,7 +24,7 @@ import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import { checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
-import { checkWithinCreator, ownerOf } from "./key-creator.ts";
+import { checkEndsWithCreator, checkWithinCreator, ownerOf } from "./key-creator.ts";
 import { apiKey, issuedKey, keyStatus, keyView } from "./key-view.ts";
 
 const publicKey = z
@@ -207,8 +207,9 @@ export const keyRoutes = [
       if (key.type !== "a2a")
         throw new GatewayError("conflict", { detail: "only a2a keys have public keys" });
       if (key.platformAdmin && !operation.principal.platformAdmin) throw new GatewayError("forbidden");
-      // Whoever signs for an application has its rights.
+      // Whoever signs for an application has its rights, for as long as it has them.
       checkWithinOwn(operation.principal, key);
+      checkEndsWithCreator(operation.principal, key.expiresAt);
       await parts.store.clients.register(organizationId, key.id, JSON.stringify(body));
       operation.after = { keys: body.keys.map(({ kid, kty, alg }) => ({ kid, kty, alg })) };
       return {};

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { LogPageRequest, LogPlace } from "../../model/ports/records.ts";
-import { cursorFault, time, uuid } from "../fields.ts";
+import { cursorFault, instant, time, uuid, withoutNul } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { callEntry, eventEntry, type LogEntry } from "./log-view.ts";
 
@@ -9,7 +9,12 @@ import { callEntry, eventEntry, type LogEntry } from "./log-view.ts";
 const PAGE_ITEMS = 100;
 export const PAGE_ITEMS_MAX = 1_000;
 
-const filter = z.string().min(1).max(512).optional();
+const filter = z
+  .string()
+  .min(1)
+  .max(512)
+  .refine(...withoutNul)
+  .optional();
 /** What is asked of calls and events alike. */
 export const recordQuery = {
   from: time.optional().describe("Inclusive."),
@@ -134,7 +139,8 @@ function given<T extends Record<string, string | undefined>>(filters: T): { [K i
   };
 }
 
-const place = z.tuple([z.number(), z.string().max(64), z.number()]);
+/** What no cursor of ours can hold would break an export off where the store refuses it. */
+const place = z.tuple([instant, z.uuid(), z.int().min(0)]);
 function cursorOf({ at, id, sequence }: LogPlace): string {
   return Buffer.from(JSON.stringify([at, id, sequence])).toString("base64url");
 }

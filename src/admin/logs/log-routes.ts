@@ -47,6 +47,8 @@ const withContents = (parts: AdminParts, organizationId: string) => ({
   },
 });
 
+/** Of RFC 3339. */
+const EARLIEST = Date.parse("0000-01-01T00:00:00Z");
 const tally = z.object({
   server: z.string().nullable(),
   target: z.string().nullable(),
@@ -144,7 +146,7 @@ export const logRoutes = [
     handle: async ({ operation, parts, query }) => {
       const { organizationId } = operation;
       const to = query.to === undefined ? parts.clock.now() : Date.parse(query.to);
-      const from = query.from === undefined ? to - 86_400_000 : Date.parse(query.from);
+      const from = query.from === undefined ? Math.max(to - 86_400_000, EARLIEST) : Date.parse(query.from);
       const rows = await parts.store.records.tallies(organizationId, from, to);
       const byStatus: Record<string, number> = {};
       for (const { status, calls } of rows)

@@ -4,7 +4,7 @@ import type { Operation } from "../../model/operation.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { Kind } from "../../policy/authorize/pattern.ts";
 import { isObject, type JsonObject } from "../../protocol/json-value.ts";
-import { cursorFault, time, timeOf } from "../fields.ts";
+import { cursorFault, instant, time, timeOf } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
 import { annotationsOf } from "./listed-annotations.ts";
@@ -47,7 +47,7 @@ interface Place {
   readonly sequence: number;
 }
 
-const place = z.tuple([z.number(), z.number(), z.uuid()]);
+const place = z.tuple([instant, instant, z.uuid()]);
 
 /** Where an answer ended, and from when on records count: the hours are counted from the first request. */
 function placeOf(cursor: string | undefined, from: number): { from: number; place: Place | undefined } {

@@ -15,12 +15,14 @@ import {
   cursorFault,
   found,
   idOf,
+  instant,
   note,
   pageOf,
   pageQuery,
   removed,
   slug,
   timeOf,
+  withoutNul,
 } from "../fields.ts";
 import { hasText, inNamespace, isAsked, namespaceIdOf, searched, yesOrNo } from "../list-filter.ts";
 import { pageWithManaged } from "../managed-page.ts";
@@ -167,7 +169,7 @@ function usageView(
   };
 }
 
-const cursor = z.tuple([z.number(), z.string()]);
+const cursor = z.tuple([instant, z.string().refine(...withoutNul)]);
 function usageCursor(text: string | undefined): Pick<LimitUsage, "periodStart" | "subject"> | undefined {
   if (text === undefined) return undefined;
   try {
@@ -322,7 +324,13 @@ export const rateLimitRoutes = [
     action: "rate_limit.usage",
     summary: "What was admitted and refused by day (or month, of monthly quotas), and what is used now.",
     query: z.strictObject({
-      subject: z.string().min(1).max(1_000).optional().describe("Of one alone, as the list names it."),
+      subject: z
+        .string()
+        .min(1)
+        .max(1_000)
+        .refine(...withoutNul)
+        .optional()
+        .describe("Of one alone, as the list names it."),
       ...pageQuery,
     }),
     response: pageOf(usage),
@@ -359,7 +367,13 @@ export const rateLimitRoutes = [
     roles: ["admin"],
     action: "rate_limit.reset",
     summary: "Forgets what was counted, of one subject or of all. Calls under way stay counted.",
-    body: z.strictObject({ subject: z.string().max(1_000).optional() }),
+    body: z.strictObject({
+      subject: z
+        .string()
+        .max(1_000)
+        .refine(...withoutNul)
+        .optional(),
+    }),
     status: 204,
     handle: async ({ operation, parts, params, body: { subject } }) => {
       const { organizationId, principal } = operation;

@@ -13,6 +13,7 @@ import {
   time,
   timeOf,
   uuid,
+  withoutNul,
 } from "../fields.ts";
 import { inNamespace, namespaceIdOf } from "../list-filter.ts";
 import { slugOf } from "../namespaces/namespace-slug.ts";
@@ -63,7 +64,13 @@ export function sessionView(parts: AdminParts, row: SessionRecord): z.input<type
 /** What sessions are asked for. */
 export const sessionQuery = {
   status: status.optional().describe("Whether they go on, and how they ended."),
-  principal_id: z.string().min(1).max(512).optional().describe("Whose they are: `key:…`, `user:…`."),
+  principal_id: z
+    .string()
+    .min(1)
+    .max(512)
+    .refine(...withoutNul)
+    .optional()
+    .describe("Whose they are: `key:…`, `user:…`."),
   user_id: uuid.optional().describe("The user whose they are, by whichever key."),
   ...pageQuery,
 };

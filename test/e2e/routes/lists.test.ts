@@ -229,4 +229,27 @@ describe("the record's filters", () => {
       expect([name, refused.status, refused.json.detail]).toEqual([name, 400, expect.stringContaining(name)]);
     }
   });
+
+  test("400: what no store can look for, before an export begins; a time at the edge is no fault", async () => {
+    const cursor = (...place: unknown[]) => Buffer.from(JSON.stringify(place)).toString("base64url");
+    const id = Bun.randomUUIDv7();
+    const wrong: Record<string, string>[] = [
+      ...["actor", "actor_name", "action", "target", "status", "error_code", "server"].map((name) => ({
+        [name]: "a\0",
+      })),
+      ...[cursor(1e308, id, 0), cursor(-1e15, id, 0), cursor(1, "x", 0), cursor(1, id, 1.5)].map((one) => ({
+        cursor: one,
+      })),
+    ];
+    for (const query of wrong) {
+      const { status, code } = await logs({ ...query, format: "jsonl" });
+      expect([query, status, code]).toEqual([query, 400, "invalid_request"]);
+    }
+    const policies = [{ name: "p", effect: "allow", actions: ["*"], resources: ["*"] }];
+    const body = { policies, cursor: cursor(1e308, 1e308, id) };
+    const replay = await world.send(world.route("policies-replay"), world.here, { body });
+    expect([replay.status, replay.code]).toEqual([400, "invalid_request"]);
+    const query = { to: "0000-01-01T00:00:00Z" };
+    expect((await world.send(world.route("stats"), world.here, { query })).status).toBe(200);
+  });
 });
