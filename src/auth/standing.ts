@@ -5,6 +5,7 @@ import type { AcrossTenants, Store } from "../model/ports/store.ts";
 import type { Principal } from "../model/principal.ts";
 import type { UserIdentity } from "../model/user.ts";
 import { principalOf } from "./api-key/principal.ts";
+import { narrowed } from "./jwt/look.ts";
 import { permissionKeyOf } from "./permission-key.ts";
 import { userPrincipal } from "./user/principal.ts";
 
@@ -58,6 +59,7 @@ function ofKey(held: Principal, identity: ApiKeyIdentity, now: number): Principa
   const current = principalOf(identity, now);
   if (current === undefined || held.kind !== "client") return current;
   const permissions = held.permissions.filter((pattern) => covers(current.permissions, pattern));
+  if (held.isNarrowed === true) return { ...held, ...narrowed(current, permissions) };
   const { role, platformAdmin } = current;
   const rights = { role, platformAdmin, permissions };
   return { ...held, ...rights, permissionKey: permissionKeyOf(rights) };

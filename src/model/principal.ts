@@ -16,6 +16,8 @@ export interface Principal {
   readonly platformAdmin: boolean;
   /** Patterns over `server:tool` identities, relative to the namespace; empty permits nothing. */
   readonly permissions: readonly string[];
+  /** A token for some of its key's patterns: an administrator's reaches those alone, and administers nothing. */
+  readonly isNarrowed?: boolean | undefined;
   /** The user behind the credential, where there is one. */
   readonly userId?: string | undefined;
   /** The key the credential is, or was exchanged from. */

@@ -11,7 +11,9 @@ import { loadApiKeyDigest } from "../../src/auth/api-key/digest.ts";
 import { AccessTokens } from "../../src/auth/jwt/access-token.ts";
 import { KeyRing } from "../../src/auth/jwt/key-ring.ts";
 import { ownTokenLook } from "../../src/auth/jwt/look.ts";
+import { standingOf } from "../../src/auth/standing.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
+import type { Principal } from "../../src/model/principal.ts";
 import { openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
 import { newKey, type Tenant, tenant } from "./store-fixture.ts";
@@ -82,6 +84,17 @@ describe("an application", () => {
     await store.apiKeys.revoke(one.organizationId, key.id, state.now);
     expect(await principalOf(token.access_token)).toBeUndefined();
     expect(await codeOf(clients.exchange({ key: credential }))).toBe("invalid_client");
+  });
+
+  test("an administrator's token for some patterns is no administrator's, whatever becomes of the key", async () => {
+    const { credential, key, clients } = await application({ role: "admin", platformAdmin: true });
+    const { token } = await clients.exchange({ key: credential, scope: "files:read" });
+    const bearer = await principalOf(token.access_token);
+    const narrow = { platformAdmin: false, isNarrowed: true, permissions: ["files:read"] };
+    expect(bearer).toMatchObject(narrow);
+    await store.apiKeys.update(one.organizationId, key.id, { permissions: ["*"] });
+    const now = await standingOf(store, clock, (same) => same, bearer as Principal);
+    expect(now?.(bearer as Principal)).toMatchObject(narrow);
   });
 
   test("a user's key, an unknown one and none are refused alike", async () => {

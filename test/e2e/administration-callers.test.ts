@@ -1,17 +1,23 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { adminRoutes } from "../../src/admin/routes.ts";
-import { request } from "./administration.ts";
+import { request, toolCall } from "./administration.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
+import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
 const OPERATOR_TOKEN = "an-operator-token-of-some-length";
 let gateway: Gateway;
+let upstream: Upstream;
 beforeAll(async () => {
+  upstream = await startFixture("both");
   gateway = await startGateway({
-    servers: [],
+    servers: [fixtureEntry("filed", upstream, "streamable-http")],
     settings: { telemetry: { operator_token: OPERATOR_TOKEN }, limits: { failed_auth_per_minute: 10_000 } },
   });
 }, 30_000);
-afterAll(() => gateway?.stop());
+afterAll(async () => {
+  await gateway?.stop();
+  await upstream?.stop();
+});
 
 test("403: the operator token reads metrics and administers nothing", async () => {
   expect((await request(gateway.origin, "GET", "/metrics", OPERATOR_TOKEN)).status).toBe(200);
@@ -63,6 +69,34 @@ test("403: a key of one namespace is nobody else's to make: its bearer would be 
     }
     expect((await make({ name: "an application", type: "a2a" })).status).toBe(201);
   }
+});
+
+test("403: a token for some of an administrator's patterns reaches those alone, and administers nothing", async () => {
+  const flags = ["--type", "a2a", "--role", "admin", "--platform-admin", "--permission", "*:*"];
+  const client_secret = await gateway.mintKey("--name", "app", ...flags);
+  const token = async (scope?: string) => {
+    const body = { grant_type: "client_credentials", client_secret, scope };
+    const { json } = await request(gateway.origin, "POST", "/auth/a2a/token", undefined, body);
+    return json.access_token as string;
+  };
+  const narrow = await token("filed:test_echo");
+  for (const { method, path, access, roles } of adminRoutes) {
+    if (access === "open" || roles.includes("api_user")) continue;
+    const place = path.replaceAll(/\{\w+\}/g, Bun.randomUUIDv7());
+    const body = method === "POST" || method === "PUT" ? {} : undefined;
+    const { status } = await request(gateway.origin, method, place, narrow, body);
+    expect([method, path, status]).toEqual([method, path, 403]);
+  }
+  expect((await request(gateway.origin, "GET", "/metrics", narrow)).status).toBe(403);
+  const profile = (await request(gateway.origin, "GET", "/auth/profile", narrow)).json;
+  expect([profile.platform_admin, profile.permissions]).toEqual([false, ["filed:test_echo"]]);
+  const call = async (bearer: string, name: string) =>
+    (await toolCall(gateway.origin, "/servers/filed/mcp", bearer, name, { nonce: "n" })).json;
+  expect((await call(narrow, "test_echo")).result).toBeDefined();
+  expect((await call(narrow, "test_simple_text")).error.code).toBe(-32602);
+  const whole = await token();
+  expect((await call(whole, "test_simple_text")).result).toBeDefined();
+  expect((await request(gateway.origin, "GET", "/api/admin/users", whole)).status).toBe(200);
 });
 
 test("403: what ends signs for no application that goes on after it", async () => {

@@ -44,6 +44,12 @@ export function ownTokenLook({
   };
 }
 
+/** What a token has of its key's rights that was asked for some patterns alone. */
+export function narrowed({ role }: Pick<Principal, "role">, permissions: readonly string[]) {
+  const rights = { role, platformAdmin: false, permissions, isNarrowed: true };
+  return { ...rights, permissionKey: permissionKeyOf(rights) };
+}
+
 /** The principal of a token exchanged from an a2a key: the key's, never wider, for as long as both last. */
 export function clientPrincipal(
   identity: ApiKeyIdentity,
@@ -54,10 +60,7 @@ export function clientPrincipal(
   if (key === undefined || identity.key.type !== "a2a") return undefined;
   // The key may have been narrowed since the token was issued.
   const kept = permissions?.filter((pattern) => covers(key.permissions, pattern));
-  const rights =
-    kept === undefined
-      ? {}
-      : { permissions: kept, permissionKey: permissionKeyOf({ ...key, permissions: kept }) };
+  const rights = kept && narrowed(key, kept);
   return {
     ...key,
     ...rights,

@@ -74,6 +74,10 @@ export function areaMeant(named: string): string | undefined {
 }
 
 /** By role, or by scopes that permit every act: within its organisation nothing is beyond such a caller's own rights. */
-export function administersAll({ role, platformAdmin, acts = [] }: Principal): boolean {
-  return platformAdmin || role === "admin" || acts.some((one) => one === "admin:*" || one === "admin:*.*");
+export function administersAll({ role, platformAdmin, isNarrowed, acts = [] }: Principal): boolean {
+  return (
+    platformAdmin ||
+    (role === "admin" && isNarrowed !== true) ||
+    acts.some((one) => one === "admin:*" || one === "admin:*.*")
+  );
 }

@@ -61,14 +61,15 @@ type Asked = Pick<Operation, "action" | "roles" | "principal">;
 
 /**
  * The role table: each route names the roles that may; a platform administrator stands above it. The operator token reads
- * metrics and readiness; whoever scrapes those administers nothing. A credential of one namespace has no part in what is
- * the whole organisation's, whatever its role.
+ * metrics and readiness; whoever scrapes those administers nothing, nor does a token for some of an administrator's patterns.
+ * A credential of one namespace has no part in what is the whole organisation's, whatever its role.
  */
 export function passesRoleTable(operation: Asked): boolean {
   const { principal, roles } = operation;
   if (principal.kind === "system") return false;
   if (principal.namespaceBound && concernsAll(operation)) return false;
-  return principal.platformAdmin || roles.includes(principal.role);
+  const role = principal.isNarrowed === true && principal.role === "admin" ? "api_user" : principal.role;
+  return principal.platformAdmin || roles.includes(role);
 }
 
 /** Before policies are asked: by its role, or by its scopes. */

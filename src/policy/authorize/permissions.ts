@@ -36,15 +36,16 @@ export interface CallFacts {
 }
 
 /** What of a caller says what it is granted. */
-type Granted = Pick<Principal, "role" | "platformAdmin" | "permissions" | "permissionKey">;
+type Granted = Pick<Principal, "role" | "platformAdmin" | "permissions" | "isNarrowed" | "permissionKey">;
 
 /**
  * Patterns (decisions, "Names and URLs"): `server:tool`, `server:*` (everything of the server but extensions),
  * `server:resource:<uri glob>`, `server:prompt:<name>`, `server:extension:<method>`, each optionally preceded by
- * `namespace/`; `*` alone is `*:*`. A role of `admin` reaches everything of its organisation; a `viewer` calls no tool.
+ * `namespace/`; `*` alone is `*:*`. A role of `admin` reaches everything of its organisation, by a token for some patterns
+ * what they name; a `viewer` calls no tool.
  */
 export function compilePermissions(principal: Granted, namespaceSlug: string): Permissions {
-  if (principal.platformAdmin || principal.role === "admin")
+  if (principal.platformAdmin || (principal.role === "admin" && principal.isNarrowed !== true))
     return { ...EVERYTHING, key: principal.permissionKey };
   const plain = principal.permissions.flatMap((pattern) => withinNamespace(pattern, namespaceSlug) ?? []);
   const exactTools = new Set(plain.filter((pattern) => EXACT_TOOL.test(pattern) && !QUALIFIED.test(pattern)));
