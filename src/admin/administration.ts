@@ -13,6 +13,7 @@ import { compose } from "../policy/compose.ts";
 import type { Limits } from "../policy/limit/limits.ts";
 import type { Layer } from "../policy/policy.ts";
 import { type JsonLimits, parseGuarded } from "../protocol/json.ts";
+import { AnswerRoom } from "./answer-room.ts";
 import { checked } from "./checked.ts";
 import { once } from "./idempotency.ts";
 import { organizationNamed, placeOf } from "./named-organization.ts";
@@ -74,6 +75,7 @@ export class Administration {
   readonly #body: BodyLimits;
   readonly #layers: readonly Layer<Operation, AdminAnswer>[];
   readonly #openAnswers: OpenAnswers;
+  readonly #room = new AnswerRoom();
   readonly #byKey: ReadonlyMap<string, AdminRoute>;
 
   constructor(deps: {
@@ -199,9 +201,11 @@ export class Administration {
 
   #streamed(operation: Operation, texts: AsyncIterable<string>): ReadableStream<Uint8Array> {
     const { id: correlationId, action, principal } = operation;
+    const leave = this.#room.enter(principal.organizationId);
     return streamedAnswer({
       texts,
       principal,
+      onEnd: leave,
       openAnswers: this.#openAnswers,
       permits: (renewed) => mayGoOn(operation, renewed),
       onFailure: (err) => this.#parts.log.warn({ correlationId, action, err }, "an answer was broken off"),
@@ -225,7 +229,12 @@ export class Administration {
         headers: call.request.headers,
       });
     const name = call.request.headers.get("idempotency-key");
-    if (name === null || route.status !== 201) return run();
+    if (name === null || route.status !== 201) {
+      const answer = await run();
+      // Before it is recorded as given.
+      if (typeof answer.raw?.body === "object") this.#room.check(operation.principal.organizationId);
+      return answer;
+    }
     const { answer, isReplay } = await once(
       this.#parts.store.idempotencyKeys,
       {

@@ -21,6 +21,8 @@ export interface StreamedAnswer {
   readonly openAnswers: OpenAnswers;
   /** Whether it may go on with these rights. */
   readonly permits: (principal: Principal) => boolean;
+  /** Called once, whichever way it ends. */
+  readonly onEnd: () => void;
   /** Told of what broke it off. */
   readonly onFailure: (cause: unknown) => void;
 }
@@ -42,6 +44,7 @@ export function streamedAnswer(answer: StreamedAnswer): ReadableStream<Uint8Arra
     isOver = true;
     clearTimeout(unread);
     leave();
+    answer.onEnd();
     void source.return?.();
     return true;
   };

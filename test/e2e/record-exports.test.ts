@@ -139,6 +139,27 @@ test(
 );
 
 test(
+  "of one organisation eight exports at once: what its readers do not take is bounded, and others have theirs",
+  async () => {
+    await call("POST", "/api/admin/organizations", operator, { slug: "other", name: "Other" });
+    const other = await gateway.mintKey("--name", "o", "--role", "admin", "--organization", "other");
+    const readers = Array.from({ length: 8 }, () => stalled(operator));
+    for (const { came } of readers)
+      await eventually("it has begun", async () => (came().bytes > 0 ? true : undefined));
+    const more = (key: string) => call("GET", "/admin/logs?format=csv&limit=1", key);
+    const refused = await more(operator);
+    expect([refused.status, refused.json.code]).toEqual([503, "overloaded"]);
+    expect((await call("GET", "/admin/logs?limit=1")).status).toBe(200);
+    expect((await more(other)).status).toBe(200);
+    for (const { socket } of readers) socket.destroy();
+    await eventually("there is room again", async () =>
+      (await more(operator)).status === 200 ? true : undefined,
+    );
+  },
+  TIMEOUT_MS,
+);
+
+test(
   "an export of a key that is revoked ends at once, and not as if it were whole",
   async () => {
     const made = (await call("POST", "/auth/api-keys", operator, { name: "reader", role: "admin" })).json;

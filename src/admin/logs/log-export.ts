@@ -1,6 +1,6 @@
 import type { LogPlace } from "../../model/ports/records.ts";
 import type { AdminAnswer } from "../route.ts";
-import { PAGE_ITEMS_MAX, type ReadLog } from "./log-page.ts";
+import { type LogPage, PAGE_ITEMS_MAX, type ReadLog } from "./log-page.ts";
 import { type LogEntry, logEntry } from "./log-view.ts";
 
 type Item = Readonly<Record<string, unknown>>;
@@ -25,33 +25,42 @@ export interface LogExport {
 
 /**
  * Everything that matches, newest first, as a file. Each page is a query of its own, asked for when the one before has been
- * taken: a slow reader holds neither memory nor a transaction.
+ * taken: a slow reader holds one page and no transaction. What refuses the first refuses the export before it begins.
  */
-export function exported(wanted: LogExport): AdminAnswer {
+export async function exported(wanted: LogExport): Promise<AdminAnswer> {
   const { format, noun, at } = wanted;
+  const first = await pageAfter(wanted, wanted.after, wanted.limit ?? Number.POSITIVE_INFINITY);
   const time = new Date(at).toISOString().replaceAll(/[-:]|\.\d+/g, "");
   return {
     headers: { "content-disposition": `attachment; filename="${noun}-${time}.${format}"` },
     raw: {
-      body: texts(wanted),
+      body: texts(wanted, first),
       contentType: format === "csv" ? "text/csv; charset=utf-8" : "application/jsonl",
     },
   };
 }
 
-async function* texts({ format, read, after: begin, limit, extended }: LogExport): AsyncGenerator<string> {
+function pageAfter(
+  { read, extended }: LogExport,
+  after: LogPlace | undefined,
+  left: number,
+): Promise<LogPage> {
+  return read(after, Math.min(left, extended?.pageItems ?? PAGE_ITEMS_MAX));
+}
+
+async function* texts(wanted: LogExport, first: LogPage): AsyncGenerator<string> {
+  const { format, limit, extended } = wanted;
   const columns = [...Object.keys(logEntry.shape), ...(extended?.columns ?? [])];
   const line = (item: Item) =>
     format === "csv" ? csvLine(columns.map((column) => item[column])) : `${JSON.stringify(item)}\n`;
   let left = limit ?? Number.POSITIVE_INFINITY;
   if (format === "csv") yield csvLine(columns);
-  for (let after = begin; left > 0; ) {
-    const { items, last } = await read(after, Math.min(left, extended?.pageItems ?? PAGE_ITEMS_MAX));
+  for (let { items, last } = first; ; ) {
     const page = extended === undefined ? items : await extended.extend(items);
     if (page.length > 0) yield page.map(line).join("");
-    if (last === undefined) return;
     left -= items.length;
-    after = last;
+    if (last === undefined || left <= 0) return;
+    ({ items, last } = await pageAfter(wanted, last, left));
   }
 }
 
