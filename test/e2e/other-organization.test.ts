@@ -266,6 +266,17 @@ describe("the record", () => {
     await call("DELETE", `/policies/${id}`, homeAdmin);
   });
 
+  test("shows at home who tried to read elsewhere, whether or not there is such an organisation", async () => {
+    const reader = await keyIn("default", "viewer");
+    const { id: actor } = (await call("GET", "/auth/profile", reader)).json;
+    for (const slug of ["acme", "nowhere"]) {
+      expect((await call("GET", `/gateway/servers?organization=${slug}`, reader)).status).toBe(404);
+      const [tried] = await events(homeAdmin, `target=organization:${slug}&actor=${actor}`, 1);
+      expect([tried.action, tried.status, tried.error_code]).toEqual(["server.list", "refused", "not_found"]);
+    }
+    expect((await call("GET", `/admin/logs?kind=event&actor=${actor}`, acmeAdmin)).json.items).toEqual([]);
+  });
+
   test("shows at home who tried to change something elsewhere, and nothing there", async () => {
     const { id: actor } = (await call("GET", "/auth/profile", homeAdmin)).json;
     await call("POST", "/api/admin/users?organization=acme", homeAdmin, { username: "intruder" });

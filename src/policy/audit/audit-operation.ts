@@ -1,12 +1,14 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Journal } from "../../model/ports/journal.ts";
+import { isKeptAtHome } from "../authorize/acted-in.ts";
 import type { Policy } from "../policy.ts";
 
 /**
  * The record of administration: every change with what it was before and after, and every refusal, whoever refused. Reads
  * that succeed are not recorded, but those that show what was said in calls, and whatever a platform administrator does in
- * another organisation than its own: in the record of that one. The answer goes out when its record stands.
+ * another organisation than its own: in the record of that one. Whoever may not is told that there is none, which is a
+ * refusal too. The answer goes out when its record stands.
  */
 export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> {
   const record = async (operation: Operation, outcome: string): Promise<void> => {
@@ -39,7 +41,8 @@ export function auditOperationPolicy<R>(journal: Journal): Policy<Operation, R> 
       result = await next(operation);
     } catch (thrown) {
       const error = GatewayError.from(thrown);
-      if (isRecorded(operation) || error.httpStatus === 403) await record(operation, error.code);
+      if (isRecorded(operation) || error.httpStatus === 403 || isKeptAtHome(operation))
+        await record(operation, error.code);
       throw thrown;
     }
     if (isRecorded(operation)) await record(operation, "ok");

@@ -36,8 +36,12 @@ export function actedInPolicy<R>(organizations: OrganizationLooks): Policy<Opera
 export function keepAtHome(operation: Operation): void {
   operation.organizationId = operation.principal.organizationId;
   operation.actorOrganization = undefined;
-  operation.target = `organization:${operation.organizationNamed}`;
+  operation.target = targetOf(operation);
 }
+export function isKeptAtHome(operation: Operation): boolean {
+  return operation.organizationNamed !== undefined && operation.target === targetOf(operation);
+}
+const targetOf = ({ organizationNamed }: Operation): string => `organization:${organizationNamed}`;
 
 /** A credential of one namespace stays in it. */
 export function mayActElsewhere({ platformAdmin, namespaceBound }: Principal): boolean {
