@@ -444,7 +444,7 @@ export interface AdminApi {
     body: undefined;
     answer: Server;
   };
-  /** Changes what is given, secrets not given stay; live at once. */
+  /** Changes what is given; live at once. Secrets not given stay, but for another origin of the `url`: it takes `auth` and `headers` anew. */
   "servers-update": {
     params: { readonly id: string };
     query: { readonly organization?: string };

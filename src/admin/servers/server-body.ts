@@ -63,9 +63,13 @@ const OWN_PLACES = new Set([
   ...["command", "args", "environment", "working_dir", "timeout", "max_retries"],
 ]);
 
-/** What is given, as columns. Secrets not given stay as they are. */
+/**
+ * What is given, as columns. Secrets not given stay as they are.
+ * @throws GatewayError `invalid_request`, also where secrets would go to another host than they were given for
+ */
 export function columnsOf(given: Given, before?: ServerRecord): ServerChange {
   const { environment, headers, auth } = given;
+  if (before !== undefined) checkSecretsStayThere(given, before);
   const secretsChange = environment !== undefined || headers !== undefined || auth !== undefined;
   const secrets = {
     ...before?.secrets,
@@ -97,6 +101,21 @@ export function columnsOf(given: Given, before?: ServerRecord): ServerChange {
     secrets: secretsChange ? { ...others, ...(credential !== undefined && { auth: credential }) } : undefined,
   });
 }
+
+/** Whoever changes a server does not see its secrets, and has them sent to nobody who would show them. */
+function checkSecretsStayThere({ url, headers, auth }: Given, { url: before, secrets }: ServerRecord): void {
+  if (url === undefined || url === null || originOf(url) === originOf(before)) return;
+  const isLeft = {
+    auth: secrets?.auth !== undefined && auth === undefined,
+    headers: Object.keys(secrets?.headers ?? {}).length > 0 && headers === undefined,
+  };
+  const left = (["auth", "headers"] as const).find((name) => isLeft[name]);
+  if (left === undefined) return;
+  const detail = `${left}: to be given again, or taken away, where the url leads to another origin`;
+  throw new GatewayError("invalid_request", { detail });
+}
+const originOf = (url: string | null): string | undefined =>
+  url === null ? undefined : URL.parse(url)?.origin;
 
 function credentialOf(auth: NonNullable<Given["auth"]>) {
   if (auth.type === "none") return undefined;

@@ -187,7 +187,8 @@ export const serverRoutes = [
     path: "/gateway/servers/{id}",
     roles: ["admin"],
     action: "server.update",
-    summary: "Changes what is given, secrets not given stay; live at once.",
+    summary:
+      "Changes what is given; live at once. Secrets not given stay, but for another origin of the `url`: it takes `auth` and `headers` anew.",
     body: serverChange,
     versioned: true,
     response: server,
