@@ -4,7 +4,7 @@ import type { Deadline, DeadlineScan } from "./deadline-scan.ts";
 import type { Exchange, ExchangeLink } from "./exchange.ts";
 import { MalformedMessage } from "./header-syntax.ts";
 import { HttpFailure } from "./http-exchange.ts";
-import { HEAD_BYTES_MAX, parseHead, type ResponseHead } from "./response-head.ts";
+import { HEAD_BYTES_MAX, LastHead, parseHead, type ResponseHead } from "./response-head.ts";
 
 /** A head found whole within this many bytes is cut out without looking at the rest of the chunk. */
 const HEAD_GUESS_BYTES = 2 * 1024;
@@ -39,6 +39,7 @@ export class Connection implements ExchangeLink, Deadline {
   #sawBytes = false;
   #headBytes = 0;
   readonly #partialHead = new ByteBuffer();
+  readonly #lastHead = new LastHead();
   #head: ResponseHead | undefined;
   #body: BodyState = "none";
   #remaining = 0;
@@ -143,6 +144,14 @@ export class Connection implements ExchangeLink, Deadline {
   }
 
   #receiveHead(exchange: Exchange, chunk: Buffer): void {
+    if (this.#partialHead.length === 0 && this.#headBytes === 0) {
+      const head = this.#lastHead.match(chunk);
+      if (head !== undefined) {
+        this.#headBytes = this.#lastHead.bytes;
+        this.#beginBody(exchange, head, chunk, this.#headBytes);
+        return;
+      }
+    }
     let bytes = chunk;
     let from = 0;
     if (this.#partialHead.length > 0) {
@@ -177,6 +186,7 @@ export class Connection implements ExchangeLink, Deadline {
         // The buffer of split heads is used again; a body in it must not be.
         const owned = bytes === chunk ? bytes : Buffer.from(bytes);
         this.#partialHead.clear();
+        if (start === 0) this.#lastHead.keep(head, owned, end);
         this.#beginBody(exchange, head, owned, end);
         return;
       }

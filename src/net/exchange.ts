@@ -1,7 +1,7 @@
 import type { CancellationListener } from "../model/cancellation.ts";
 import { contentCoding, decodeWhole, pipeDecoded } from "./content-coding.ts";
 import { HttpFailure, type HttpFailureKind, type HttpRequest, type HttpResponse } from "./http-exchange.ts";
-import { headerValue, type ResponseHead } from "./response-head.ts";
+import type { ResponseHead } from "./response-head.ts";
 import { textOf } from "./utf8.ts";
 
 /** What is held for a consumer that has not come yet, before the socket is paused. */
@@ -122,7 +122,7 @@ export class Exchange implements HttpResponse, CancellationListener {
     return this.#head?.status ?? 0;
   }
   header(name: string): string | undefined {
-    return this.#head === undefined ? undefined : headerValue(this.#head.lines, name);
+    return this.#head?.value(name);
   }
   /**
    * @throws HttpFailure where the body is known to be too large, damaged or lost already; otherwise the promise rejects

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
 import { headerLine } from "./header-line.ts";
 import { MalformedMessage } from "./header-syntax.ts";
-import { headerValue, parseHead } from "./response-head.ts";
+import { LastHead, parseHead, type ResponseHead } from "./response-head.ts";
 
 const name = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,20}$/);
 const value = fc.stringMatching(/^[!-~]([ \t!-~]{0,20}[!-~])?$/);
@@ -18,9 +18,9 @@ describe("a head", () => {
         const headers = new Headers(plain.map(([k, v]): [string, string] => [k, v]));
         for (const [key] of plain) {
           const wanted = plain.filter(([k]) => k.toLowerCase() === key.toLowerCase()).map(([, v]) => v);
-          expect(headerValue(head.lines, key.toLowerCase())).toBe(wanted.join(", "));
+          expect(head.value(key.toLowerCase())).toBe(wanted.join(", "));
         }
-        expect([...headers.keys()].every((key) => headerValue(head.lines, key) !== undefined)).toBe(true);
+        expect([...headers.keys()].every((key) => head.value(key) !== undefined)).toBe(true);
       }),
     );
   });
@@ -43,6 +43,71 @@ describe("a head", () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe("a head that comes after another", () => {
+  const lines = fc.array(
+    fc.constantFrom(
+      ..."Content-Length: 5|content-length:\t1234567 |Content-Length: 05|x: 1|x: 2|X: 12|Content-Type: a|Connection: close|transfer-encoding: chunked".split(
+        "|",
+      ),
+    ),
+    { maxLength: 4 },
+  );
+  const statuses = fc.constantFrom("200 OK", "200 OK1", "404 OK");
+  const seen = (head: ResponseHead) => [
+    ...[head.status, head.contentLength, head.chunked, head.keepAlive, head.contentEncoding],
+    ...["x", "content-type", "absent", "x"].map((name) => head.value(name)),
+    head.value("content-length"),
+  ];
+
+  test("is found where it is the same but for its length, and is what parsing makes of it", () => {
+    const last = new LastHead();
+    let matches = 0;
+    fc.assert(
+      fc.property(statuses, lines, fc.string(), (status, made, body) => {
+        const text = `HTTP/1.1 ${status}\r\n${made.map((line) => `${line}\r\n`).join("")}`;
+        const bytes = Buffer.from(`${text}\r\n${body}`);
+        const end = text.length + 2;
+        for (let round = 0; round < 3; round++) {
+          const found = last.match(bytes);
+          if (found !== undefined) {
+            matches++;
+            expect(seen(found)).toEqual(seen(parseHead(text)));
+            expect(last.bytes).toBe(end);
+          } else {
+            let head: ResponseHead;
+            try {
+              head = parseHead(text);
+            } catch {
+              return;
+            }
+            last.keep(head, bytes, end);
+          }
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(matches).toBeGreaterThan(2_000);
+  });
+
+  test("with another length is found too, and the one before keeps its own", () => {
+    const head = (length: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\nx: y\r\n`;
+    const last = new LastHead();
+    const first = parseHead(head("5"));
+    last.keep(first, Buffer.from(`${head("5")}\r\n`), head("5").length + 2);
+    for (const length of ["5", "7", "1234", "0", "123456789012345"]) {
+      const found = last.match(Buffer.from(`${head(length)}\r\nbody`));
+      expect(found?.contentLength).toBe(Number(length));
+      expect(found?.value("content-length")).toBe(length);
+      expect(found?.value("x")).toBe("y");
+    }
+    expect(first.contentLength).toBe(5);
+    for (const other of ["", "a", "1234567890123456", "5 ", "-1"])
+      expect(last.match(Buffer.from(`${head(other)}\r\n`))).toBeUndefined();
+    for (let cut = 0; cut < head("5").length + 2; cut++)
+      expect(last.match(Buffer.from(`${head("5")}\r\n`).subarray(0, cut))).toBeUndefined();
   });
 });
 

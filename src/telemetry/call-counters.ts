@@ -26,14 +26,22 @@ export interface DurationSeries {
 const OVERFLOW = "overflow";
 const ERROR_CODES_MAX = 200;
 
+/** What is counted of one server: few series a tool, so that they are gone through. */
+interface ServerCounts {
+  readonly durations: DurationSeries;
+  readonly byTool: Map<string, CallSeries[]>;
+}
+
 /**
- * Counters of the hot path: one map look-up and one addition a call. The Prometheus library renders them when somebody
- * scrapes, and is not loaded before. Only names the catalog resolved become labels, and methods of a closed list, so a caller cannot make series.
+ * Counters of the hot path: found by names as they are, since a key joined of them would have to be made for every call. The
+ * Prometheus library renders them when somebody scrapes, and is not loaded before. Only names the catalog resolved become
+ * labels, and methods of a closed list, so a caller cannot make series.
  */
 export class CallCounters {
-  readonly calls = new Map<string, CallSeries>();
-  readonly durations = new Map<string, DurationSeries>();
+  readonly calls: CallSeries[] = [];
+  readonly durations: DurationSeries[] = [];
   readonly errors = new Map<string, number>();
+  readonly #servers = new Map<string, Map<string, ServerCounts>>();
   readonly #seriesMax: number;
 
   constructor(seriesMax: number) {
@@ -45,8 +53,9 @@ export class CallCounters {
     const server = target?.server.name ?? "other";
     const tool = target?.kind === "tool" ? target.name : method === "tools/call" ? "other" : "";
     const known = KNOWN_METHODS.has(method) ? method : target?.kind === "extension" ? "extension" : "other";
-    this.#series(endpoint.namespaceSlug, server, known, tool, status).count++;
-    this.#observe(endpoint.namespaceSlug, server, durationMs / 1000);
+    const counts = this.#countsOf(endpoint.namespaceSlug, server);
+    this.#series(counts, known, tool, status).count++;
+    observe(counts.durations, durationMs / 1000);
     if (errorCode !== undefined) this.#countError(errorCode);
   }
 
@@ -56,36 +65,45 @@ export class CallCounters {
     this.errors.set(name, (this.errors.get(name) ?? 0) + 1);
   }
 
-  #series(namespace: string, server: string, method: string, tool: string, outcome: string): CallSeries {
-    const key = `${namespace}|${server}|${method}|${outcome}|${tool}`;
-    let series = this.calls.get(key);
-    if (series === undefined) {
-      if (this.calls.size >= this.#seriesMax && server !== OVERFLOW) {
-        return this.#series(OVERFLOW, OVERFLOW, method, "", outcome);
-      }
-      series = { namespace, server, method, tool, outcome, count: 0 };
-      this.calls.set(key, series);
+  #countsOf(namespace: string, server: string): ServerCounts {
+    const known = this.#servers.get(namespace)?.get(server);
+    if (known !== undefined) return known;
+    if (this.durations.length >= this.#seriesMax && server !== OVERFLOW) {
+      return this.#countsOf(OVERFLOW, OVERFLOW);
     }
-    return series;
+    const buckets = DURATION_BUCKETS.map(() => 0);
+    const durations = { namespace, server, buckets, sumSeconds: 0, count: 0 };
+    const counts = { durations, byTool: new Map() };
+    this.durations.push(durations);
+    let servers = this.#servers.get(namespace);
+    if (servers === undefined) this.#servers.set(namespace, (servers = new Map()));
+    servers.set(server, counts);
+    return counts;
   }
 
-  #observe(namespace: string, server: string, seconds: number): void {
-    const key = `${namespace}|${server}`;
-    let series = this.durations.get(key);
-    if (series === undefined) {
-      if (this.durations.size >= this.#seriesMax && server !== OVERFLOW) {
-        this.#observe(OVERFLOW, OVERFLOW, seconds);
-        return;
-      }
-      series = { namespace, server, buckets: DURATION_BUCKETS.map(() => 0), sumSeconds: 0, count: 0 };
-      this.durations.set(key, series);
+  #series(counts: ServerCounts, method: string, tool: string, outcome: string): CallSeries {
+    const { namespace, server } = counts.durations;
+    const ofTool = counts.byTool.get(tool);
+    for (const series of ofTool ?? []) {
+      if (series.outcome === outcome && series.method === method) return series;
     }
-    series.count++;
-    series.sumSeconds += seconds;
-    let bucket = 0;
-    while (bucket < DURATION_BUCKETS.length && seconds > (DURATION_BUCKETS[bucket] as number)) bucket++;
-    if (bucket < DURATION_BUCKETS.length) series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
+    if (this.calls.length >= this.#seriesMax && (server !== OVERFLOW || tool !== "")) {
+      return this.#series(this.#countsOf(OVERFLOW, OVERFLOW), method, "", outcome);
+    }
+    const series = { namespace, server, method, tool, outcome, count: 0 };
+    this.calls.push(series);
+    if (ofTool === undefined) counts.byTool.set(tool, [series]);
+    else ofTool.push(series);
+    return series;
   }
+}
+
+function observe(series: DurationSeries, seconds: number): void {
+  series.count++;
+  series.sumSeconds += seconds;
+  let bucket = 0;
+  while (bucket < DURATION_BUCKETS.length && seconds > (DURATION_BUCKETS[bucket] as number)) bucket++;
+  if (bucket < DURATION_BUCKETS.length) series.buckets[bucket] = (series.buckets[bucket] as number) + 1;
 }
 
 const KNOWN_METHODS = new Set([

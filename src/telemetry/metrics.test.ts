@@ -113,7 +113,7 @@ describe("a caller makes no series", () => {
       counted(counters, `acme/${i}`, { kind: "extension", name: `acme/${i}` });
       counted(counters, "completion/complete", { kind: "completion", name: `p${i}` });
     }
-    expect([...counters.calls.values()].map(({ method, tool, count }) => [method, tool, count])).toEqual([
+    expect(counters.calls.map(({ method, tool, count }) => [method, tool, count])).toEqual([
       ["other", "", 500],
       ["tools/call", "other", 500],
       ["resources/read", "", 500],
@@ -126,11 +126,24 @@ describe("a caller makes no series", () => {
     const counters = new CallCounters(50);
     for (let i = 0; i < 1_000; i++) counted(counters, "tools/call", { name: `t${i}` }, "error", String(-i));
     expect(counters.errors.size).toBeLessThanOrEqual(201);
-    expect(counters.calls.size).toBeLessThanOrEqual(52);
-    const total = [...counters.calls.values()].reduce((sum, { count }) => sum + count, 0);
+    expect(counters.calls.length).toBeLessThanOrEqual(52);
+    const total = counters.calls.reduce((sum, { count }) => sum + count, 0);
     expect(total).toBe(1_000);
-    const overflow = [...counters.calls.values()].filter((series) => series.server === "overflow");
+    const overflow = counters.calls.filter((series) => series.server === "overflow");
     expect(overflow.map(({ count }) => count)).toEqual([950]);
+  });
+
+  test("and past the cap of servers all others are one, each call counted once", () => {
+    const counters = new CallCounters(20);
+    for (let i = 0; i < 100; i++) {
+      const named = { ...server, name: `s${i}` };
+      for (const status of ["ok", "error"]) counted(counters, "tools/call", { server: named }, status);
+    }
+    const sum = (series: readonly { readonly count: number }[]) =>
+      series.reduce((total, { count }) => total + count, 0);
+    expect([sum(counters.calls), sum(counters.durations)]).toEqual([200, 200]);
+    expect(counters.calls.length).toBeLessThanOrEqual(22);
+    expect(counters.durations.length).toBeLessThanOrEqual(21);
   });
 });
 

@@ -100,7 +100,7 @@ async function registerCalls(registry: Registry, calls: CallCounters): Promise<v
     labelNames: ["namespace", "server", "method", "outcome"],
     registers: [registry],
   });
-  for (const { namespace, server, method, tool, outcome, count } of calls.calls.values()) {
+  for (const { namespace, server, method, tool, outcome, count } of calls.calls) {
     requests.inc({ namespace, server, method, outcome }, count);
     if (method === "tools/call") {
       const labels = { namespace, server, tool, outcome };
@@ -121,7 +121,7 @@ async function registerCalls(registry: Registry, calls: CallCounters): Promise<v
 function registerDurations(registry: Registry, calls: CallCounters): void {
   const { name, help } = named("mcp_gateway_request_duration_seconds");
   const values: { labels: Record<string, string | number>; value: number; metricName: string }[] = [];
-  for (const { namespace, server, buckets, sumSeconds, count } of calls.durations.values()) {
+  for (const { namespace, server, buckets, sumSeconds, count } of calls.durations) {
     const labels = { namespace, server };
     let cumulative = 0;
     DURATION_BUCKETS.forEach((le, i) => {

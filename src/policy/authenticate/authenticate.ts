@@ -30,6 +30,8 @@ const FORWARDING_HEADERS = [
 ];
 /** Longer is no credential of ours; verifying it would be work for an attacker's benefit. Providers put many groups into theirs. */
 const CREDENTIAL_LENGTH_MAX = 8192;
+/** Headers whose credential is kept, cut out; the sender repeats itself. */
+const CUT_MAX = 256;
 
 /**
  * Who is calling, from `Authorization: Bearer` or `X-API-Key` and nothing else. An address with too many failures is
@@ -41,9 +43,10 @@ export function authenticatePolicy<R>(deps: AuthenticateDeps): Policy<Arrival, R
     deps.onFailure(arrival, presented);
     throw new GatewayError("unauthenticated");
   };
+  const cut = new Map<string, string>();
   return (arrival, next) => {
     if (arrival.credential === "none") return next(arrival);
-    const credential = presentedCredential(arrival.request.headers);
+    const credential = presentedCredential(arrival.request.headers, cut);
     if (credential === undefined) {
       if (deps.anonymous === undefined || !mayBeAnonymous(arrival)) return failed(arrival, false);
       arrival.principal = deps.anonymous;
@@ -72,13 +75,17 @@ export function authenticatePolicy<R>(deps: AuthenticateDeps): Policy<Arrival, R
   };
 }
 
-function presentedCredential(headers: IncomingHeaders): string | undefined {
+/** @param cut what was cut out of headers before: a new string would be hashed anew wherever it is looked up */
+function presentedCredential(headers: IncomingHeaders, cut: Map<string, string>): string | undefined {
   const authorization = headers.get("authorization");
-  if (authorization !== null) {
-    const scheme = authorization.slice(0, 7);
-    return scheme === "Bearer " || scheme.toLowerCase() === "bearer " ? authorization.slice(7).trim() : "";
+  if (authorization === null) return headers.get("x-api-key") ?? undefined;
+  let credential = cut.get(authorization);
+  if (credential === undefined) {
+    credential = /^bearer /i.test(authorization) ? authorization.slice(7).trim() : "";
+    if (cut.size >= CUT_MAX) cut.clear();
+    if (authorization.length <= CREDENTIAL_LENGTH_MAX) cut.set(authorization, credential);
   }
-  return headers.get("x-api-key") ?? undefined;
+  return credential;
 }
 
 /** A proxy on this machine makes every peer look local; its headers give it away. */
