@@ -71,6 +71,27 @@ test("403: a key of one namespace is nobody else's to make: its bearer would be 
   }
 });
 
+test("a key of one namespace is not its owner: the account and the owner's other keys are beyond it", async () => {
+  const send = (method: string, path: string, key?: string, body?: unknown) =>
+    request(gateway.origin, method, path, key, body);
+  const { json: bob } = await send("POST", "/api/admin/users", undefined, { username: "bob" });
+  const admin = await gateway.mintKey("--name", "a", "--role", "admin");
+  const make = async (over: object) =>
+    (await send("POST", "/auth/api-keys", admin, { name: "his", user_id: bob.id, ...over })).json;
+  const [bound, free] = [await make({ namespace: "default" }), await make({})];
+  const listed = async (key: string, query = "") =>
+    (await send("GET", `/auth/api-keys${query}`, key)).json.items.map(({ id }: { id: string }) => id);
+  expect(await listed(free.key)).toEqual([bound.id, free.id]);
+  expect(await listed(bound.key)).toEqual([bound.id]);
+  expect(await listed(bound.key, "?namespace=default")).toEqual([bound.id]);
+  expect(await listed(bound.key, "?namespace=nowhere")).toEqual([]);
+  for (const method of ["GET", "DELETE"])
+    expect((await send(method, `/auth/api-keys/${free.id}`, bound.key)).status).toBe(404);
+  expect((await send("PUT", "/auth/profile", bound.key, { username: "robert" })).status).toBe(403);
+  expect((await send("PUT", "/auth/profile", free.key, { username: "robert" })).status).toBe(200);
+  expect((await send("DELETE", `/auth/api-keys/${bound.id}`, bound.key)).status).toBe(204);
+});
+
 test("403: a token for some of an administrator's patterns reaches those alone, and administers nothing", async () => {
   const flags = ["--type", "a2a", "--role", "admin", "--platform-admin", "--permission", "*:*"];
   const client_secret = await gateway.mintKey("--name", "app", ...flags);

@@ -19,7 +19,7 @@ import {
   time,
   uuid,
 } from "../fields.ts";
-import { namespaceIdOf, searched } from "../list-filter.ts";
+import { NOWHERE, namespaceIdOf, searched } from "../list-filter.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import { checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
@@ -55,9 +55,12 @@ function shownKey(parts: AdminParts, key: ApiKey) {
   return keyView(key, parts.clock.now(), slugOf(parts, key.organizationId, key.namespaceId));
 }
 
-const isOwn = (operation: Operation, key: ApiKey): boolean =>
-  key.createdBy === operation.principal.id ||
-  (operation.principal.userId !== undefined && key.userId === operation.principal.userId);
+/** Whoever has a key of one namespace has no part in its owner's others. */
+function isOwn({ principal }: Operation, key: ApiKey): boolean {
+  const { id, userId, namespaceBound, namespaceId } = principal;
+  if (namespaceBound && key.namespaceId !== namespaceId) return false;
+  return key.createdBy === id || (userId !== undefined && key.userId === userId);
+}
 
 async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, headers: IncomingHeaders) {
   operation.target = `api_key:${key.id}`;
@@ -83,14 +86,16 @@ const keyQuery = {
 };
 async function pageOfKeys(
   parts: AdminParts,
-  { organizationId }: Operation,
+  { organizationId, principal }: Operation,
   query: z.output<z.ZodObject<typeof keyQuery>>,
   whose: Pick<ApiKeyFilter, "holder" | "userId">,
 ) {
   const { type, role, status, search } = query;
+  const asked = await namespaceIdOf(parts, organizationId, query.namespace);
+  const bound = principal.namespaceBound ? principal.namespaceId : asked;
   const filter: ApiKeyFilter = {
     ...{ ...whose, type, role, search },
-    namespaceId: await namespaceIdOf(parts, organizationId, query.namespace),
+    namespaceId: asked === undefined || asked === bound ? bound : NOWHERE,
     standing: status && { status, at: parts.clock.now() },
   };
   const rows = await parts.store.apiKeys.list(organizationId, pageRequest(query), filter);

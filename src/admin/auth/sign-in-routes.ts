@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Tried } from "../../model/ports/sign-ins.ts";
 import type { User } from "../../model/user.ts";
@@ -197,7 +198,9 @@ export const signInRoutes = [
     versioned: true,
     refuses: ["not_found", "already_exists"],
     handle: async ({ operation, parts, body, headers }) => {
-      const { userId, organizationId } = operation.principal;
+      const { userId, organizationId, namespaceBound } = operation.principal;
+      // Its owner's account is the organisation's.
+      if (namespaceBound) throw new GatewayError("forbidden");
       const id = found(userId);
       const changed = found(
         await parts.store.users.update(organizationId, id, (user) => {
