@@ -20,7 +20,7 @@ const sets = {
     workers: 2,
   },
   integration: { paths: ["test/contract", "test/integration"], testMs: 30_000, setMs: 300_000 },
-  e2e: { paths: ["test/e2e"], testMs: 60_000, setMs: 420_000 },
+  e2e: { paths: ["test/e2e"], testMs: 60_000, setMs: 420_000, workers: 2 },
   conformance: { paths: ["test/conformance"], testMs: 120_000, setMs: 300_000 },
   faults: { paths: ["test/faults"], testMs: 120_000, setMs: 400_000 },
   long: { paths: ["test/long"], testMs: 3_600_000, setMs: 5_000_000 },

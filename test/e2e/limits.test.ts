@@ -316,8 +316,10 @@ describe("two processes", () => {
       startReplicas({ ...options(), settings: { rate_limits, redis: { url: redis, prefix } } }),
     );
     if (race === undefined) return;
-    expect(race.admitted).toBeGreaterThanOrEqual(60);
-    // On a machine so busy that Redis took more than 40 ms, the shares of both processes may come on top.
-    expect(race.admitted).toBeLessThanOrEqual(race.outages === 0 ? 60 : 120);
+    // On a machine so busy that Redis took more than 40 ms, the shares of both processes may come on top; and what Redis
+    // counted too late was decided by a share.
+    const [least, most] = race.outages === 0 ? [60, 60] : [30, 120];
+    expect(race.admitted).toBeGreaterThanOrEqual(least);
+    expect(race.admitted).toBeLessThanOrEqual(most);
   });
 });
