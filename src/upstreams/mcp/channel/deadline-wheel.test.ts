@@ -18,6 +18,20 @@ class Entry implements Timed {
   }
 }
 
+/** Longest time in which no timer of this process fired while `during` ran: what a busy machine takes from every deadline. */
+async function withStalls(during: () => Promise<unknown>): Promise<number> {
+  let longestMs = 0;
+  let lastAt = Date.now();
+  const beat = setInterval(() => {
+    longestMs = Math.max(longestMs, Date.now() - lastAt);
+    lastAt = Date.now();
+  }, 1);
+  await during();
+  clearInterval(beat);
+  return longestMs;
+}
+const LATE_MS_MAX = 60;
+
 // 16 slots of 5 ms: deadlines past one turn of the wheel are part of the test.
 const newWheel = () => new DeadlineWheel(systemClock, 5, 16);
 
@@ -25,10 +39,10 @@ test("deadlines fire never early and soon after, also past one turn", async () =
   const wheel = newWheel();
   const entries = Array.from({ length: 300 }, (_, i) => new Entry(Date.now() + (i % 60) * 5));
   for (const entry of entries) wheel.add(entry);
-  await Bun.sleep(400);
+  const stallMs = await withStalls(() => Bun.sleep(400));
   for (const entry of entries) {
     expect(entry.firedAt).toBeGreaterThanOrEqual(entry.due);
-    expect((entry.firedAt as number) - entry.due).toBeLessThan(60);
+    expect((entry.firedAt as number) - entry.due).toBeLessThan(LATE_MS_MAX + stallMs);
   }
   expect(wheel.size).toBe(0);
 });
@@ -45,8 +59,8 @@ test("a removed deadline never fires; one that moved fires when it is due", asyn
   expect([removed.firedAt, later.firedAt, paused.firedAt]).toEqual([undefined, undefined, undefined]);
   paused.due = Date.now() + 10;
   wheel.move(paused);
-  await Bun.sleep(150);
+  const stallMs = await withStalls(() => Bun.sleep(150));
   expect(later.firedAt).toBeGreaterThanOrEqual(later.due);
-  expect((paused.firedAt as number) - paused.due).toBeLessThan(60);
+  expect((paused.firedAt as number) - paused.due).toBeLessThan(LATE_MS_MAX + stallMs);
   expect(wheel.size).toBe(0);
 });
