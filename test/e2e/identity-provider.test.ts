@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { OAuth2Server } from "oauth2-mock-server";
 import { newCredential } from "../../src/auth/api-key/credential.ts";
 import { request, toolCall } from "./administration.ts";
-import { freePort } from "./child.ts";
+import { eventually, freePort } from "./child.ts";
 import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
@@ -180,11 +180,12 @@ describe("tokens of an identity provider", () => {
         // The client learns nothing of it; the operator finds it by the id that the client has.
         const id = json.error.data.correlationId;
         answers.add(text.replaceAll(id, "") + headers.get("www-authenticate"));
-        const line =
+        const line = await eventually("the operator is told", () =>
           gateway
             .logs()
             .split("\n")
-            .find((one) => one.includes(id)) ?? "";
+            .find((one) => one.includes(id)),
+        );
         expect(line).toContain("a credential was refused");
         expect(line).toContain(reason);
         expect(gateway.logs()).not.toContain(credential.slice(-40));

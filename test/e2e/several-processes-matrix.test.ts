@@ -53,6 +53,7 @@ describe.each([
             await using peer = await connect(kind, (processes as Processes).mcpUrl(server.name));
             // Each process reads a server's lists by itself: another one may be a moment behind.
             if (act === "hearsListChanges") await interplay.hearsListChanges(peer, "soon");
+            else if (act === "hearsResourceUpdates") await interplay.hearsResourceUpdates(peer, "a later");
             else await interplay[act](peer);
           },
           TIMEOUT_MS,
