@@ -1,3 +1,4 @@
+import { HeaderLines } from "./header-lines.ts";
 import {
   addValue,
   fieldValue,
@@ -11,13 +12,10 @@ import {
 /** Most bytes of all heads (interim ones included) of one response. */
 export const HEAD_BYTES_MAX = 64 * 1024;
 
-/** Names that a head which comes again keeps with their values. */
-const KNOWN_MAX = 16;
 /** Longer lengths are not exact; a petabyte is no body. */
 const LENGTH_DIGITS_MAX = 15;
 /** Above this a head is copied, so that no body is kept with it. */
 const SHARED_BYTES_MAX = 4096;
-const COLON = 58;
 const DIGIT_0 = 48;
 
 /** What stands in the status line and the header lines that frame the message. */
@@ -60,7 +58,7 @@ export class ResponseHead implements Readonly<Framing> {
 
   /** The value of a header, repeated ones joined by ", "; `name` in lower case. */
   value(name: string): string | undefined {
-    if (name !== "content-length") return this.#lines.value(name);
+    if (name !== "content-length") return this.#lines.get(name) ?? undefined;
     return this.contentLength < 0 ? undefined : String(this.contentLength);
   }
 
@@ -68,47 +66,6 @@ export class ResponseHead implements Readonly<Framing> {
   again(contentLength: number): ResponseHead {
     this.#lines.remember();
     return contentLength === this.contentLength ? this : new ResponseHead(this, this.#lines, contentLength);
-  }
-}
-
-class HeaderLines {
-  /** As received, from the first header on; each ends with CR LF. */
-  readonly #text: string;
-  /** What was asked for, where the same lines came again. */
-  #known: Map<string, string | undefined> | undefined;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  remember(): void {
-    this.#known ??= new Map();
-  }
-
-  value(name: string): string | undefined {
-    const known = this.#known;
-    if (known === undefined) return this.#find(name);
-    let value = known.get(name);
-    if (value === undefined && !known.has(name)) {
-      value = this.#find(name);
-      if (known.size < KNOWN_MAX) known.set(name, value);
-    }
-    return value;
-  }
-
-  #find(name: string): string | undefined {
-    const text = this.#text;
-    let value: string | undefined;
-    let at = 0;
-    while (at < text.length) {
-      const end = text.indexOf("\r\n", at);
-      const colon = at + name.length;
-      if (text.charCodeAt(colon) === COLON && isNamed(text, at, colon, name)) {
-        value = addValue(value, fieldValue(text, colon + 1, end));
-      }
-      at = end + 2;
-    }
-    return value;
   }
 }
 
@@ -166,7 +123,6 @@ export function parseHead(text: string): ResponseHead {
   const status = parseStatusLine(text);
   refuseStray(text);
   const isHttp11 = text.charCodeAt(7) === 49;
-  const linesStart = text.indexOf("\r\n") + 2;
   const framing: Framing = {
     status,
     contentLength: -1,
@@ -176,10 +132,12 @@ export function parseHead(text: string): ResponseHead {
     contentEncoding: undefined,
     lengthPlace: [0, 0],
   };
-  let at = linesStart;
+  const places: number[] = [];
+  let at = text.indexOf("\r\n") + 2;
   while (at < text.length) {
     const colon = nameEnd(text, at);
     const end = text.indexOf("\r\n", colon);
+    places.push(at, colon, end);
     // The lengths of content-length, content-encoding, transfer-encoding and connection/keep-alive; other lines cost no allocation.
     switch (colon - at) {
       case 14:
@@ -214,7 +172,7 @@ export function parseHead(text: string): ResponseHead {
   if (framing.chunked && framing.contentLength !== -1)
     throw new MalformedMessage("both Transfer-Encoding and Content-Length");
   if (framing.chunked && !isHttp11) throw new MalformedMessage("Transfer-Encoding in HTTP/1.0");
-  return new ResponseHead(framing, new HeaderLines(text.slice(linesStart)));
+  return new ResponseHead(framing, new HeaderLines(text, places));
 }
 
 function parseStatusLine(text: string): number {

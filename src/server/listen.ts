@@ -12,7 +12,7 @@ export interface ListenSettings {
   /** With other processes of this machine, among which the system spreads the connections. */
   readonly shared?: boolean;
   /** Longest wait of a connection for a further request. */
-  readonly idleMsMax?: number;
+  readonly idleMsMax: number;
 }
 
 /** The listening socket; `start` opens the port. */
@@ -32,7 +32,7 @@ export class Listener {
         port: settings.port,
         reusePort: settings.shared === true,
         tls: settings.tls,
-        ...(settings.idleMsMax !== undefined && { idleMsMax: settings.idleMsMax }),
+        idleMsMax: settings.idleMsMax,
         serve: (request, peerAddress) => front.serve(request, peerAddress),
         refuse: noRequest,
         onFault: (cause) => this.#log.error({ err: cause }, "a connection was broken off"),

@@ -134,7 +134,7 @@ export class HttpGateway {
       secure: false,
       log,
     });
-    const at = { host: "127.0.0.1", port: 0, tls: undefined };
+    const at = { host: "127.0.0.1", port: 0, tls: undefined, idleMsMax: 75_000 };
     this.port = this.listener.start(at, front).port;
   }
 

@@ -45,20 +45,6 @@ export function fieldLine(name: string, value: string): string {
   return `${name}: ${HAS_UNWRITABLE.test(value) ? value.replace(UNWRITABLE, "?") : value}\r\n`;
 }
 
-/** By name, the line first written: answers differ in little but their ids. */
-const firstLines = new Map<string, { readonly value: string; readonly line: string }>();
-const FIRST_LINES_MAX = 64;
-const FIRST_VALUE_CHARS_MAX = 256;
-
-function repeatedLine(name: string, value: string): string {
-  const first = firstLines.get(name);
-  if (first?.value === value) return first.line;
-  const line = fieldLine(name, value);
-  if (first === undefined && firstLines.size < FIRST_LINES_MAX && value.length <= FIRST_VALUE_CHARS_MAX)
-    firstLines.set(name, { value, line });
-  return line;
-}
-
 /** The head of an answer, its empty line included: ASCII. @param lines each by `fieldLine` @param connection by `connectionLine` */
 export function answerHead(status: number, lines: string, framing: BodyFraming, connection: string): string {
   let head = statusLine(status) + lines;
@@ -75,6 +61,6 @@ export function connectionLine(keepsAlive: boolean, isHttp11: boolean): string {
 
 export function fieldLines(headers: Readonly<Record<string, string>>): string {
   let lines = "";
-  for (const name in headers) lines += repeatedLine(name, headers[name] as string);
+  for (const name in headers) lines += fieldLine(name, headers[name] as string);
   return lines;
 }

@@ -27,6 +27,7 @@ function serving(
     hostname: "127.0.0.1",
     port: 0,
     reusePort: false,
+    idleMsMax: 75_000,
     tls,
     serve: async (request, address) => serve(request, address),
     refuse: (error) => new TextAnswer(error.httpStatus, {}, error.message),

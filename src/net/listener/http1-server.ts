@@ -19,15 +19,14 @@ export interface Http1ServerOptions {
   /** A fault of this program in the handling of a connection, which ended with it. */
   readonly onFault: (cause: unknown) => void;
   /**
-   * Longest wait of a connection for a further request; default 75,000 ms. Longer than proxies keep an unused connection (60 s,
-   * as a rule): if the gateway were first, a request could cross its closing, and a POST is not sent again.
+   * Longest wait of a connection for a further request. To be longer than proxies keep an unused connection (60 s, as a
+   * rule): if the gateway were first, a request could cross its closing, and a POST is not sent again.
    */
-  readonly idleMsMax?: number;
+  readonly idleMsMax: number;
   /** Longest time in which a stream's reader takes nothing of what is there; default 60,000 ms. */
   readonly stalledMsMax?: number;
 }
 
-const IDLE_MS_MAX = 75_000;
 const STALLED_MS_MAX = 60_000;
 
 /**
@@ -52,7 +51,7 @@ export class Http1Server implements ConnectionOwner {
     this.scheme = tls === undefined ? "http://" : "https://";
     this.serve = options.serve;
     this.refuse = options.refuse;
-    this.idleMsMax = options.idleMsMax ?? IDLE_MS_MAX;
+    this.idleMsMax = options.idleMsMax;
     this.stalledMsMax = options.stalledMsMax ?? STALLED_MS_MAX;
     const at = { hostname, port, reusePort };
     this.#listener = Bun.listen<ServerConnection>({

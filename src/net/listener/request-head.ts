@@ -1,4 +1,5 @@
 import type { IncomingHeaders } from "../../model/incoming-request.ts";
+import { HeaderLines } from "../header-lines.ts";
 import {
   addValue,
   fieldValue,
@@ -13,8 +14,6 @@ import {
 /** Most bytes of the head of a request, the empty line included. */
 export const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 
-/** Names that are kept with their values; a tool may mirror any number of arguments into headers. */
-const KNOWN_MAX = 32;
 const SPACE = 32;
 const SLASH = 47;
 /** Longer numbers are not exact, and no length that anybody takes. */
@@ -37,18 +36,13 @@ export class RequestHead implements IncomingHeaders {
   readonly keepsAlive: boolean;
   /** The client sends the body when it is told to (RFC 9110, 10.1.1). */
   readonly expectsContinue: boolean;
-  readonly #text: string;
-  /** Of every line: where its name begins, its colon, where its value ends. */
-  readonly #places: readonly number[];
-  /** What was asked for, where the same head came again. */
-  #known: Map<string, string | null> | undefined;
+  readonly #lines: HeaderLines;
   #url: string | undefined;
 
   constructor(
-    text: string,
     line: { readonly method: string; readonly target: string; readonly isHttp11: boolean },
     framing: Framing,
-    places: readonly number[],
+    lines: HeaderLines,
   ) {
     this.method = line.method;
     this.target = line.target;
@@ -57,17 +51,16 @@ export class RequestHead implements IncomingHeaders {
     this.isChunked = framing.isChunked;
     this.keepsAlive = framing.keepsAlive;
     this.expectsContinue = framing.expectsContinue;
-    this.#text = text;
-    this.#places = places;
+    this.#lines = lines;
   }
 
   get hasBody(): boolean {
     return this.isChunked || this.contentLength > 0;
   }
 
-  /** The same head came again: what is asked of it is worth being kept. */
+  /** The same head came again. */
   remember(): void {
-    this.#known ??= new Map();
+    this.#lines.remember();
   }
 
   url(scheme: string): string {
@@ -75,44 +68,15 @@ export class RequestHead implements IncomingHeaders {
   }
 
   get(name: string): string | null {
-    const known = this.#known;
-    if (known === undefined) return this.#find(name);
-    let value = known.get(name);
-    if (value === undefined) {
-      value = this.#find(name);
-      if (known.size < KNOWN_MAX) known.set(name, value);
-    }
-    return value;
-  }
-
-  #find(name: string): string | null {
-    const places = this.#places;
-    let found: string | undefined;
-    for (let at = 0; at < places.length; at += 3) {
-      const start = places[at] as number;
-      const colon = places[at + 1] as number;
-      if (colon - start !== name.length || !isNamed(this.#text, start, colon, name)) continue;
-      found = addValue(found, fieldValue(this.#text, colon + 1, places[at + 2] as number));
-    }
-    return found ?? null;
+    return this.#lines.get(name);
   }
 
   has(name: string): boolean {
     return this.get(name) !== null;
   }
 
-  /** By name, each once, as `Headers` has them. */
-  *[Symbol.iterator](): Generator<[string, string]> {
-    const found = new Map<string, string>();
-    for (let at = 0; at < this.#places.length; at += 3) {
-      const colon = this.#places[at + 1] as number;
-      const name = this.#text.slice(this.#places[at], colon).toLowerCase();
-      found.set(
-        name,
-        addValue(found.get(name), fieldValue(this.#text, colon + 1, this.#places[at + 2] as number)),
-      );
-    }
-    yield* found;
+  [Symbol.iterator](): Iterator<[string, string]> {
+    return this.#lines.all().entries();
   }
 }
 
@@ -182,7 +146,8 @@ export function parseRequestHead(text: string): RequestHead {
   if (framing.isChunked && !isHttp11) throw new MalformedMessage("Transfer-Encoding in HTTP/1.0");
   if (isHttp11 && host === undefined) throw new MalformedMessage("no Host");
   framing.keepsAlive = keepsAlive(connection, isHttp11);
-  return new RequestHead(text, { method, target: originForm(target, host), isHttp11 }, framing, places);
+  const line = { method, target: originForm(target, host), isHttp11 };
+  return new RequestHead(line, framing, new HeaderLines(text, places));
 }
 
 function parseRequestLine(line: string) {

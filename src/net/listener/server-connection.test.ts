@@ -21,7 +21,7 @@ function serving(
   stalledMsMax = 60_000,
 ) {
   const server = new Http1Server({
-    ...{ hostname: "127.0.0.1", port: 0, reusePort: false, tls: undefined, stalledMsMax },
+    ...{ hostname: "127.0.0.1", port: 0, reusePort: false, tls: undefined, idleMsMax: 75_000, stalledMsMax },
     // Not async: what it throws, it throws at once.
     serve: (request) => Promise.resolve(serve(request)),
     refuse: (error) => new TextAnswer(error.httpStatus, {}, error.message),

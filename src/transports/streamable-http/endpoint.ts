@@ -152,7 +152,7 @@ async function openStream(deps: EndpointDeps, request: EdgeRequest): Promise<Htt
   }
   const body =
     lastEventId === null
-      ? (await session.openStandalone()).attach(undefined)
+      ? (await session.openStandalone()).attach()
       : resume(session, lastEventId, deps.peers.mark);
   return new Response(body, { headers: { ...EVENT_STREAM_HEADERS, ...request.headers } });
 }

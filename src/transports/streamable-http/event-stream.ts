@@ -11,14 +11,8 @@ export class EventStream {
   #open = true;
   #dropped = 0;
 
-  readonly #onEnd: () => void;
-
-  /**
-   * @param onGone the client closed the connection.
-   * @param onEnd called just before we end it.
-   */
-  constructor(onGone: () => void, onEnd: () => void = () => {}) {
-    this.#onEnd = onEnd;
+  /** @param onGone the client closed the connection. */
+  constructor(onGone: () => void) {
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -68,7 +62,6 @@ export class EventStream {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#onEnd();
     this.#controller?.close();
   }
 }

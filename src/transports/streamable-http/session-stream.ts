@@ -52,16 +52,13 @@ export class SessionStream implements ReplyStream {
     return this.#reader?.open === true;
   }
   get body(): ReadableStream<Uint8Array> {
-    return this.attach(undefined);
+    return this.attach();
   }
 
-  /**
-   * A new reader, from the start or behind the event it saw last; a former reader's connection is closed.
-   * @param onEnd called just before the reader's response ends
-   */
-  attach(lastSequence: number | undefined, onEnd?: () => void): ReadableStream<Uint8Array> {
+  /** A new reader, from the start or behind the event it saw last; a former reader's connection is closed. */
+  attach(lastSequence?: number): ReadableStream<Uint8Array> {
     this.#reader?.close();
-    const reader = new EventStream(() => {}, onEnd);
+    const reader = new EventStream(() => {});
     this.#reader = reader;
     if (lastSequence === undefined && this.#primed) {
       reader.write("", { id: this.#eventId(this.#sequence), retry: RETRY_MS });

@@ -2,7 +2,7 @@ import type { Principal } from "../../model/principal.ts";
 import { Roster, type Seated } from "../../model/roster.ts";
 
 const TICK_MS = 250;
-/** A request quieter than this has its socket's idle limit lifted and its disconnect watched. */
+/** Of a request quieter than this it is watched whether its client leaves. */
 const ATTEND_AFTER_MS = 250;
 const KEEP_ALIVE_MS = 15_000;
 
@@ -26,8 +26,8 @@ export interface Waiter extends Seated {
 }
 
 /**
- * One timer for every waiting request: most calls end within a tick and never pay for a timer, an abort listener or a
- * socket option. It stops when nobody waits.
+ * One timer for every waiting request: most calls end within a tick and never pay for a timer or an abort
+ * listener. It stops when nobody waits.
  */
 export class WaitingRoom {
   readonly #waiters = new Roster<Waiter>();
