@@ -154,7 +154,7 @@ const limits = section("Bounds on what one caller or message may take.", {
   body_timeout: field(
     duration(1),
     10 * second,
-    "Longest time a request body may take to arrive; one of up to 64 KiB never has more than 12 s.",
+    "Longest time a request body may take to arrive; one of up to 64 KiB never has more than 10 s.",
     restart,
   ),
   idle_connection: field(

@@ -8,6 +8,7 @@ import type { CallerServers } from "./caller-servers.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CatalogEntry, CatalogPart } from "./catalog-part.ts";
 import { isVisible } from "./listing.ts";
+import { LoneLists } from "./replaced-parts.ts";
 
 export const LIST_METHODS: ReadonlySet<string> = new Set([
   "tools/list",
@@ -159,7 +160,7 @@ function unservedOwner(
   catalog: Catalog,
   servers: CallerServers,
 ): Target | undefined {
-  const part = catalog.unserved.find(({ entries }) => entries[key].some((entry) => entry.name === name));
+  const part = catalog.unserved.find((one) => LoneLists.of(one)[key].owner(name) !== undefined);
   return part && ownedBy(part, name, caller, catalog, servers);
 }
 

@@ -34,7 +34,6 @@ export class LineHead {
   constructor(chainId: string, kind: RecordKind) {
     this.#chainId = chainId;
     this.#kind = kind;
-    this.#lay(1, 0, "");
   }
 
   /** From the line's first byte to the link's first digit. Valid until the next `set`. */

@@ -70,26 +70,11 @@ export interface Exchange extends BackChannel {
   intent: CallIntent | undefined;
 }
 
-/** Fields of an exchange an edge must provide; see `newExchange`. */
-export interface ExchangeInit {
-  readonly id: string;
-  readonly method: string;
-  readonly params: JsonObject;
-  readonly exact: boolean;
-  readonly principal: Principal;
-  readonly endpoint: Endpoint;
-  readonly client: ClientContext;
-  readonly wantsProgress: boolean;
-  readonly clientAddress: string;
-  /** For the answer's headers; of the whole HTTP request. */
-  readonly limitNote: LimitNote;
-  readonly traceparent: string | undefined;
-  readonly mirroredHeaders: Pick<IncomingHeaders, "get"> | undefined;
-  readonly cancellation: Cancellation;
-  readonly startedAt: number;
-  notify(notification: JsonRpcNotification): void;
-  ask(requests: InputRequests): Promise<InputResponses>;
-}
+/** What an edge must provide; see `newExchange`. */
+export type ExchangeInit = Omit<
+  Exchange,
+  "deadline" | "target" | "continuation" | "argumentsText" | "intent"
+>;
 
 export function newExchange(init: ExchangeInit): Exchange {
   // Member by member: copying by `Object.assign` or a spread goes through the runtime, on every call.

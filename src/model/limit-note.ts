@@ -19,6 +19,12 @@ export function isCloser(remaining: number, rule: LimitRule, other: LimitRoom): 
   return remaining * other.rule.limit < other.remaining * rule.limit;
 }
 
+/** Of two the one that is closer to its limit; the first where they are as close. */
+export function closerOf(held: LimitRoom | undefined, other: LimitRoom | undefined): LimitRoom | undefined {
+  if (held === undefined || other === undefined) return held ?? other;
+  return isCloser(other.remaining, other.rule, held) ? other : held;
+}
+
 /**
  * Whether a caller may be told how a rule stands that has not refused it. What all organisations use together tells
  * each of the others' doings.

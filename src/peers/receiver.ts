@@ -15,8 +15,8 @@ const UNDER_WAY_MAX = 5_000;
 /** What a request came over. */
 export interface PeerConnection {
   readonly from: "network" | "socket";
-  /** Lifts its idle limit, when the sender is known to be a process. */
-  keepOpen(): void;
+  /** Lifts its idle limit, where it has one, when the sender is known to be a process. */
+  keepOpen?(): void;
 }
 
 export interface ReceiverOptions {
@@ -56,7 +56,7 @@ export class PeerReceiver {
     try {
       const body = await readText(request, { bytesMax, timeoutMs: bodyTimeoutMs });
       if (digestOf(body) !== signed.digest) throw new GatewayError("unauthenticated");
-      connection.keepOpen();
+      connection.keepOpen?.();
       const { cluster } = this.#options;
       if (signed.target !== cluster.id) {
         // A socket is its owner's; what comes to it for another was for the life of the process before.

@@ -77,7 +77,7 @@ export function peerAccess(options: PeerAccessOptions): PeerAccess {
     cluster,
     receive: async (act, request) => {
       if (receiver === undefined) throw new GatewayError("unauthenticated");
-      return receiver.receive(act, request, { from: "network", keepOpen: () => {} });
+      return receiver.receive(act, request, { from: "network" });
     },
     join: async ({ serve, metrics, standings }) => {
       const { bodyBytesMax, bodyTimeoutMs } = settings.limits;

@@ -19,24 +19,19 @@ interface Texts {
 
 const known = new WeakMap<LimitRule, Texts>();
 
-/** How an admitted caller stands: what it may still do, and in how many seconds it may do more. */
-export function fieldsOf({ rule, remaining, returnsMs }: LimitRoom, now: number): LimitFields {
-  const { policy, begin } = textsOf(rule, now);
-  if (returnsMs <= 0) return { policy, limit: `${begin}${remaining}` };
-  return { policy, limit: `${begin}${remaining};t=${Math.ceil(returnsMs / 1_000)}` };
+/** How a caller stands: what it may still do, and in how many seconds it may do more. */
+export function fieldsOf(room: LimitRoom, now: number): LimitFields {
+  const { policy, begin } = textsOf(room.rule, now);
+  return { policy, limit: begin + leftOf(room) };
 }
 
 /** The same as header lines: every answer under a limit has them, so they are one concatenation. */
-export function fieldLinesOf({ rule, remaining, returnsMs }: LimitRoom, now: number): string {
-  const { lines } = textsOf(rule, now);
-  if (returnsMs <= 0) return `${lines}${remaining}\r\n`;
-  return `${lines}${remaining};t=${Math.ceil(returnsMs / 1_000)}\r\n`;
+export function fieldLinesOf(room: LimitRoom, now: number): string {
+  return `${textsOf(room.rule, now).lines}${leftOf(room)}\r\n`;
 }
 
-/** The same of a rule that refuses. */
-export function refusalFieldsOf(rule: LimitRule, seconds: number, now: number): LimitFields {
-  const { policy, begin } = textsOf(rule, now);
-  return { policy, limit: `${begin}0;t=${seconds}` };
+function leftOf({ remaining, returnsMs }: LimitRoom): string {
+  return returnsMs <= 0 ? String(remaining) : `${remaining};t=${Math.ceil(returnsMs / 1_000)}`;
 }
 
 /** In which the limit is counted; undefined of calls under way. */

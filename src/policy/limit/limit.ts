@@ -1,7 +1,7 @@
 import type { Arrival } from "../../model/arrival.ts";
 import type { Outcome } from "../../model/call.ts";
 import type { Exchange } from "../../model/exchange.ts";
-import { isCloser, type LimitNote } from "../../model/limit-note.ts";
+import { closerOf, type LimitNote } from "../../model/limit-note.ts";
 import type { LimitRule } from "../../model/limit-rule.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { LimitAdmission, LimitDemand } from "../../model/ports/limiter.ts";
@@ -124,12 +124,7 @@ function within<X, R>(
   note: LimitNote,
   next: Next<X, R>,
 ): R | Promise<R> {
-  const { closestLimit } = note;
-  if (
-    closest !== undefined &&
-    (closestLimit === undefined || isCloser(closest.remaining, closest.rule, closestLimit))
-  )
-    note.closestLimit = closest;
+  note.closestLimit = closerOf(note.closestLimit, closest);
   if (release === undefined) return next(x);
   let result: R | Promise<R>;
   try {

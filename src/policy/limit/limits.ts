@@ -1,4 +1,4 @@
-import { isCloser, isToldToCallers } from "../../model/limit-note.ts";
+import { closerOf, isToldToCallers } from "../../model/limit-note.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { LimitLedger } from "../../model/ports/limit-ledger.ts";
 import type {
@@ -83,9 +83,7 @@ export class Limits {
   #withQuotas(verdict: LimitAdmission, quotas: readonly LimitDemand[]): LimitAdmission {
     let { closest } = verdict;
     for (const quota of quotas) {
-      if (!isToldToCallers(quota.rule)) continue;
-      const room = this.#ledger.quotaRoom(quota);
-      if (closest === undefined || isCloser(room.remaining, room.rule, closest)) closest = room;
+      if (isToldToCallers(quota.rule)) closest = closerOf(closest, this.#ledger.quotaRoom(quota));
     }
     return { admitted: true, release: verdict.release, closest };
   }

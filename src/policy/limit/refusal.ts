@@ -1,7 +1,7 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { LimitRule } from "../../model/limit-rule.ts";
 import type { LimitRefusal } from "../../model/ports/limiter.ts";
-import { refusalFieldsOf, windowSecondsOf } from "./fields.ts";
+import { fieldsOf, windowSecondsOf } from "./fields.ts";
 
 /**
  * What a refused caller learns: the rule's name, its size, and how long to wait; in the JSON-RPC error's data, and over
@@ -11,7 +11,7 @@ export function refusalError({ rule, retryAfterMs }: LimitRefusal, now: number):
   const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000));
   const { name, limit } = rule;
   const windowSeconds = windowSecondsOf(rule, now);
-  const fields = refusalFieldsOf(rule, seconds, now);
+  const fields = fieldsOf({ rule, remaining: 0, returnsMs: seconds * 1_000 }, now);
   return new GatewayError(
     codeOf(rule),
     { rule: name, seconds },

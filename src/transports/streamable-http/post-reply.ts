@@ -72,7 +72,8 @@ export class PostReply implements Waiter {
       this.#stream.close();
       return;
     }
-    this.#resolve(TextAnswer.json(status, { ...this.#init.headers, ...headers }, body));
+    const common = this.#init.headers;
+    this.#resolve(TextAnswer.json(status, headers === undefined ? common : { ...common, ...headers }, body));
   }
 
   attend(): void {
