@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { AdminClient, AdminProblem } from "../../src/client/admin-client.ts";
-import { type Gateway, startGateway } from "./gateway.ts";
+import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 
 let gateway: Gateway;
 let operator: AdminClient;
@@ -21,7 +19,7 @@ const problem = (promise: Promise<unknown>): Promise<AdminProblem> =>
 
 beforeAll(async () => {
   gateway = await startGateway({ servers: [], anonymous: false });
-  const key = (await readFile(join(gateway.folder, "data/bootstrap-key"), "utf8")).trim();
+  const key = await bootstrapKey(gateway);
   operator = new AdminClient(`${gateway.origin}/`, () => key);
   await operator.call("organizations-create", { body: { slug: "acme", name: "Acme", max_servers: 100 } });
   const other = await gateway.mintKey("--name", "acme", "--role", "admin", "--organization", "acme");

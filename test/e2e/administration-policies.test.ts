@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { request, toolCall } from "./administration.ts";
 import { eventually } from "./child.ts";
-import { type Gateway, startGateway } from "./gateway.ts";
+import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -30,7 +28,7 @@ beforeAll(async () => {
       },
     },
   });
-  const operator = (await readFile(join(gateway.folder, "data/bootstrap-key"), "utf8")).trim();
+  const operator = await bootstrapKey(gateway);
   expect(operator).toStartWith("mgw_");
   admin = await gateway.mintKey("--name", "admin", "--role", "admin", "--permission", "*:*");
   user = await gateway.mintKey("--name", "user", "--role", "user", "--permission", "filed:*");

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { adminRoutes } from "../../src/admin/routes.ts";
 import { request, toolCall } from "./administration.ts";
 import { eventually } from "./child.ts";
-import { type Gateway, startGateway } from "./gateway.ts";
+import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -27,7 +25,7 @@ beforeAll(async () => {
     anonymous: false,
     settings: { limits: { failed_auth_per_minute: 10_000 } },
   });
-  operator = (await readFile(join(gateway.folder, "data/bootstrap-key"), "utf8")).trim();
+  operator = await bootstrapKey(gateway);
   expect(
     (await call("POST", "/api/admin/organizations", operator, { slug: "acme", name: "Acme", max_servers: 3 }))
       .status,

@@ -58,3 +58,35 @@ export function toolCall(
     "mcp-name": name,
   });
 }
+
+const FIRST_PASSWORD = "first password 1";
+/** The password that a person of {@link newPerson} chose. */
+export const PASSWORD = "correct horse battery";
+
+export interface Person {
+  readonly id: string;
+  readonly access: string;
+  readonly refresh: string;
+}
+
+/** A user who has changed the password the administrator gave, and signed in with the new one. @param by creates the user */
+export async function newPerson(
+  origin: string,
+  by: string,
+  { organization, username, ...over }: { organization?: string; username: string } & Record<string, unknown>,
+): Promise<Person> {
+  const place = organization === undefined ? "" : `?organization=${organization}`;
+  const given = { username, password: FIRST_PASSWORD, ...over };
+  const made = await request(origin, "POST", `/api/admin/users${place}`, by, given);
+  if (made.status !== 201) throw new Error(`no user ${username}: ${made.text}`);
+  const signIn = async (password: string) => {
+    const body = { ...(organization !== undefined && { organization }), username, password };
+    return (await request(origin, "POST", "/auth/login", undefined, body)).json;
+  };
+  const change = { current_password: FIRST_PASSWORD, new_password: PASSWORD };
+  const first = await signIn(FIRST_PASSWORD);
+  const changed = await request(origin, "POST", "/auth/password", first.access_token, change);
+  if (changed.status !== 204) throw new Error(`the password of ${username} stays: ${changed.text}`);
+  const tokens = await signIn(PASSWORD);
+  return { id: made.json.id, access: tokens.access_token, refresh: tokens.refresh_token };
+}

@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { request, toolCall } from "./administration.ts";
-import { type Gateway, startGateway } from "./gateway.ts";
+import { newPerson, PASSWORD, request, toolCall } from "./administration.ts";
+import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
 const TIMEOUT_MS = 30_000;
-const PASSWORD = "correct horse battery";
 let upstream: Upstream;
 let gateway: Gateway;
 let operator: string;
@@ -17,24 +14,8 @@ const call = (method: string, path: string, key?: string, body?: unknown, header
 const login = (username: string, password = PASSWORD) =>
   call("POST", "/auth/login", undefined, { username, password });
 
-/** A user who has changed the password the administrator gave. */
-async function person(username: string, over: object = {}) {
-  const { json: user } = await call("POST", "/api/admin/users", operator, {
-    username,
-    password: "first password 1",
-    permissions: ["filed:*"],
-    ...over,
-  });
-  const first = (await login(username, "first password 1")).json;
-  const change = { current_password: "first password 1", new_password: PASSWORD };
-  expect((await call("POST", "/auth/password", first.access_token, change)).status).toBe(204);
-  const tokens = (await login(username)).json;
-  return {
-    id: user.id as string,
-    access: tokens.access_token as string,
-    refresh: tokens.refresh_token as string,
-  };
-}
+const person = (username: string, over: object = {}) =>
+  newPerson(gateway.origin, operator, { username, permissions: ["filed:*"], ...over });
 
 const echo = (token: string) =>
   toolCall(gateway.origin, "/servers/filed/mcp", token, "test_echo", { nonce: "n" });
@@ -46,7 +27,7 @@ beforeAll(async () => {
     anonymous: false,
     settings: { limits: { failed_auth_per_minute: 10_000 } },
   });
-  operator = (await readFile(join(gateway.folder, "data/bootstrap-key"), "utf8")).trim();
+  operator = await bootstrapKey(gateway);
 }, TIMEOUT_MS);
 afterAll(async () => {
   await gateway?.stop();

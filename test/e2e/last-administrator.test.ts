@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { request } from "./administration.ts";
+import { newPerson, type Person, request } from "./administration.ts";
 import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 
 const USERS = "/api/admin/users";
-const [FIRST, SECOND] = ["first password 1", "correct horse battery"];
 let gateway: Gateway;
 /** A platform administrator's key, which is nobody's. */
 let operator: string;
@@ -11,20 +10,8 @@ let operator: string;
 const call = (method: string, path: string, key?: string, body?: unknown) =>
   request(gateway.origin, method, path, key, body);
 
-interface Person {
-  readonly id: string;
-  readonly token: string;
-}
-async function person(organization: string, username: string, over: object): Promise<Person> {
-  const body = { username, password: FIRST, ...over };
-  const made = await call("POST", `${USERS}?organization=${organization}`, operator, body);
-  expect([made.status, made.status === 201 ? "" : made.text]).toEqual([201, ""]);
-  const login = async (password: string): Promise<string> =>
-    (await call("POST", "/auth/login", undefined, { organization, username, password })).json.access_token;
-  const change = { current_password: FIRST, new_password: SECOND };
-  expect((await call("POST", "/auth/password", await login(FIRST), change)).status).toBe(204);
-  return { id: made.json.id, token: await login(SECOND) };
-}
+const person = (organization: string, username: string, over: object) =>
+  newPerson(gateway.origin, operator, { organization, username, ...over });
 const organization = async (slug: string) => {
   await call("POST", "/api/admin/organizations", operator, { slug, name: slug });
   return slug;
@@ -42,8 +29,8 @@ test("the last administrator stays one until there is another, by token and by k
   const acme = await organization("acme");
   const ada = await person(acme, "ada", { role: "admin" });
   await person(acme, "bob", { role: "user" });
-  const { key } = (await call("POST", "/auth/api-keys", ada.token, { name: "hers" })).json;
-  for (const by of [ada.token, key]) {
+  const { key } = (await call("POST", "/auth/api-keys", ada.access, { name: "hers" })).json;
+  for (const by of [ada.access, key]) {
     for (const body of [{ role: "user" }, { active: false }, { role: "viewer", active: false }]) {
       const { status, json } = await change(ada, by, body);
       expect([status, json.code]).toEqual([409, "conflict"]);
@@ -51,10 +38,10 @@ test("the last administrator stays one until there is another, by token and by k
     }
     expect((await call("DELETE", `${USERS}/${ada.id}`, by)).status).toBe(409);
   }
-  expect((await change(ada, ada.token, { email: "ada@example.org" })).status).toBe(200);
+  expect((await change(ada, ada.access, { email: "ada@example.org" })).status).toBe(200);
   const eve = await person(acme, "eve", { role: "admin" });
-  expect((await change(ada, ada.token, { role: "user" })).status).toBe(200);
-  expect((await change(eve, eve.token, { active: false })).status).toBe(409);
+  expect((await change(ada, ada.access, { role: "user" })).status).toBe(200);
+  expect((await change(eve, eve.access, { active: false })).status).toBe(409);
 });
 
 test("who acts from above, or by a key of nobody's, is not held: they can undo it", async () => {
@@ -75,8 +62,8 @@ test("two who demote, deactivate or delete each other at once leave one", async 
     ];
     const take = (whom: Person, by: Person) =>
       act === "delete"
-        ? call("DELETE", `${USERS}/${whom.id}`, by.token)
-        : change(whom, by.token, act === "demote" ? { role: "user" } : { active: false });
+        ? call("DELETE", `${USERS}/${whom.id}`, by.access)
+        : change(whom, by.access, act === "demote" ? { role: "user" } : { active: false });
     await Promise.all([take(ada, bob), take(bob, ada)]);
     const { items } = (await call("GET", `${USERS}?organization=${slug}`, operator)).json;
     const left = items.filter(
@@ -89,13 +76,13 @@ test("two who demote, deactivate or delete each other at once leave one", async 
 test("the last platform administrator likewise, wherever it acts", async () => {
   const ruler = await person("default", "ruler", { role: "user", platform_admin: true });
   for (const body of [{ platform_admin: false }, { active: false }]) {
-    const { status, json } = await change(ruler, ruler.token, body);
+    const { status, json } = await change(ruler, ruler.access, body);
     expect([status, json.code]).toEqual([409, "conflict"]);
     expect(json.detail).toMatch(/administers the (installation|organisation)/);
   }
   const second = await person("default", "second", { role: "user", platform_admin: true });
-  expect((await change(ruler, ruler.token, { platform_admin: false })).status).toBe(200);
+  expect((await change(ruler, ruler.access, { platform_admin: false })).status).toBe(200);
   expect(
-    (await change(second, second.token, { platform_admin: false, role: "admin" })).json.detail,
+    (await change(second, second.access, { platform_admin: false, role: "admin" })).json.detail,
   ).toContain("another active user a platform administrator first");
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { AdminClient } from "../../src/client/admin-client.ts";
-import { type Answer, request, toolCall } from "./administration.ts";
+import { type Answer, newPerson, request, toolCall } from "./administration.ts";
 import { eventually } from "./child.ts";
 import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 import { startFixture, type Upstream } from "./upstreams.ts";
@@ -48,26 +48,13 @@ afterAll(async () => {
   await upstream?.stop();
 }, TIMEOUT_MS);
 
-async function signIn(organization: string, username: string, password: string): Promise<string> {
-  const { json } = await call("POST", "/auth/login", undefined, { organization, username, password });
-  return json.access_token;
-}
-/** Somebody with a password of their own. */
-async function person(organization: string, username: string, over: object) {
-  const [first, second] = ["first password 1", "correct horse battery"];
-  const user = made(
-    await act(organization, "POST", "/api/admin/users", { username, password: first, ...over }),
-  );
-  const changed = { current_password: first, new_password: second };
-  const token = await signIn(organization, username, first);
-  expect((await call("POST", "/auth/password", token, changed)).status).toBe(204);
-  return { id: user.id as string, token: await signIn(organization, username, second) };
-}
+const person = (organization: string, username: string, over: object) =>
+  newPerson(gateway.origin, operator, { organization, username, ...over });
 
 test("a new tenant is set up over the API alone, to the first call of its first user", async () => {
   await newOrganization("fresh");
   const admin = await person("fresh", "ada", { role: "admin" });
-  expect((await call("GET", "/api/admin/users", admin.token)).json.items).toHaveLength(1);
+  expect((await call("GET", "/api/admin/users", admin.access)).json.items).toHaveLength(1);
   const body = { name: "tickets", type: "streamable-http", url: upstream.url };
   const server = made(await act("fresh", "POST", "/gateway/servers", body));
   const wanted = { name: "first", user_id: admin.id, permissions: ["*:*"] };

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { request, toolCall } from "./administration.ts";
+import { newPerson, request, toolCall } from "./administration.ts";
 import { eventually } from "./child.ts";
 import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
@@ -182,16 +182,10 @@ test(
     const ruler = await gateway.mintKey(
       ...["--name", "r", "--role", "admin", "--organization", "acme", "--platform-admin"],
     );
-    const [first, second] = ["first password 1", "correct horse battery"];
-    const user = { username: "ada", role: "admin", platform_admin: true, password: first };
-    const { id } = (await call("POST", "/api/admin/users", ruler, user)).json;
-    const login = async (password: string): Promise<string> => {
-      const body = { organization: "acme", username: "ada", password };
-      return (await request(gateway.origin, "POST", "/auth/login", undefined, body)).json.access_token;
-    };
-    const change = { current_password: first, new_password: second };
-    await call("POST", "/auth/password", await login(first), change);
-    const reader = stalled(await login(second), "&organization=default");
+    const { id, access } = await newPerson(gateway.origin, ruler, {
+      ...{ organization: "acme", username: "ada", role: "admin", platform_admin: true },
+    });
+    const reader = stalled(access, "&organization=default");
     await eventually("it has begun", async () => (reader.came().bytes > 0 ? true : undefined));
     const path = `/api/admin/users/${id}`;
     expect((await call("PUT", path, ruler, { platform_admin: false })).json.role).toBe("admin");
@@ -226,5 +220,5 @@ test(
 );
 
 test("nothing of these is an error of the gateway", () => {
-  expect(gateway.logs()).not.toMatch(/"level":"?(error|50)|unhandled|error: /);
+  expect(gateway.logs()).not.toMatch(/^\d\d:\d\d:\d\d error |unhandled|error: /m);
 });

@@ -1,34 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Events } from "../integration/http-gateway.ts";
-import { request } from "./administration.ts";
+import { newPerson, request } from "./administration.ts";
 import { eventually } from "./child.ts";
-import { type Gateway, startGateway } from "./gateway.ts";
+import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 import { type Processes, startReplicas } from "./processes.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
 const TIMEOUT_MS = 60_000;
-const PASSWORD = "correct horse battery";
-const FIRST = "first password 1";
 /** What is promised, and what a machine under load may add. */
 const HERE_MS = 1_000;
 const ELSEWHERE_MS = 5_000;
 
-interface Person {
-  readonly id: string;
-  readonly access: string;
-}
-
-async function person(origin: string, operator: string, username: string): Promise<Person> {
-  const given = { username, password: FIRST, permissions: ["x:*"] };
-  const { json: user } = await request(origin, "POST", "/api/admin/users", operator, given);
-  const signIn = async (password: string) =>
-    (await request(origin, "POST", "/auth/login", undefined, { username, password })).json.access_token;
-  const change = { current_password: FIRST, new_password: PASSWORD };
-  await request(origin, "POST", "/auth/password", await signIn(FIRST), change);
-  return { id: user.id, access: await signIn(PASSWORD) };
-}
+const person = (origin: string, operator: string, username: string) =>
+  newPerson(origin, operator, { username, permissions: ["x:*"] });
 
 /** A listen stream of a 2026-07-28 client, acknowledged. */
 async function listen(origin: string, credential: string): Promise<Events> {
@@ -112,7 +97,7 @@ describe("what a revoked caller holds open ends", () => {
       servers: [fixtureEntry("x", upstream, "streamable-http")],
       anonymous: false,
     });
-    operator = (await readFile(join(gateway.folder, "data/bootstrap-key"), "utf8")).trim();
+    operator = await bootstrapKey(gateway);
   }, TIMEOUT_MS);
   afterAll(async () => {
     await gateway?.stop();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { OAuth2Server } from "oauth2-mock-server";
-import { request, toolCall } from "./administration.ts";
+import { newPerson, request, toolCall } from "./administration.ts";
 import { eventually, freePort } from "./child.ts";
 import { startGateway } from "./gateway.ts";
 import { headersOf, legacySession, listen, post } from "./heard.ts";
@@ -9,7 +9,6 @@ import { startReplicas } from "./processes.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
 const TIMEOUT_MS = 90_000;
-const PASSWORD = "correct horse battery";
 const LISTS = ["tools", "prompts", "resources"].map((list) => `notifications/${list}/list_changed`);
 const bootstrapKey = Bun.spawnSync([join(import.meta.dir, "../../bin/mcp-gateway"), "keys", "generate"])
   .stdout.toString()
@@ -30,16 +29,8 @@ interface Place {
   stop(): Promise<void>;
 }
 
-async function person(origin: string, username: string): Promise<{ id: string; access: string }> {
-  const first = "first password 1";
-  const given = { username, password: first, permissions: ["x:*"] };
-  const { json: user } = await request(origin, "POST", "/api/admin/users", bootstrapKey, given);
-  const signIn = async (password: string) =>
-    (await request(origin, "POST", "/auth/login", undefined, { username, password })).json.access_token;
-  const change = { current_password: first, new_password: PASSWORD };
-  await request(origin, "POST", "/auth/password", await signIn(first), change);
-  return { id: user.id, access: await signIn(PASSWORD) };
-}
+const person = (origin: string, username: string) =>
+  newPerson(origin, bootstrapKey, { username, permissions: ["x:*"] });
 
 describe.each([
   ["on the same replica, within a second", 1_000, "one"],
