@@ -1,6 +1,5 @@
 import type { JsonObject } from "../protocol/json-value.ts";
-import type { JsonRpcNotification } from "../protocol/jsonrpc.ts";
-import type { BackChannel, ClientContext, InputRequests, InputResponses, ValueText } from "./call.ts";
+import type { BackChannel, ClientContext, ValueText } from "./call.ts";
 import type { Cancellation } from "./cancellation.ts";
 import type { Continuation } from "./continuation.ts";
 import type { IncomingHeaders } from "./incoming-request.ts";
