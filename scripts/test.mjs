@@ -6,11 +6,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { join, relative, resolve } from "node:path";
 import { ensurePrograms } from "./debian.mjs";
 import { ensureDependencies, findBun, root, toolEnvironment } from "./dependencies.mjs";
+import { FailureWords, failedTests } from "./failed-tests.mjs";
 import { boundToThisProcess, servicesToStart, startServices } from "./services.mjs";
 
 /**
  * Where each set's tests are, how long one test may take, and how long the set: a hang ends as a failure and not as
  * the limit of whoever called. `workers` runs that many files side by side; sets that measure or kill run alone.
+ * Where `runs` is 2, files with a failure run once more by themselves: whoever passes then is named at the end.
  */
 const sets = {
   unit: {
@@ -18,11 +20,12 @@ const sets = {
     testMs: 20_000,
     setMs: 300_000,
     workers: 2,
+    runs: 2,
   },
-  integration: { paths: ["test/contract", "test/integration"], testMs: 30_000, setMs: 300_000 },
-  e2e: { paths: ["test/e2e"], testMs: 60_000, setMs: 420_000, workers: 2 },
-  conformance: { paths: ["test/conformance"], testMs: 120_000, setMs: 300_000 },
-  faults: { paths: ["test/faults"], testMs: 120_000, setMs: 400_000 },
+  integration: { paths: ["test/contract", "test/integration"], testMs: 30_000, setMs: 300_000, runs: 2 },
+  e2e: { paths: ["test/e2e"], testMs: 60_000, setMs: 420_000, workers: 2, runs: 2 },
+  conformance: { paths: ["test/conformance"], testMs: 120_000, setMs: 300_000, runs: 2 },
+  faults: { paths: ["test/faults"], testMs: 120_000, setMs: 400_000, runs: 2 },
   long: { paths: ["test/long"], testMs: 3_600_000, setMs: 5_000_000 },
   mcp: {
     paths: ["src/protocol", "src/upstreams/mcp", "src/transports", "test/conformance"],
@@ -33,12 +36,18 @@ const sets = {
 const everySet = ["unit", "integration", "e2e", "conformance", "faults"];
 const pathSet = { testMs: 120_000, setMs: 1_800_000 };
 
+/** Failures in more files than these are no race of one test. */
+const FILES_AGAIN_MAX = 3;
 /** Time a finished set's child processes get before they count as left behind. */
 const GRACE_MS = 3000;
 
 const results = join(root, "results", "tests");
 const runId = randomUUID();
 const failures = [];
+/** Tests that failed, and passed when their files ran again by themselves. */
+const unstable = [];
+/** What the tests of both kinds printed as they failed: shown again at the end, where it is found. */
+const said = [];
 let stopCurrent;
 let interrupted = false;
 
@@ -57,6 +66,7 @@ function testFiles(path) {
 }
 
 const inRoot = (path) => `./${relative(root, path)}`;
+const indented = (text) => text.replaceAll(/^/gm, "    ");
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 function signalGroup(pid, signal) {
@@ -85,24 +95,22 @@ function leftovers(group) {
 }
 
 /** Ends what a set left running, and says what it was. */
-async function sweep(name, group) {
+async function sweep(group) {
   const until = Date.now() + GRACE_MS;
   let left = leftovers(group);
   while (left.length > 0 && Date.now() < until) {
     await pause(50);
     left = leftovers(group);
   }
-  for (const pid of left) {
-    let command = "";
+  return left.flatMap((pid) => {
     try {
-      command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
       process.kill(Number(pid), "SIGKILL");
+      return [`process ${pid}: ${command}`];
     } catch {
-      continue;
+      return [];
     }
-    failures.push(`${name}: left process ${pid} behind: ${command}`);
-  }
-  return left.length;
+  });
 }
 
 /** The counts at the end of what `bun test` prints. */
@@ -111,14 +119,10 @@ function readCounts(output) {
   return { passed: count("pass"), failed: count("fail"), skipped: count("skip") + count("todo") };
 }
 
-/** Runs one set of files and returns its counts; whatever ended it early counts as a failure. */
+/** Runs one set of files: its counts and what is wrong. Whatever ended it early counts as a failure. */
 async function runSet(name, files, { testMs, setMs, workers = 1 }, { environment, coverage }) {
-  const args = [
-    "test",
-    `--timeout=${testMs}`,
-    "--reporter=junit",
-    `--reporter-outfile=${join(results, `${name}.xml`)}`,
-  ];
+  const report = join(results, `${name}.xml`);
+  const args = ["test", `--timeout=${testMs}`, "--reporter=junit", `--reporter-outfile=${report}`];
   if (workers > 1 && files.length > 1 && !coverage) args.push(`--parallel=${workers}`);
   if (coverage)
     args.push(
@@ -128,8 +132,8 @@ async function runSet(name, files, { testMs, setMs, workers = 1 }, { environment
       `--coverage-dir=${join(root, "coverage", name)}`,
     );
   console.log(`\n== ${name}: ${files.length} file${files.length === 1 ? "" : "s"}`);
-  const [program, ...words] = [...boundToThisProcess("SIGKILL"), findBun(), ...args, ...files.map(inRoot)];
-  const child = spawn(program, words, {
+  const [program, ...rest] = [...boundToThisProcess("SIGKILL"), findBun(), ...args, ...files.map(inRoot)];
+  const child = spawn(program, rest, {
     cwd: root,
     env: toolEnvironment({ ...environment, MCP_GATEWAY_TEST_RUN: runId }),
     stdio: ["ignore", "pipe", "pipe"],
@@ -137,6 +141,7 @@ async function runSet(name, files, { testMs, setMs, workers = 1 }, { environment
   });
   const group = child.pid;
   stopCurrent = () => signalGroup(group, "SIGTERM");
+  const words = new FailureWords();
   let tail = "";
   for (const [stream, target] of [
     [child.stdout, process.stdout],
@@ -145,6 +150,7 @@ async function runSet(name, files, { testMs, setMs, workers = 1 }, { environment
     stream.on("data", (chunk) => {
       target.write(chunk);
       tail = (tail + chunk).slice(-4000);
+      words.read(chunk);
     });
   }
   let timedOut = false;
@@ -158,15 +164,48 @@ async function runSet(name, files, { testMs, setMs, workers = 1 }, { environment
   });
   clearTimeout(timer);
   stopCurrent = undefined;
-  const left = await sweep(name, group);
+  const left = await sweep(group);
   const counts = readCounts(tail);
-  if (timedOut) failures.push(`${name}: not done after ${setMs / 1000} s`);
-  else if (signal) failures.push(`${name}: the test runner ended by ${signal}`);
-  else if (counts.passed + counts.failed === 0) failures.push(`${name}: no test ran`);
-  else if (counts.failed > 0) failures.push(`${name}: ${counts.failed} failed`);
-  else if (status !== 0) failures.push(`${name}: the test runner's exit code is ${status}`);
+  const failed = failedTests(report);
+  const faults = failed.map((test) => `${name}: ${test.file}: ${test.name}`);
+  if (timedOut) faults.push(`${name}: not done after ${setMs / 1000} s`);
+  else if (signal) faults.push(`${name}: the test runner ended by ${signal}`);
+  else if (counts.passed + counts.failed === 0) faults.push(`${name}: no test ran`);
+  else if (counts.failed > failed.length) faults.push(`${name}: ${counts.failed} failed`);
+  else if (counts.failed === 0 && status !== 0)
+    faults.push(`${name}: the test runner's exit code is ${status}`);
+  const isOfTests = counts.failed > 0 && faults.length === failed.length;
+  faults.push(...left.map((command) => `${name}: left behind: ${command}`));
   const unexplained = counts.failed === 0 && (timedOut || status !== 0 || counts.passed === 0) ? 1 : 0;
-  return { ...counts, failed: counts.failed + unexplained + left };
+  return {
+    counts: { ...counts, failed: counts.failed + unexplained + left.length },
+    faults,
+    words: words.all,
+    /** Files to try again: only where tests failed, and nothing else is wrong. */
+    files: isOfTests && left.length === 0 ? [...new Set(failed.map(({ file }) => resolve(root, file)))] : [],
+  };
+}
+
+/** Runs a set and, where few of its files failed, these once more by themselves. */
+async function runSetWithSecondTry(name, files, limits, surroundings) {
+  const first = await runSet(name, files, limits, surroundings);
+  const { counts } = first;
+  const isTriedAgain =
+    limits.runs > 1 && !interrupted && first.files.length > 0 && first.files.length <= FILES_AGAIN_MAX;
+  if (isTriedAgain) {
+    console.log(`\n!!! ${name}: ${counts.failed} failed; their files once more, by themselves`);
+    const again = await runSet(`${name}-again`, first.files, { ...limits, workers: 1 }, surroundings);
+    if (again.counts.failed === 0) {
+      unstable.push(...first.faults);
+      said.push(...first.words);
+      return { ...counts, passed: counts.passed + counts.failed, failed: 0 };
+    }
+    failures.push(...again.faults);
+    said.push(...again.words);
+  }
+  failures.push(...first.faults);
+  said.push(...first.words);
+  return counts;
 }
 
 /** What was asked for: named sets, or one set of the paths given. */
@@ -220,7 +259,10 @@ async function main() {
         continue;
       }
       const began = Date.now();
-      const counts = await runSet(name, files, limits, { environment: services.environment, coverage });
+      const counts = await runSetWithSecondTry(name, files, limits, {
+        environment: services.environment,
+        coverage,
+      });
       for (const key of Object.keys(total)) total[key] += counts[key];
       const seconds = ((Date.now() - began) / 1000).toFixed(1);
       lines.push(
@@ -233,6 +275,8 @@ async function main() {
   console.log(`\n${lines.map((line) => `  ${line}`).join("\n")}`);
   if (interrupted) failures.push("interrupted");
   else if (total.passed + total.failed === 0) failures.push("no test ran");
+  if (said.length > 0) console.log(`\nWhat failed, in its own words:\n${said.map(indented).join("\n")}`);
+  if (unstable.length > 0) console.log(`\n${unstable.map((line) => `  UNSTABLE ${line}`).join("\n")}`);
   if (failures.length > 0) console.log(`\n${failures.map((line) => `  FAILED ${line}`).join("\n")}`);
   console.log(`  in ${((Date.now() - startedAt) / 1000).toFixed(0)} s\n`);
   console.log(
