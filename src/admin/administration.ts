@@ -15,6 +15,7 @@ import type { Layer } from "../policy/policy.ts";
 import { type JsonLimits, parseGuarded } from "../protocol/json.ts";
 import { AnswerRoom } from "./answer-room.ts";
 import { checked } from "./checked.ts";
+import { isKnown, shownTag } from "./entity-tag.ts";
 import { once } from "./idempotency.ts";
 import { organizationNamed, placeOf } from "./named-organization.ts";
 import { nounOfPath, objectsOf } from "./operation-objects.ts";
@@ -138,7 +139,13 @@ export class Administration {
       const { id } = shown.data as { id: string };
       headers.location = placeOf(call.path, id, organizationNamed(route, call.request));
     }
-    return TextAnswer.json(route.status, headers, JSON.stringify(shown.data));
+    const text = JSON.stringify(shown.data);
+    if (headers.etag !== undefined) {
+      headers.etag = shownTag(headers.etag, text);
+      if (route.method === "GET" && isKnown(request.headers.get("if-none-match"), headers.etag))
+        return new TextAnswer(304, headers, null);
+    }
+    return TextAnswer.json(route.status, headers, text);
   }
 
   #prepared(route: AdminRoute, call: AdminCall): PreparedOperation {

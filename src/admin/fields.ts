@@ -2,7 +2,7 @@ import { z } from "zod";
 import { GatewayError } from "../errors/gateway-error.ts";
 import { isActPattern } from "../model/claim-mapping.ts";
 import type { IncomingHeaders } from "../model/incoming-request.ts";
-import { entityTag } from "./route.ts";
+import { namesVersion, versionTag } from "./entity-tag.ts";
 
 /** Kinds of values the API takes and shows; durations are `*_seconds`, times RFC 3339, names snake case. */
 export const slug = z.string().regex(/^[a-z0-9-]{1,32}$/, "must be 1 to 32 of a-z, 0-9 and -");
@@ -67,9 +67,8 @@ export function pageAnswer<T extends { readonly id: string }, V>(
  */
 export function checkIfMatch(headers: IncomingHeaders, { updatedAt }: { readonly updatedAt: number }): void {
   const wanted = headers.get("if-match");
-  if (wanted === null || wanted.trim() === "*") return;
-  const current = entityTag(timeOf(updatedAt));
-  if (!wanted.split(",").some((tag) => tag.trim() === current)) throw new GatewayError("precondition_failed");
+  if (wanted !== null && !namesVersion(wanted, versionTag(timeOf(updatedAt))))
+    throw new GatewayError("precondition_failed");
 }
 
 /** An object that is not there and one of another tenant are answered alike. */

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../errors/catalogue.ts";
 import type { IncomingHeaders } from "../model/incoming-request.ts";
 import type { Operation } from "../model/operation.ts";
 import type { Role } from "../model/principal.ts";
+import { versionTag } from "./entity-tag.ts";
 import type { AdminParts } from "./parts.ts";
 
 /** Who may call: anybody, or callers whose role the route names (`operator`: platform administrators alone). */
@@ -116,10 +117,7 @@ export function defineRoute<
   } as AdminRoute;
 }
 
-/** The answer with the entity tag later updates may name in `If-Match`. */
+/** The answer of a version; it leaves with a tag that later updates may name in `If-Match`. */
 export function tagged(body: { readonly updated_at: string }): AdminAnswer {
-  return { body, headers: { etag: entityTag(body.updated_at) } };
-}
-export function entityTag(updatedAt: string): string {
-  return `"${Date.parse(updatedAt).toString(36)}"`;
+  return { body, headers: { etag: versionTag(body.updated_at) } };
 }

@@ -86,18 +86,32 @@ export class AdminClient {
 
   /** The same with what the headers say. @throws AdminProblem */
   async reply<Id extends OperationId>(id: Id, request: AdminRequest<Id>): Promise<AdminReply<Id>> {
-    const response = await this.send(id, request);
-    const text = await response.text();
-    return {
-      answer: (text === "" ? undefined : JSON.parse(text)) as Answer<Id>,
-      status: response.status,
-      etag: response.headers.get("etag") ?? undefined,
-      correlationId: response.headers.get("x-request-id") ?? undefined,
-    };
+    return replyOf(await this.send(id, request));
+  }
+
+  /**
+   * What is there now, or `undefined` where it is still what an earlier answer's `etag` is of: nothing is sent again then.
+   * @throws AdminProblem
+   */
+  async replyUnless<Id extends OperationId>(
+    etag: string,
+    id: Id,
+    request: AdminRequest<Id>,
+  ): Promise<AdminReply<Id> | undefined> {
+    const response = await this.#sent(id, request, { "if-none-match": etag });
+    return response.status === 304 ? undefined : replyOf(await answered(response));
   }
 
   /** The answer as it comes, for exports. @throws AdminProblem */
   async send<Id extends OperationId>(id: Id, request: AdminRequest<Id>): Promise<Response> {
+    return answered(await this.#sent(id, request));
+  }
+
+  async #sent<Id extends OperationId>(
+    id: Id,
+    request: AdminRequest<Id>,
+    conditions: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
     const operation: (typeof adminOperations)[OperationId] = adminOperations[id];
     const { method, path } = operation;
     const {
@@ -117,11 +131,11 @@ export class AdminClient {
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    const headers = new Headers({ authorization: `Bearer ${await this.#credential()}` });
+    const headers = new Headers({ ...conditions, authorization: `Bearer ${await this.#credential()}` });
     if (request.idempotencyKey !== undefined) headers.set("idempotency-key", request.idempotencyKey);
     if (request.ifMatch !== undefined) headers.set("if-match", request.ifMatch);
     if (body !== undefined) headers.set("content-type", "application/json");
-    const response = await this.#fetch(
+    return this.#fetch(
       new Request(url.href, {
         method,
         headers,
@@ -129,8 +143,6 @@ export class AdminClient {
         ...(request.signal !== undefined && { signal: request.signal }),
       }),
     );
-    if (!response.ok) throw await problemOf(response);
-    return response;
   }
 
   /** Every item of a list, page after page. @throws AdminProblem */
@@ -163,6 +175,22 @@ interface Page<T> {
 type ListId = {
   [Id in OperationId]: Answer<Id> extends Page<unknown> ? Id : never;
 }[OperationId];
+
+/** @throws AdminProblem */
+async function answered(response: Response): Promise<Response> {
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+async function replyOf<Id extends OperationId>(response: Response): Promise<AdminReply<Id>> {
+  const text = await response.text();
+  return {
+    answer: (text === "" ? undefined : JSON.parse(text)) as Answer<Id>,
+    status: response.status,
+    etag: response.headers.get("etag") ?? undefined,
+    correlationId: response.headers.get("x-request-id") ?? undefined,
+  };
+}
 
 async function problemOf(response: Response): Promise<AdminProblem> {
   const text = await response.text();

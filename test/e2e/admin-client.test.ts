@@ -39,6 +39,15 @@ describe("the typed client", () => {
     const ifMatch = created.etag as string;
     const changed = await operator.call("servers-update", { params, body: { description: "x" }, ifMatch });
     expect(changed.description).toBe("x");
+    let shown = await operator.reply("servers-get", { params });
+    let again: typeof shown | undefined = shown;
+    // It is looked for in the meantime, so that its state may change between two readings.
+    for (let n = 0; n < 50 && again !== undefined; n++) {
+      shown = again;
+      again = await operator.replyUnless(shown.etag as string, "servers-get", { params });
+    }
+    expect(again).toBeUndefined();
+    expect((await operator.replyUnless(ifMatch, "servers-get", { params }))?.answer.description).toBe("x");
     const stale = await problem(
       operator.call("servers-update", { params, body: { description: "y" }, ifMatch }),
     );

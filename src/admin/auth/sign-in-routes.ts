@@ -4,9 +4,10 @@ import type { Operation } from "../../model/operation.ts";
 import type { Tried } from "../../model/ports/sign-ins.ts";
 import type { User } from "../../model/user.ts";
 import { mayDo } from "../../policy/authorize/authorize-operation.ts";
+import { versionTag } from "../entity-tag.ts";
 import { checkIfMatch, found, label, role, slug, time, timeOf, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
-import { type AdminAnswer, defineRoute, entityTag } from "../route.ts";
+import { type AdminAnswer, defineRoute } from "../route.ts";
 import { userView } from "../users/user-view.ts";
 
 export const everybody = ["admin", "user", "viewer", "api_user"] as const;
@@ -96,7 +97,7 @@ function profileOf(
 
 function profileAnswer(operation: Operation, parts: AdminParts, user: User | undefined): AdminAnswer {
   const body = profileOf(operation, parts, user);
-  return user === undefined ? { body } : { body, headers: { etag: entityTag(timeOf(user.updatedAt)) } };
+  return user === undefined ? { body } : { body, headers: { etag: versionTag(timeOf(user.updatedAt)) } };
 }
 
 export const signInRoutes = [

@@ -54,7 +54,7 @@ const oauthProblem = {
 
 const text = (description: string): Json => ({ description, schema: { type: "string" } });
 const requestId = { "X-Request-Id": text("The request's correlation id.") };
-const etag = { ETag: text("The object's version, for `If-Match`.") };
+const etag = { ETag: text("The object's version, for `If-Match`, and what is shown, for `If-None-Match`.") };
 const failure = {
   description: "The gateway cannot answer now (503, with `Retry-After`), or failed (500).",
   headers: requestId,
@@ -141,7 +141,7 @@ function operationOf(
     ...(route.body !== undefined && {
       requestBody: { required: true, content: requestContent(route, route.body, schemas) },
     }),
-    responses: { ...successOf(route, schemas), ...refusalAnswers(route, refusals) },
+    responses: { ...successOf(route, schemas), ...unchanged(route), ...refusalAnswers(route, refusals) },
   };
 }
 
@@ -176,6 +176,17 @@ function successOf(route: AdminRoute, schemas: Record<string, unknown>): Json {
       ...(Object.keys(content).length > 0 && { content }),
     },
   };
+}
+
+function unchanged(route: AdminRoute): Json {
+  if (!knowsTags(route)) return {};
+  const description = "It is what the tag in `If-None-Match` is of.";
+  return { 304: { description, headers: { ...requestId, ...etag } } };
+}
+
+/** Its readers may say what they have. */
+function knowsTags(route: AdminRoute): boolean {
+  return route.method === "GET" && showsVersion(route);
 }
 
 function shown(example: unknown): Json {
@@ -234,6 +245,8 @@ function headerParameters(route: AdminRoute): readonly Json[] {
       header("Idempotency-Key", "Any text: the same request again within a day gets the first answer."),
     ];
   }
+  if (knowsTags(route))
+    return [header("If-None-Match", "The `ETag` of what the caller has: 304 where it is still that.")];
   if (!route.versioned) return [];
   return [header("If-Match", "The `ETag` of the version to change; without it whatever is there.")];
 }

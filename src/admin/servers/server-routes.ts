@@ -2,12 +2,13 @@ import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
+import { versionTag } from "../entity-tag.ts";
 import { checkIfMatch, found, idOf, pageOf, removed } from "../fields.ts";
 import { hasText, inNamespace, isAsked, namespaceIdOf } from "../list-filter.ts";
 import { pageWithManaged } from "../managed-page.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
 import type { AdminParts } from "../parts.ts";
-import { defineRoute, entityTag } from "../route.ts";
+import { defineRoute } from "../route.ts";
 import { checkRecord, columnsOf, newServer, recordWith, serverChange } from "./server-body.ts";
 import { serverQuery, storedServers } from "./server-list.ts";
 import { managedView, type ServerView, server, storedView } from "./server-view.ts";
@@ -52,7 +53,7 @@ function viewOf(parts: AdminParts, row: ServerRecord): ServerView {
 function answerOf(view: ServerView) {
   return view.updated_at === null
     ? { body: view }
-    : { body: view, headers: { etag: entityTag(view.updated_at) } };
+    : { body: view, headers: { etag: versionTag(view.updated_at) } };
 }
 
 /** A program on the gateway's own machine is more than an organisation's administrator may decide about. */

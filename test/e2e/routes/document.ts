@@ -132,3 +132,15 @@ export class Document {
     return { code };
   }
 }
+
+/** Values that a parameter of this schema does not take. */
+export function flawsOf(
+  name: string,
+  schema: Schema & { minimum?: number; maximum?: number; format?: string },
+): string[] {
+  if (name === "cursor") return ["%", Buffer.from("nothing").toString("base64url"), "x".repeat(513)];
+  if (schema.type === "integer")
+    return ["some", "1.5", String((schema.minimum ?? 0) - 1), String((schema.maximum ?? 0) + 1)];
+  if (schema.enum !== undefined) return ["other"];
+  return schema.format === undefined ? [] : ["other"];
+}
