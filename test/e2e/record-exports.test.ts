@@ -82,6 +82,24 @@ test("an export ends where its limit says, and begins at a cursor", async () => 
   expect([long.status, long.json.detail]).toEqual([400, expect.stringContaining("limit")]);
 });
 
+test("what a caller named stays text where a semicolon separates cells", async () => {
+  const name = 'x;=HYPERLINK("http://127.0.0.1")';
+  const made = await call("POST", "/policies", operator, {
+    name,
+    effect: "allow",
+    subjects: ["user:nobody"],
+  });
+  expect(made.status).toBe(201);
+  const path = `/admin/logs?kind=event&action=policy.create&target=policy:${made.json.id}`;
+  await eventually("it is in the record", async () =>
+    (await call("GET", path)).json.items.length === 1 ? true : undefined,
+  );
+  const csv = (await call("GET", `${path}&format=csv`)).text;
+  expect(csv).toContain(";'=HYPERLINK(");
+  expect(csv).not.toContain(";=");
+  expect((await call("GET", `${path}&format=jsonl`)).text).toContain(";=HYPERLINK(");
+});
+
 interface Reader {
   readonly socket: Socket;
   /** What has come, and whether the last of it is the end of a whole answer. */

@@ -1,5 +1,6 @@
 import type { LogPlace } from "../../model/ports/records.ts";
 import type { AdminAnswer } from "../route.ts";
+import { csvLine } from "./csv-line.ts";
 import { type LogPage, PAGE_ITEMS_MAX, type ReadLog } from "./log-page.ts";
 import { type LogEntry, logEntry } from "./log-view.ts";
 
@@ -62,19 +63,4 @@ async function* texts(wanted: LogExport, first: LogPage): AsyncGenerator<string>
     if (last === undefined || left <= 0) return;
     ({ items, last } = await pageAfter(wanted, last, left));
   }
-}
-
-function csvLine(values: readonly unknown[]): string {
-  const cell = (value: unknown): string => {
-    const text =
-      value === null || value === undefined
-        ? ""
-        : typeof value === "object"
-          ? JSON.stringify(value)
-          : String(value);
-    // A cell that begins like a formula is one to a spreadsheet; the quote keeps it text.
-    const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
-    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return `${values.map(cell).join(",")}\r\n`;
 }
