@@ -1,3 +1,4 @@
+import type { PageRequest } from "../model/ports/row.ts";
 import { cursorFault, pageAnswer, pageRequest, uuid } from "./fields.ts";
 
 /** Of a cursor whose place is among the objects of the configuration file. */
@@ -11,7 +12,7 @@ interface Sources<M, T, V> {
   /** Of the configuration file, in its order. */
   readonly managed: readonly M[];
   readonly managedView: (one: M) => V;
-  readonly read: (page: { readonly limit: number; readonly after?: string }) => Promise<readonly T[]>;
+  readonly read: (page: PageRequest) => Promise<readonly T[]>;
   readonly view: (row: T) => V;
 }
 

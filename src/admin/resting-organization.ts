@@ -1,7 +1,6 @@
 import type { Store } from "../model/ports/store.ts";
 import type { NamespaceSnapshot, OrganizationSnapshot } from "../model/snapshot.ts";
-
-const PAGE = 1_000;
+import { pages } from "./paged-rows.ts";
 
 /**
  * An organisation of which nothing is in force: it is not active, or was made a moment ago elsewhere. Its objects may be seen
@@ -14,13 +13,8 @@ export async function restingOrganization(
   const organization = await organizations.find(id);
   if (organization === undefined) return undefined;
   const all: NamespaceSnapshot[] = [];
-  for (let after: string | undefined; ; ) {
-    const page = await namespaces.list(id, { limit: PAGE, ...(after !== undefined && { after }) });
-    for (const { id: namespaceId, slug, separator } of page)
-      all.push({ id: namespaceId, slug, organizationId: id, servers: [], separator });
-    if (page.length < PAGE) break;
-    after = page.at(-1)?.id;
-  }
+  for await (const { id: namespaceId, slug, separator } of pages((page) => namespaces.list(id, page)))
+    all.push({ id: namespaceId, slug, organizationId: id, servers: [], separator });
   return {
     id,
     slug: organization.slug,

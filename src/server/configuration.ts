@@ -161,10 +161,7 @@ export class Configuration {
     const ids: string[] = [];
     for (;;) {
       const after = ids.at(-1);
-      const page = await this.#store.acrossTenants.organizations({
-        limit: PAGE,
-        ...(after !== undefined && { after }),
-      });
+      const page = await this.#store.acrossTenants.organizations({ limit: PAGE, after });
       ids.push(...page.map(({ id }) => id));
       if (page.length < PAGE) return ids;
     }

@@ -29,10 +29,7 @@ export async function expireRecords(
   };
   let after: string | undefined;
   do {
-    const page = await store.acrossTenants.organizations({
-      limit: PAGE,
-      ...(after !== undefined && { after }),
-    });
+    const page = await store.acrossTenants.organizations({ limit: PAGE, after });
     for (const { id, logRetentionDays } of page) await expire(id, logRetentionDays * DAY_MS);
     after = page.length < PAGE ? undefined : page.at(-1)?.id;
   } while (after !== undefined && isWanted());

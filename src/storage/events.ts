@@ -13,8 +13,8 @@ import type { Schema } from "./schema.ts";
 interface EventRange extends Partial<Step<LogPlace>> {
   /** `null`: events that belong to none. */
   readonly organizationId: string | null;
-  readonly from?: number;
-  readonly before?: number;
+  readonly from?: number | undefined;
+  readonly before?: number | undefined;
 }
 type Events<O> = SelectQueryBuilder<Schema, "auditLogs", O>;
 

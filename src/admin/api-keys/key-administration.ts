@@ -6,6 +6,7 @@ import type { Store } from "../../model/ports/store.ts";
 import type { Role } from "../../model/principal.ts";
 import type { Namespace, Organization } from "../../model/tenancy.ts";
 import type { CommandedChange } from "../commanded-change.ts";
+import { pages } from "../paged-rows.ts";
 import { keyView, statusOf } from "./key-view.ts";
 
 /** A key to make. Slugs, not ids: it is people who write them. */
@@ -24,20 +25,9 @@ export interface KeyRequest {
 }
 
 /** A key as operators see it, times in RFC 3339. */
-export interface KeySummary {
-  readonly id: string;
-  readonly name: string;
-  readonly prefix: string;
-  readonly type: ApiKeyType;
-  readonly role: Role;
-  readonly platform_admin: boolean;
-  readonly permissions: readonly string[];
+export interface KeySummary
+  extends Omit<ReturnType<typeof keyView>, "namespace_id" | "user_id" | "created_by" | "updated_at"> {
   readonly organization: string;
-  readonly namespace: string | null;
-  readonly status: "active" | "inactive" | "revoked" | "expired";
-  readonly created_at: string;
-  readonly expires_at: string | null;
-  readonly last_used_at: string | null;
 }
 export interface IssuedKey extends KeySummary {
   /** The credential; shown this once and stored nowhere. */
@@ -84,7 +74,6 @@ export function keyAdministration(parts: KeyAdministrationParts): KeyAdministrat
 
   /** Of the key before and after; what is told of is the newer. */
   function changed(act: string, tenant: Tenant, before?: ApiKey, after?: ApiKey): Promise<void> {
-    const shown = (key: ApiKey) => keyView(key, now(), namespaceSlug(tenant, key));
     const touched = [after, before].filter((key) => key !== undefined);
     return parts.onChange({
       action: `api_key.${act}`,
@@ -92,8 +81,8 @@ export function keyAdministration(parts: KeyAdministrationParts): KeyAdministrat
       namespaceId: touched[0]?.namespaceId ?? undefined,
       target: `api_key:${touched[0]?.id}`,
       credentials: touched.map(({ id }) => id),
-      before: before && shown(before),
-      after: after && shown(after),
+      before: before && shown(before, tenant, now()),
+      after: after && shown(after, tenant, now()),
     });
   }
 
@@ -138,7 +127,7 @@ export function keyAdministration(parts: KeyAdministrationParts): KeyAdministrat
     async rotate(organization, idOrPrefix) {
       const tenant = await tenantOf(store, organization);
       const old = await keyOf(store, tenant, idOrPrefix);
-      if (summary(old, tenant, now()).status !== "active")
+      if (statusOf(old, now()) !== "active")
         throw refusal(`key ${old.prefix} is not active; create a new one`);
       const { id: _id, prefix: _prefix, hash: _hash, ...rights } = old;
       const { stored, credential } = await issue({ ...rights, createdBy: parts.actor });
@@ -157,12 +146,10 @@ interface Tenant {
 }
 
 async function tenantOf(store: KeyAdministrationParts["store"], slug: string): Promise<Tenant> {
-  for await (const organization of pages((after) => store.acrossTenants.organizations(after))) {
-    if (organization.slug !== slug) continue;
-    const namespaces = await collected((after) => store.namespaces.list(organization.id, after));
-    return { organization, namespaces };
-  }
-  throw refusal(`there is no organisation "${slug}"`);
+  const organization = await store.acrossTenants.organizationBySlug(slug);
+  if (organization === undefined) throw refusal(`there is no organisation "${slug}"`);
+  const namespaces = await Array.fromAsync(pages((page) => store.namespaces.list(organization.id, page)));
+  return { organization, namespaces };
 }
 
 function namespaceOf(tenant: Tenant, slug: string): Namespace {
@@ -173,7 +160,7 @@ function namespaceOf(tenant: Tenant, slug: string): Namespace {
 }
 
 function keysOf(store: KeyAdministrationParts["store"], tenant: Tenant): Promise<ApiKey[]> {
-  return collected((after) => store.apiKeys.list(tenant.organization.id, after));
+  return Array.fromAsync(pages((page) => store.apiKeys.list(tenant.organization.id, page)));
 }
 
 async function keyOf(
@@ -190,42 +177,18 @@ async function keyOf(
   return key;
 }
 
-type Pager<T> = (page: { readonly after?: string; readonly limit: number }) => Promise<readonly T[]>;
-const PAGE_ROWS = 1000;
-
-async function* pages<T extends { readonly id: string }>(read: Pager<T>): AsyncGenerator<T> {
-  let after: string | undefined;
-  for (;;) {
-    const rows = await read({ limit: PAGE_ROWS, ...(after === undefined ? {} : { after }) });
-    yield* rows;
-    if (rows.length < PAGE_ROWS) return;
-    after = rows.at(-1)?.id;
-  }
+function shown(key: ApiKey, { namespaces }: Tenant, now: number): ReturnType<typeof keyView> {
+  const { namespaceId } = key;
+  return keyView(key, now, namespaces.find(({ id }) => id === namespaceId)?.slug ?? namespaceId);
 }
-
-function collected<T extends { readonly id: string }>(read: Pager<T>): Promise<T[]> {
-  return Array.fromAsync(pages(read));
-}
-
-function namespaceSlug({ namespaces }: Tenant, { namespaceId }: ApiKey): string | null {
-  return namespaces.find(({ id }) => id === namespaceId)?.slug ?? namespaceId;
-}
-
+/** Its members stand in the order in which the command line prints them. */
 function summary(key: ApiKey, tenant: Tenant, now: number): KeySummary {
+  const { id, name, prefix, type, role, platform_admin, permissions, ...view } = shown(key, tenant, now);
+  const { namespace, status, created_at, expires_at, last_used_at } = view;
   return {
-    id: key.id,
-    name: key.name,
-    prefix: key.prefix,
-    type: key.type,
-    role: key.role,
-    platform_admin: key.platformAdmin,
-    permissions: key.permissions,
+    ...{ id, name, prefix, type, role, platform_admin, permissions },
     organization: tenant.organization.slug,
-    namespace: namespaceSlug(tenant, key),
-    status: statusOf(key, now),
-    created_at: new Date(key.createdAt).toISOString(),
-    expires_at: key.expiresAt === null ? null : new Date(key.expiresAt).toISOString(),
-    last_used_at: key.lastUsedAt === null ? null : new Date(key.lastUsedAt).toISOString(),
+    ...{ namespace, status, created_at, expires_at, last_used_at },
   };
 }
 

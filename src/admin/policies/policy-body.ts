@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { Policy, PolicyAction, PolicyRecord, PolicyRule } from "../../model/policy.ts";
+import type { Policy, PolicyAction, PolicyEffect, PolicyRecord, PolicyRule } from "../../model/policy.ts";
 import { isVerb, parseObjectPattern } from "../../policy/authorize/act-pattern.ts";
 import { CONDITION_LENGTH_MAX, compileCondition, isFault } from "../../policy/authorize/condition.ts";
 import { isPattern } from "../../policy/authorize/pattern.ts";
@@ -41,10 +41,9 @@ const condition = z
     "CEL over principal, tool, args, time and client_address; about acts over principal, target, time and client_address.",
   );
 
+export const policyEffect = z.enum(["allow", "deny", "route"]) satisfies z.ZodType<PolicyEffect>;
 const rule = {
-  effect: z
-    .enum(["allow", "deny", "route"])
-    .describe("A deny that applies wins over any allow; `route` says who serves."),
+  effect: policyEffect.describe("A deny that applies wins over any allow; `route` says who serves."),
   subjects: z.array(subject).min(1).max(1_000),
   actions: z
     .array(action)

@@ -2,15 +2,16 @@ import { z } from "zod";
 import type { Operation } from "../../model/operation.ts";
 import type { Principal } from "../../model/principal.ts";
 import { cursorFault, role, uuid } from "../fields.ts";
+import { pages } from "../paged-rows.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
 import { actBody } from "./policy-act-trial.ts";
+import { policyEffect } from "./policy-body.ts";
 import { principalBody, principalOf } from "./policy-principal.ts";
 import { Questions, question } from "./policy-question.ts";
 import type { Trial } from "./policy-trial.ts";
 import { callBody, decision, decisionView, serving, servingView, set, tried } from "./policy-trial-body.ts";
 
-const PAGE = 500;
 /** Keys and users looked at for one page, whatever their answer. */
 const LOOKED_AT_MAX = 1_000;
 
@@ -37,27 +38,13 @@ async function* candidates(
   after: { readonly kind: "key" | "user"; readonly id: string | undefined },
 ): AsyncGenerator<Candidate> {
   const { organizationId } = operation;
-  const page = (id: string | undefined) => ({ limit: PAGE, ...(id !== undefined && { after: id }) });
   if (after.kind === "key") {
-    for (let { id } = after; ; ) {
-      const keys = await store.apiKeys.list(organizationId, page(id));
-      for (const { id: keyId, name } of keys) {
-        const principal = await callers.key(organizationId, keyId);
-        yield { kind: "key", id: keyId, name, principal };
-      }
-      if (keys.length < PAGE) break;
-      id = keys.at(-1)?.id;
-    }
+    for await (const { id, name } of pages((page) => store.apiKeys.list(organizationId, page), after.id))
+      yield { kind: "key", id, name, principal: await callers.key(organizationId, id) };
   }
-  for (let id = after.kind === "user" ? after.id : undefined; ; ) {
-    const users = await store.users.list(organizationId, page(id));
-    for (const { id: userId, username } of users) {
-      const principal = await callers.user(organizationId, userId);
-      yield { kind: "user", id: userId, name: username, principal };
-    }
-    if (users.length < PAGE) return;
-    id = users.at(-1)?.id;
-  }
+  const firstUser = after.kind === "user" ? after.id : undefined;
+  for await (const { id, username } of pages((page) => store.users.list(organizationId, page), firstUser))
+    yield { kind: "user", id, name: username, principal: await callers.user(organizationId, id) };
 }
 
 /** @throws GatewayError `invalid_request` */
@@ -97,7 +84,7 @@ export const policyExplainRoutes = [
       chain: z.array(
         z.object({
           policy: z.string(),
-          effect: z.enum(["allow", "deny", "route"]),
+          effect: policyEffect,
           condition: z.string().nullable(),
           answer: z.enum(["applies", "does_not_apply", "failed", "pending"]),
         }),

@@ -17,6 +17,7 @@ import {
   type PolicyView,
   policy,
   policyChange,
+  policyEffect,
   storedPolicyView,
 } from "./policy-body.ts";
 import { checkTarget } from "./policy-routing.ts";
@@ -70,7 +71,7 @@ export const policyRoutes = [
     action: "policy.list",
     summary: "The organisation's policies, first those of the configuration file.",
     query: z.strictObject({
-      effect: z.enum(["allow", "deny", "route"]).optional().describe("What they do."),
+      effect: policyEffect.optional().describe("What they do."),
       namespace: inNamespace,
       active: yesOrNo("Whether they are in force."),
       search: searched("the name"),

@@ -22,8 +22,8 @@ export interface RateLimits {
   forgetUsage(organizationId: string | null, ruleId: string, subject?: string): Promise<void>;
 }
 export interface UsagePageRequest {
-  readonly after?: Pick<LimitUsage, "periodStart" | "subject">;
-  readonly limit?: number;
+  readonly after?: Pick<LimitUsage, "periodStart" | "subject"> | undefined;
+  readonly limit?: number | undefined;
   /** Of one alone. */
   readonly subject?: string | undefined;
 }

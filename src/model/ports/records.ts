@@ -2,13 +2,13 @@ import type { AuditLogEntry, CallContentEntry, ChainHead, RequestLogEntry } from
 import type { StoredRecord } from "./record-sink.ts";
 
 export interface LogPageRequest {
-  readonly namespaceId?: string;
+  readonly namespaceId?: string | undefined;
   /** Inclusive and exclusive bounds of `at`. */
-  readonly from?: number;
-  readonly before?: number;
-  readonly limit?: number;
+  readonly from?: number | undefined;
+  readonly before?: number | undefined;
+  readonly limit?: number | undefined;
   /** The last record of the page before. */
-  readonly after?: LogPlace;
+  readonly after?: LogPlace | undefined;
 }
 /** Where a record stands among the newest-first: its time, then its id (calls) or its place in its chain (events). */
 export interface LogPlace {
@@ -17,29 +17,29 @@ export interface LogPlace {
   readonly sequence: number;
 }
 export interface CallFilter {
-  readonly principalId?: string;
-  readonly principalName?: string;
-  readonly method?: string;
-  readonly server?: string;
+  readonly principalId?: string | undefined;
+  readonly principalName?: string | undefined;
+  readonly method?: string | undefined;
+  readonly server?: string | undefined;
   /** The server that a route had answer in its place. */
-  readonly servedBy?: string;
+  readonly servedBy?: string | undefined;
   /** The server's own name of a tool, prompt or resource. */
-  readonly target?: string;
-  readonly status?: string;
-  readonly errorCode?: string;
-  readonly correlationId?: string;
-  readonly clientAddress?: string;
+  readonly target?: string | undefined;
+  readonly status?: string | undefined;
+  readonly errorCode?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly clientAddress?: string | undefined;
 }
 export interface EventFilter {
-  readonly actor?: string;
-  readonly actorName?: string;
-  readonly action?: string;
-  readonly target?: string;
+  readonly actor?: string | undefined;
+  readonly actorName?: string | undefined;
+  readonly action?: string | undefined;
+  readonly target?: string | undefined;
   /** See `event-facets.ts`. */
-  readonly status?: string;
-  readonly errorCode?: string;
-  readonly correlationId?: string;
-  readonly clientAddress?: string;
+  readonly status?: string | undefined;
+  readonly errorCode?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly clientAddress?: string | undefined;
 }
 /** Calls of one target that ended alike. */
 export interface CallTally {
@@ -66,8 +66,9 @@ export interface Records {
   /** The calls begun in a time, by target and end; the most frequent first, at most 1,000 rows. */
   tallies(organizationId: string, from: number, before: number): Promise<CallTally[]>;
   /**
-   * Empties payloads and salts of records before `before`, at most `limit` of each table, contents before the calls that say
-   * where they were said; the links stay. `null`: of those that belong to no organisation. Returns how many.
+   * Empties payloads and salts of records before `before`, the oldest `limit` of each table, contents before the calls that say
+   * where they were said; the links stay. What was said in one call goes together, as may events of one millisecond, so that
+   * it can be more. `null`: of those that belong to no organisation. Returns how many.
    */
   expirePayloads(organizationId: string | null, before: number, limit: number): Promise<number>;
   heads(): Promise<ChainHead[]>;

@@ -1,8 +1,8 @@
 /** A page in order of id. `limit` is at most 1,000. */
 export interface PageRequest {
   /** The last id of the page before. */
-  readonly after?: string;
-  readonly limit?: number;
+  readonly after?: string | undefined;
+  readonly limit?: number | undefined;
 }
 
 /**
