@@ -21,8 +21,12 @@ export const permission = z
       "must be a pattern such as server:tool: acts of administration are permitted by a role or by scopes",
   });
 
-/** PostgreSQL holds none in a text, and says so too late for an export that has begun. */
-export const withoutNul = [(text: string) => !text.includes("\0"), "must hold no NUL"] as const;
+/** PostgreSQL holds no NUL in a text, and where it is asked for one it does not say of which member. */
+export const storableText = (charsMax: number) =>
+  z
+    .string()
+    .max(charsMax)
+    .refine((text) => !text.includes("\0"), "must hold no NUL");
 /** Of cursors: milliseconds since the epoch that `timeOf` writes and every store compares. */
 export const instant = z.number().min(0).max(Date.parse("9999-12-31T23:59:59.999Z"));
 
@@ -42,7 +46,19 @@ export function pageRequest(query: { readonly limit: number; readonly cursor?: s
   const after =
     query.cursor === undefined ? undefined : Buffer.from(query.cursor, "base64url").toString("utf8");
   if (after !== undefined && !uuid.safeParse(after).success) throw cursorFault();
-  return { limit: Math.min(query.limit + 1, 1_000), ...(after !== undefined && { after }) };
+  return { limit: Math.min(query.limit + 1, 1_000), after };
+}
+/** Of a list in another order than that of ids: the members of its last place. */
+export function cursorOf(place: readonly (number | string)[]): string {
+  return Buffer.from(JSON.stringify(place)).toString("base64url");
+}
+/** What such a cursor holds. @throws GatewayError `invalid_request` for one that does not fit */
+export function placeIn<T extends z.ZodType>(place: T, cursor: string): z.output<T> {
+  try {
+    return place.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")));
+  } catch (cause) {
+    throw cursorFault(cause);
+  }
 }
 /** Of a cursor that no list of ours gave. */
 export function cursorFault(cause?: unknown): GatewayError {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { PageRequest } from "../model/ports/row.ts";
-import { slug, withoutNul } from "./fields.ts";
+import { slug, storableText } from "./fields.ts";
+import { pages } from "./paged-rows.ts";
 import type { AdminParts } from "./parts.ts";
 
 /** Query parameters that narrow lists; each that is given has to fit. */
@@ -12,13 +13,7 @@ export const yesOrNo = (what: string) =>
     .describe(what);
 /** @param of what it is a part of */
 export const searched = (of: string) =>
-  z
-    .string()
-    .min(1)
-    .max(200)
-    .refine(...withoutNul)
-    .optional()
-    .describe(`A part of ${of}, in lower or upper case.`);
+  storableText(200).min(1).optional().describe(`A part of ${of}; A to Z in lower or upper case.`);
 export const inNamespace = slug.optional().describe("Of the namespace of this slug.");
 
 /** Where nothing is. */
@@ -38,7 +33,7 @@ export async function namespaceIdOf(
   return id ?? NOWHERE;
 }
 
-/** Whether a text is a part of one of these, as the store looks for it. */
+/** Whether a text is a part of one of these, whatever the case of its letters. */
 export function hasText(text: string | undefined, ...places: readonly (string | null)[]): boolean {
   if (text === undefined) return true;
   const lower = text.toLowerCase();
@@ -49,19 +44,16 @@ export function isAsked<T>(asked: T | undefined, value: T): boolean {
   return asked === undefined || asked === value;
 }
 
-const BATCH = 1_000;
-
 /** A page of what fits, where this process alone knows what does: reads on until it is full. */
 export async function pageOfFitting<T extends { readonly id: string }>(
   read: (page: PageRequest) => Promise<readonly T[]>,
-  { after: begin, limit = BATCH }: PageRequest,
+  { after, limit = 1_000 }: PageRequest,
   fits: (row: T) => boolean,
 ): Promise<readonly T[]> {
   const found: T[] = [];
-  for (let after = begin; ; ) {
-    const rows = await read({ limit: BATCH, ...(after !== undefined && { after }) });
-    found.push(...rows.filter(fits));
-    if (found.length >= limit || rows.length < BATCH) return found.slice(0, limit);
-    after = rows.at(-1)?.id;
+  for await (const row of pages(read, after)) {
+    if (fits(row)) found.push(row);
+    if (found.length >= limit) break;
   }
+  return found;
 }

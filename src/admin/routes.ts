@@ -14,6 +14,7 @@ import { policyReplayRoutes } from "./policies/policy-replay-routes.ts";
 import { policyRoutes } from "./policies/policy-routes.ts";
 import { policyTrialRoutes } from "./policies/policy-trial-routes.ts";
 import { rateLimitRoutes } from "./rate-limits/rate-limit-routes.ts";
+import { rateLimitUsageRoutes } from "./rate-limits/rate-limit-usage-routes.ts";
 import type { AdminRoute } from "./route.ts";
 import { serverRoutes } from "./servers/server-routes.ts";
 import { sessionRoutes } from "./sessions/session-routes.ts";
@@ -37,6 +38,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...organizationRoutes,
   ...sessionRoutes,
   ...rateLimitRoutes,
+  ...rateLimitUsageRoutes,
   ...logRoutes,
   ...documentationRoutes,
 ].map(inNamedOrganization);

@@ -74,6 +74,15 @@ describe("rate limits over the API", () => {
     expect((await as(admin, "GET", `/${id}`)).status).toBe(404);
   });
 
+  test("a dimension that is given twice is one, in a change too", async () => {
+    const per = ["key", "user", "key"];
+    const created = await as(admin, "POST", "", { ...RULE, name: "repeated", per });
+    expect(created.json.per).toEqual(["key", "user"]);
+    const changed = await as(admin, "PUT", `/${created.json.id}`, { per: ["user", "user"] });
+    expect([changed.status, changed.json.per]).toEqual([200, ["user"]]);
+    await as(admin, "DELETE", `/${created.json.id}`);
+  });
+
   test("a rule of its own takes a default's place; the file's fixed rules stay", async () => {
     const created = await as(admin, "POST", "", { ...RULE, name: "usual", active: false });
     const names = async () => (await as(admin, "GET")).json.items.map(({ name }: { name: string }) => name);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { LogPageRequest, LogPlace } from "../../model/ports/records.ts";
-import { cursorFault, instant, time, uuid, withoutNul } from "../fields.ts";
+import type { CallFilter, EventFilter, LogPageRequest, LogPlace } from "../../model/ports/records.ts";
+import { cursorOf, instant, placeIn, storableText, time, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { callEntry, eventEntry, type LogEntry } from "./log-view.ts";
 
@@ -9,12 +9,7 @@ import { callEntry, eventEntry, type LogEntry } from "./log-view.ts";
 const PAGE_ITEMS = 100;
 export const PAGE_ITEMS_MAX = 1_000;
 
-const filter = z
-  .string()
-  .min(1)
-  .max(512)
-  .refine(...withoutNul)
-  .optional();
+const filter = storableText(512).min(1).optional();
 /** What is asked of calls and events alike. */
 export const recordQuery = {
   from: time.optional().describe("Inclusive."),
@@ -70,11 +65,11 @@ export type ReadLog = (after: LogPlace | undefined, limit: number) => Promise<Lo
 
 export function readCalls({ store }: AdminParts, organizationId: string, query: LogQuery): ReadLog {
   const { actor, actor_name: principalName, action: method, server, target, status } = query;
-  const filters = given({
+  const filters: CallFilter = {
     ...{ principalId: actor, principalName, method, server, target, status },
     ...{ servedBy: query.served_by, errorCode: query.error_code },
     ...{ correlationId: query.correlation_id, clientAddress: query.client_address },
-  });
+  };
   return async (after, limit) => {
     const page = pageOf(query, after, limit);
     const rows = await store.records.requests(organizationId, page, filters);
@@ -90,10 +85,10 @@ export function readEvents(
   query: RecordQuery & Pick<LogQuery, "namespace_id">,
 ): ReadLog {
   const { actor, actor_name: actorName, action, target, status } = query;
-  const filters = given({
+  const filters: EventFilter = {
     ...{ actor, actorName, action, target, status, errorCode: query.error_code },
     ...{ correlationId: query.correlation_id, clientAddress: query.client_address },
-  });
+  };
   return async (after, limit) => {
     const page = pageOf(query, after, limit);
     const rows = await store.records.audits(organizationId, page, filters);
@@ -115,7 +110,7 @@ export async function pageAnswer(
     throw new GatewayError("invalid_request", { detail });
   }
   const { items, last } = await read(placeOf(cursor), limit);
-  return { items, next_cursor: last === undefined ? null : cursorOf(last) };
+  return { items, next_cursor: last === undefined ? null : cursorOf([last.at, last.id, last.sequence]) };
 }
 
 function pageOf(
@@ -126,31 +121,18 @@ function pageOf(
   const { from, to, namespace_id: namespaceId } = query;
   return {
     limit,
-    ...(from !== undefined && { from: Date.parse(from) }),
-    ...(to !== undefined && { before: Date.parse(to) }),
-    ...(namespaceId !== undefined && { namespaceId }),
-    ...(after !== undefined && { after }),
+    from: from === undefined ? undefined : Date.parse(from),
+    before: to === undefined ? undefined : Date.parse(to),
+    namespaceId,
+    after,
   };
 }
 
-function given<T extends Record<string, string | undefined>>(filters: T): { [K in keyof T]?: string } {
-  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: string;
-  };
-}
-
-/** What no cursor of ours can hold would break an export off where the store refuses it. */
-const place = z.tuple([instant, z.uuid(), z.int().min(0)]);
-function cursorOf({ at, id, sequence }: LogPlace): string {
-  return Buffer.from(JSON.stringify([at, id, sequence])).toString("base64url");
-}
+/** What no cursor of ours can hold is refused as such, before a store is asked for it. */
+const place = z.tuple([instant, uuid, z.int().min(0)]);
 /** @throws GatewayError `invalid_request` */
 export function placeOf(cursor: string | undefined): LogPlace | undefined {
   if (cursor === undefined) return undefined;
-  try {
-    const [at, id, sequence] = place.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")));
-    return { at, id, sequence };
-  } catch (cause) {
-    throw cursorFault(cause);
-  }
+  const [at, id, sequence] = placeIn(place, cursor);
+  return { at, id, sequence };
 }

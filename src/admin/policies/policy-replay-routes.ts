@@ -1,10 +1,11 @@
 import { z } from "zod";
 import type { RequestLogEntry } from "../../model/log-entry.ts";
 import type { Operation } from "../../model/operation.ts";
+import type { LogPlace } from "../../model/ports/records.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { Kind } from "../../policy/authorize/pattern.ts";
 import { isObject, type JsonObject } from "../../protocol/json-value.ts";
-import { cursorFault, instant, time, timeOf } from "../fields.ts";
+import { cursorOf, instant, placeIn, time, timeOf, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
 import { annotationsOf } from "./listed-annotations.ts";
@@ -41,24 +42,13 @@ const flip = z.object({
   served_after: z.string().nullable(),
 });
 
-interface Place {
-  readonly at: number;
-  readonly id: string;
-  readonly sequence: number;
-}
-
-const place = z.tuple([instant, instant, z.uuid()]);
+const place = z.tuple([instant, instant, uuid]);
 
 /** Where an answer ended, and from when on records count: the hours are counted from the first request. */
-function placeOf(cursor: string | undefined, from: number): { from: number; place: Place | undefined } {
+function placeOf(cursor: string | undefined, from: number): { from: number; place: LogPlace | undefined } {
   if (cursor === undefined) return { from, place: undefined };
-  try {
-    const read: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
-    const [first, at, id] = place.parse(read);
-    return { from: first, place: { at, id, sequence: 0 } };
-  } catch (cause) {
-    throw cursorFault(cause);
-  }
+  const [first, at, id] = placeIn(place, cursor);
+  return { from: first, place: { at, id, sequence: 0 } };
 }
 
 /** A recorded call as both sides are asked about it. */
@@ -237,7 +227,7 @@ export const policyReplayRoutes = [
         const page = await parts.store.records.requests(operation.organizationId, {
           from: begin.from,
           limit: PAGE,
-          ...(at !== undefined && { after: at }),
+          after: at,
         });
         await replay.take(page);
         records += page.length;
@@ -246,14 +236,13 @@ export const policyReplayRoutes = [
         if (last !== undefined) at = { at: last.startedAt, id: last.id, sequence: 0 };
       }
       const { calls, undecidable, flips } = replay;
-      const next = complete || at === undefined ? undefined : JSON.stringify([begin.from, at.at, at.id]);
       return {
         body: {
           calls,
           undecidable,
           complete,
           oldest: at === undefined ? null : timeOf(at.at),
-          next_cursor: next === undefined ? null : Buffer.from(next).toString("base64url"),
+          next_cursor: complete || at === undefined ? null : cursorOf([begin.from, at.at, at.id]),
           flips,
         },
       };

@@ -5,11 +5,14 @@ import {
   LIMIT_NAME_PATTERN,
   type LimitMatch,
   type LimitRule,
+  type QuotaPeriod,
+  RATE_ALGORITHMS,
 } from "../../model/limit-rule.ts";
 import type { RateLimitRecord } from "../../model/rate-limit-record.ts";
 import { note, slug, time, timeOf, uuid } from "../fields.ts";
 
 const dimension = z.enum(LIMIT_DIMENSIONS);
+const period = z.enum(["day", "month"]) satisfies z.ZodType<QuotaPeriod>;
 const patterns = z.array(z.string().min(1).max(512)).min(1).max(100);
 export const limitName = z.string().regex(LIMIT_NAME_PATTERN, `must be ${LIMIT_NAME_EXPECTED}`);
 /** What a call must fit; an organisation's own rule speaks of no other. */
@@ -24,11 +27,11 @@ export const rateLimit = z
     namespace_id: uuid.nullable(),
     per: z.array(dimension),
     match: z.partialRecord(dimension, z.array(z.string())),
-    algorithm: z.enum(["sliding_window", "token_bucket", "fixed_window", "concurrency", "quota"]),
+    algorithm: z.enum([...RATE_ALGORITHMS, "quota"]),
     limit: z.number().int(),
     window_seconds: z.number().nullable(),
     burst: z.number().int().nullable(),
-    period: z.enum(["day", "month"]).nullable(),
+    period: period.nullable(),
     active: z.boolean(),
     managed: z.boolean().describe("Of the configuration file: it cannot be changed here."),
     created_at: time.nullable(),
@@ -90,7 +93,7 @@ export const usage = z
     subject: z
       .string()
       .describe("The values of the rule's dimensions, joined by `|`; empty where it has none."),
-    period: z.enum(["day", "month"]),
+    period,
     period_start: time,
     admitted: z.number().int(),
     refused: z.number().int(),

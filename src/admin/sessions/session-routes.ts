@@ -10,10 +10,10 @@ import {
   pageQuery,
   pageRequest,
   slug,
+  storableText,
   time,
   timeOf,
   uuid,
-  withoutNul,
 } from "../fields.ts";
 import { inNamespace, namespaceIdOf } from "../list-filter.ts";
 import { slugOf } from "../namespaces/namespace-slug.ts";
@@ -64,13 +64,7 @@ export function sessionView(parts: AdminParts, row: SessionRecord): z.input<type
 /** What sessions are asked for. */
 export const sessionQuery = {
   status: status.optional().describe("Whether they go on, and how they ended."),
-  principal_id: z
-    .string()
-    .min(1)
-    .max(512)
-    .refine(...withoutNul)
-    .optional()
-    .describe("Whose they are: `key:…`, `user:…`."),
+  principal_id: storableText(512).min(1).optional().describe("Whose they are: `key:…`, `user:…`."),
   user_id: uuid.optional().describe("The user whose they are, by whichever key."),
   ...pageQuery,
 };

@@ -14,7 +14,7 @@ export interface CompiledRule<X> {
 }
 
 /** Whether a rule's counts are each of one organisation: its own rule, or one that counts by something only one has. */
-function isOfTenant(rule: LimitRule): boolean {
+export function isOfTenant(rule: LimitRule): boolean {
   return rule.organizationId !== undefined || rule.per.some((dimension) => dimension !== "ip");
 }
 
