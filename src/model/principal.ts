@@ -32,7 +32,7 @@ export interface Principal {
   readonly scopes?: readonly string[] | undefined;
   /** Where the credential is one of an identity provider: groups, scopes and what they permit are made of it. */
   readonly token?: ProviderToken | undefined;
-  /** A user with a password somebody else has seen: may change it, and nothing else. */
+  /** A user with a password somebody else has seen: may change it, and nothing else. What its claims are worth waits for that. */
   readonly mustChangePassword?: boolean | undefined;
   /** Equal for principals that may see and do the same; keys the caches of filtered lists. */
   readonly permissionKey: string;
@@ -49,8 +49,6 @@ export interface ProviderToken {
   readonly scopeClaims: readonly string[];
   /** The patterns its user has without it. */
   readonly permissions: readonly string[];
-  /** Its user must change the password first: until then it opens no more than `endpoints`, and gives no rights. */
-  readonly isWithheld?: boolean | undefined;
   /** Paths of the MCP endpoints it was issued for (RFC 8707); absent where it opens all. */
   readonly endpoints?: readonly string[] | undefined;
 }

@@ -3,7 +3,7 @@ import type { Clock } from "../../model/ports/clock.ts";
 import type { AcrossTenants } from "../../model/ports/store.ts";
 import type { CredentialLook } from "../credential-cache.ts";
 import type { ApiKeyDigest } from "./digest.ts";
-import { principalOf, refusalOf } from "./principal.ts";
+import { bearerOf } from "./principal.ts";
 
 export interface ApiKeyLookOptions {
   readonly store: Pick<AcrossTenants, "apiKeyByHash">;
@@ -17,13 +17,11 @@ export function apiKeyLook({ store, digest, clock }: ApiKeyLookOptions): Credent
     const identity = await store.apiKeyByHash(digest(credential));
     if (identity === undefined) return { principal: undefined, refusal: "no such API key" };
     const { key } = identity;
-    const now = clock.now();
-    const refusal = refusalOf(identity, now);
-    return {
-      principal: principalOf(identity, now),
-      refusal: refusal && `${key.prefix}: ${refusal}`,
-      usedKey: { id: key.id, lastUsedAt: key.lastUsedAt },
-    };
+    const usedKey = { id: key.id, lastUsedAt: key.lastUsedAt };
+    const bearer = bearerOf(identity, clock.now());
+    return "principal" in bearer
+      ? { principal: bearer.principal, usedKey }
+      : { principal: undefined, refusal: `${key.prefix}: ${bearer.refusal}`, usedKey };
   };
   return (credential) => (isWellFormed(credential) ? find(credential) : undefined);
 }

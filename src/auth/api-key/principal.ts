@@ -3,32 +3,25 @@ import { rightsWithin } from "../../model/key-rights.ts";
 import type { Principal } from "../../model/principal.ts";
 import { permissionKeyOf } from "../permission-key.ts";
 
-/** Why a stored key does not work now, for the operator; `undefined` where it does. */
-export function refusalOf(
+/** Whose call it is, or why it is nobody's, for the operator. */
+export type KeyBearer = { readonly principal: Principal } | { readonly refusal: string };
+
+/** Who calls with a stored key now. */
+export function bearerOf(
   { key, defaultNamespaceId, organizationActive, owner }: ApiKeyIdentity,
   now: number,
-): string | undefined {
-  if (key.revokedAt !== null) return "the key is revoked";
-  if (key.expiresAt !== null && key.expiresAt <= now) return "the key has expired";
-  if (!key.isActive) return "the key is not active";
-  if (owner?.isActive === false) return "the key's owner is not active";
-  if (!organizationActive) return "the key's organisation is not active";
-  if ((key.namespaceId ?? defaultNamespaceId) === null) return "the key's namespace is gone";
-  if (owner !== null && rightsWithin(key, owner) === undefined)
-    return "the key has nothing in common with its owner's role";
-  return undefined;
-}
-
-/** The principal of a stored key, or `undefined` where the key does not work now. */
-export function principalOf(identity: ApiKeyIdentity, now: number): Principal | undefined {
-  const { key, defaultNamespaceId, owner } = identity;
-  if (refusalOf(identity, now) !== undefined) return undefined;
+): KeyBearer {
+  if (key.revokedAt !== null) return refused("the key is revoked");
+  if (key.expiresAt !== null && key.expiresAt <= now) return refused("the key has expired");
+  if (!key.isActive) return refused("the key is not active");
+  if (owner?.isActive === false) return refused("the key's owner is not active");
+  if (!organizationActive) return refused("the key's organisation is not active");
   const namespaceId = key.namespaceId ?? defaultNamespaceId;
-  if (namespaceId === null) return undefined;
+  if (namespaceId === null) return refused("the key's namespace is gone");
   const rights = owner === null ? key : rightsWithin(key, owner);
-  if (rights === undefined) return undefined;
+  if (rights === undefined) return refused("the key has nothing in common with its owner's role");
   const { role, platformAdmin, permissions } = rights;
-  return {
+  const principal: Principal = {
     id: `key:${key.id}`,
     kind: "api_key",
     name: key.prefix,
@@ -43,4 +36,15 @@ export function principalOf(identity: ApiKeyIdentity, now: number): Principal | 
     keyId: key.id,
     ...(key.expiresAt === null ? {} : { expiresAt: key.expiresAt }),
   };
+  return { principal };
+}
+
+/** The principal of a stored key, or `undefined` where the key does not work now. */
+export function principalOf(identity: ApiKeyIdentity, now: number): Principal | undefined {
+  const bearer = bearerOf(identity, now);
+  return "principal" in bearer ? bearer.principal : undefined;
+}
+
+function refused(refusal: string): KeyBearer {
+  return { refusal };
 }

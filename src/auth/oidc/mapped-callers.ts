@@ -36,7 +36,7 @@ export class MappedCallers implements Authenticator {
 
   /** The same caller with the rights of now; the very one it was where they are the same. */
   now(principal: Principal): Principal {
-    if (principal.token === undefined || principal.token.isWithheld === true) return principal;
+    if (principal.token === undefined || principal.mustChangePassword === true) return principal;
     const by = this.#mappingOf(principal.organizationId);
     const known = this.#known.get(principal);
     if (known !== undefined && known.by === by) return known.principal;

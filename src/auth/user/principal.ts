@@ -7,7 +7,7 @@ export interface TokenFacts {
   readonly expiresAt: number;
   readonly signInId?: string | undefined;
   /** An identity provider's: until its claims are mapped (`oidc/mapped-callers.ts`) it has neither groups nor scopes. */
-  readonly token?: Omit<ProviderToken, "permissions" | "isWithheld"> | undefined;
+  readonly token?: Omit<ProviderToken, "permissions"> | undefined;
 }
 
 /** The principal of a user, or `undefined` where the user may not call now. */
@@ -38,9 +38,7 @@ export function userPrincipal(
     userId: user.id,
     signInId,
     ...(user.mustChangePassword && { mustChangePassword: true }),
-    ...(token !== undefined && {
-      token: { ...token, permissions: rights.permissions, isWithheld: user.mustChangePassword },
-    }),
+    ...(token !== undefined && { token: { ...token, permissions: rights.permissions } }),
     expiresAt,
   };
 }
