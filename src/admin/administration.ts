@@ -137,7 +137,7 @@ export class Administration {
     if (!shown.success) throw new GatewayError("internal", {}, { cause: shown.error });
     if (route.status === 201) {
       const { id } = shown.data as { id: string };
-      headers.location = placeOf(call.path, id, organizationNamed(route, call.request));
+      headers.location = placeOf(call.path, id, operation.organizationNamed);
     }
     const text = JSON.stringify(shown.data);
     if (headers.etag !== undefined) {

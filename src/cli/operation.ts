@@ -1,17 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { KeyAdministration } from "../admin/api-keys/key-administration.ts";
-import type { AdministratorAccounts } from "../admin/users/administrator.ts";
 import type { Settings } from "../config/settings.ts";
 import { placeOf } from "../config/store-place.ts";
+import type { LocalActs } from "../server/operated-store.ts";
 import { AdminSocket } from "./admin-socket.ts";
 import { CommandError, note } from "./terminal.ts";
 
 /** What commands do to a gateway's data, whether a running gateway does it for them or they do it themselves. */
-export interface Operation {
-  readonly keys: KeyAdministration;
-  readonly administrators: AdministratorAccounts;
-  readonly reseal: () => Promise<{ readonly resealed: number; readonly unreadable: number }>;
+export interface Operation extends Omit<LocalActs, "close"> {
   /** Whose data it is, for people. */
   readonly place: string;
 }

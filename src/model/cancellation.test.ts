@@ -30,11 +30,3 @@ test("a listener that throws does not keep the others from hearing", () => {
   expect(() => cancellation.cancel("shutdown")).toThrow("careless");
   expect(heard).toBe(true);
 });
-
-test("its signal aborts with it, also when asked for afterwards", () => {
-  const cancellation = new Cancellation();
-  const before = cancellation.signal();
-  expect(before.aborted).toBe(false);
-  cancellation.cancel("deadline");
-  expect([before.aborted, cancellation.signal().aborted]).toEqual([true, true]);
-});

@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { Refusal } from "../../config/field.ts";
 import { slug as slugKind } from "../../config/kinds.ts";
+import { role } from "../fields.ts";
+import { keyType } from "./key-view.ts";
 
 const slug = z.string().refine((text) => !(slugKind.read(text) instanceof Refusal), "not a slug");
 const organization = slug.default("default");
@@ -8,8 +10,8 @@ const organization = slug.default("default");
 /** Bodies of the operator's requests on keys, as the command line sends them. */
 export const createKeyBody = z.strictObject({
   name: z.string().min(1).max(200),
-  type: z.enum(["user", "a2a"]).default("user"),
-  role: z.enum(["admin", "user", "viewer", "api_user"]).default("user"),
+  type: keyType.default("user"),
+  role: role.default("user"),
   permissions: z.array(z.string().min(1).max(500)).max(1000).default([]),
   organization,
   namespace: slug.optional(),

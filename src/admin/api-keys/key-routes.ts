@@ -25,7 +25,7 @@ import { checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
 import { checkEndsWithCreator, checkWithinCreator, ownerOf } from "./key-creator.ts";
-import { apiKey, issuedKey, keyStatus, keyView } from "./key-view.ts";
+import { apiKey, issuedKey, keyStatus, keyType, keyView } from "./key-view.ts";
 
 const publicKey = z
   .looseObject({
@@ -38,7 +38,7 @@ const publicKey = z
   });
 const newKey = z.strictObject({
   name: label,
-  type: z.enum(["user", "a2a"]).default("user"),
+  type: keyType.default("user"),
   role: role.optional().describe("Where it is not given: its owner's; the caller's own for nobody's key."),
   permissions: z.array(permission).max(1_000).default([]),
   namespace: slug.optional().describe("Binds the key to one namespace."),
@@ -77,7 +77,7 @@ async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, head
 
 /** What keys are asked for. */
 const keyQuery = {
-  type: z.enum(["user", "a2a"]).optional().describe("Of people, or of applications."),
+  type: keyType.optional().describe("Of people, or of applications."),
   role: role.optional().describe("Of this role."),
   status: keyStatus.optional().describe("What they are now."),
   namespace: slug.optional().describe("Bound to the namespace of this slug."),

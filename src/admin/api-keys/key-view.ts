@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ApiKey } from "../../model/api-key.ts";
+import type { ApiKey, ApiKeyType } from "../../model/api-key.ts";
 import type { ApiKeyStatus } from "../../model/ports/filters.ts";
 import { label, optionalTime, role, slug, time, timeOf, uuid } from "../fields.ts";
 
@@ -9,11 +9,12 @@ export const keyStatus = z.enum([
   "revoked",
   "expired",
 ]) satisfies z.ZodType<ApiKeyStatus>;
+export const keyType = z.enum(["user", "a2a"]) satisfies z.ZodType<ApiKeyType>;
 const shown = {
   id: uuid,
   name: label,
   prefix: z.string(),
-  type: z.enum(["user", "a2a"]),
+  type: keyType,
   role,
   platform_admin: z.boolean(),
   permissions: z.array(z.string()),

@@ -9,9 +9,10 @@ import { metadata, note, slug } from "../fields.ts";
 const texts = z.array(z.string().max(4_096)).max(256);
 const textMap = z.record(z.string().min(1).max(256), z.string().max(16_384));
 
+export const serverType = z.enum(["streamable-http", "sse", "stdio"]);
 const fields = {
   description: note,
-  type: z.enum(["streamable-http", "sse", "stdio"]),
+  type: serverType,
   url: z.url().max(2_048).nullable(),
   headers: textMap.describe("Fixed request headers; kept encrypted, never shown."),
   auth: z

@@ -1,14 +1,15 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { PageRequest } from "../../model/ports/row.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
 import { pageQuery } from "../fields.ts";
 import { pageOfFitting, searched, yesOrNo } from "../list-filter.ts";
 import type { AdminParts } from "../parts.ts";
+import { serverType } from "./server-body.ts";
 import { serverStatus, statusOf } from "./server-view.ts";
 
 /** What servers are asked for. */
 export const serverQuery = {
-  type: z.enum(["streamable-http", "sse", "stdio"]).optional().describe("How they are reached."),
+  type: serverType.optional().describe("How they are reached."),
   active: yesOrNo("Whether they are to be served."),
   status: serverStatus.optional().describe("How this process sees them now."),
   search: searched("the name"),

@@ -38,23 +38,21 @@ export interface ApiKeyFilter {
 }
 /** A revoked key is nothing else any more, and an expired one not merely inactive. */
 export type ApiKeyStatus = "active" | "inactive" | "revoked" | "expired";
-export interface ServerFilter {
+/** Of what an organisation has in its namespaces. */
+interface NamespacedFilter {
   readonly namespaceId?: string | undefined;
+  readonly isActive?: boolean | undefined;
+  /** Of the name. */
+  readonly search?: string | undefined;
+}
+export interface ServerFilter extends NamespacedFilter {
   readonly protocol?: string | undefined;
-  readonly isActive?: boolean | undefined;
-  readonly search?: string | undefined;
 }
-export interface PolicyFilter {
-  readonly namespaceId?: string | undefined;
+export interface PolicyFilter extends NamespacedFilter {
   readonly effect?: PolicyEffect | undefined;
-  readonly isActive?: boolean | undefined;
-  readonly search?: string | undefined;
 }
-export interface RateLimitFilter {
-  readonly namespaceId?: string | undefined;
+export interface RateLimitFilter extends NamespacedFilter {
   readonly algorithm?: LimitAlgorithm | undefined;
-  readonly isActive?: boolean | undefined;
-  readonly search?: string | undefined;
 }
 export interface SessionFilter {
   readonly namespaceId?: string | undefined;
