@@ -1,24 +1,20 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import type { RecordSink } from "../../src/model/ports/record-sink.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
-import type { StoreLocation } from "../../src/storage/location.ts";
-import { openRecordSink } from "../../src/storage/open.ts";
 import { Chain, tenant } from "./store-fixture.ts";
 
 const DAY_MS = 86_400_000;
 
 /** What every store does with what was said in calls. */
 export function contentContract(
-  of: () => { readonly store: OperatedStore; readonly location: StoreLocation },
+  of: () => { readonly store: OperatedStore; readonly sink: RecordSink },
 ): void {
   describe("contents of calls", () => {
     let store: OperatedStore;
     let sink: RecordSink;
-    beforeAll(async () => {
-      store = of().store;
-      sink = await openRecordSink(of().location);
+    beforeAll(() => {
+      ({ store, sink } = of());
     });
-    afterAll(() => sink.close?.());
 
     test("each is there once, however often it is written, in order, and stands in its chain", async () => {
       const t = await tenant(store);

@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import type { RecordSink } from "../../src/model/ports/record-sink.ts";
 import type { EventFilter, LogPlace } from "../../src/model/ports/records.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
-import type { StoreLocation } from "../../src/storage/location.ts";
-import { openRecordSink } from "../../src/storage/open.ts";
 import { Chain, tenant } from "./store-fixture.ts";
 
 const DAY_MS = 86_400_000;
@@ -11,17 +9,13 @@ const detail = (outcome: string, name?: string) =>
   JSON.stringify({ outcome, ...(name !== undefined && { actor_name: name }) });
 
 /** How every store lists administrative and security events. */
-export function eventContract(
-  of: () => { readonly store: OperatedStore; readonly location: StoreLocation },
-): void {
+export function eventContract(of: () => { readonly store: OperatedStore; readonly sink: RecordSink }): void {
   describe("events", () => {
     let store: OperatedStore;
     let sink: RecordSink;
-    beforeAll(async () => {
-      store = of().store;
-      sink = await openRecordSink(of().location);
+    beforeAll(() => {
+      ({ store, sink } = of());
     });
-    afterAll(() => sink.close?.());
 
     test("each filter finds its own, of one organisation, and of none", async () => {
       const [here, there] = [await tenant(store), await tenant(store)];
@@ -71,7 +65,7 @@ export function eventContract(
       do {
         const page = await store.records.audits(t.organizationId, {
           limit: 7,
-          ...(after !== undefined && { after }),
+          after,
         });
         const last = page.at(-1)?.link;
         after = last && { at: last.time, id: last.chainId, sequence: last.sequence };

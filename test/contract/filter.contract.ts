@@ -185,8 +185,9 @@ export function filterContract(of: () => OperatedStore): void {
     });
 
     test("sessions: whose, where, and whether they have ended; usage of one subject", async () => {
+      const userId = id();
       await both(async (t) => {
-        await store.sessions.create(newSession(t, { principalId: "key:a" }));
+        await store.sessions.create(newSession(t, { principalId: "key:a", userId }));
         const ended = newSession(t, { principalId: "key:b" });
         await store.sessions.create(ended);
         await store.sessions.end(t.organizationId, ended.id, "terminated", Date.now());
@@ -197,6 +198,8 @@ export function filterContract(of: () => OperatedStore): void {
       expect(await found({ status: "active" })).toEqual(["key:a"]);
       expect(await found({ status: "terminated" })).toEqual(["key:b"]);
       expect(await found({ principalId: "key:a", status: "terminated" })).toEqual([]);
+      expect(await found({ userId })).toEqual(["key:a"]);
+      expect(await found({ userId: id() })).toEqual([]);
       expect(await found({ namespaceId })).toEqual(["key:a", "key:b"]);
       expect(await found({ namespaceId: there.namespaceId })).toEqual([]);
 

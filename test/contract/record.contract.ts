@@ -1,23 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import type { RecordSink } from "../../src/model/ports/record-sink.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
 import { expireRecords } from "../../src/server/retention.ts";
-import type { StoreLocation } from "../../src/storage/location.ts";
-import { openRecordSink } from "../../src/storage/open.ts";
 import { Chain, tenant } from "./store-fixture.ts";
 
 /** How every store takes what the journal drains, and lets go of it. */
-export function recordContract(
-  of: () => { readonly store: OperatedStore; readonly location: StoreLocation },
-): void {
+export function recordContract(of: () => { readonly store: OperatedStore; readonly sink: RecordSink }): void {
   describe("records", () => {
     let store: OperatedStore;
     let sink: RecordSink;
-    beforeAll(async () => {
-      store = of().store;
-      sink = await openRecordSink(of().location);
+    beforeAll(() => {
+      ({ store, sink } = of());
     });
-    afterAll(() => sink.close?.());
 
     test("a batch written twice is there once, every field as it was", async () => {
       const t = await tenant(store);

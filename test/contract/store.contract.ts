@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
+import type { RecordSink } from "../../src/model/ports/record-sink.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
 import type { StoreLocation } from "../../src/storage/location.ts";
-import { openStore } from "../../src/storage/open.ts";
+import { openRecordSink, openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
 import { claimMappingContract } from "./claim-mapping.contract.ts";
 import { configurationContract } from "./configuration.contract.ts";
@@ -26,13 +27,18 @@ const sealer = createSealer([masterKey]);
 export function storeContract(locate: () => Promise<StoreLocation>): void {
   let location: StoreLocation;
   let store: OperatedStore;
+  let sink: RecordSink;
   beforeAll(async () => {
     location = await locate();
     store = await openStore(location, sealer);
     await store.migrateUp();
     await store.maintain(Date.now());
+    sink = await openRecordSink(location);
   });
-  afterAll(() => store?.close());
+  afterAll(async () => {
+    await sink?.close?.();
+    await store?.close();
+  });
 
   const failure = async (promise: Promise<unknown>) => {
     const thrown = await promise.then(
@@ -245,8 +251,8 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
   });
 
   configurationContract(() => store);
-  contentContract(() => ({ store, location }));
-  eventContract(() => ({ store, location }));
+  contentContract(() => ({ store, sink }));
+  eventContract(() => ({ store, sink }));
   filterContract(() => store);
   leaseContract(() => store);
   sessionContract(() => store);
@@ -270,7 +276,7 @@ export function storeContract(locate: () => Promise<StoreLocation>): void {
     });
   });
 
-  recordContract(() => ({ store, location }));
+  recordContract(() => ({ store, sink }));
 
   test("ping answers", async () => {
     await store.ping();
