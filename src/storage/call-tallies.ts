@@ -2,7 +2,7 @@ import type { CallTally } from "../model/ports/records.ts";
 
 /** Rows of an answer. */
 const ROWS_MAX = 1_000;
-/** Kinds of calls counted at once. With more, the rarest so far are dropped, and may be counted short. */
+/** Kinds of calls counted at once. With more, the most frequent half as many are kept; a rare one may be counted short, or not at all. */
 export const KINDS_MAX = 20_000;
 
 type Kind = Pick<CallTally, "serverName" | "target" | "method" | "status">;

@@ -6,9 +6,12 @@ import type { Schema } from "./schema.ts";
 export interface Engine {
   readonly kind: "sqlite" | "postgres";
   readonly db: Kysely<Schema>;
-  /** For queries over much of the record: SELECTs alone, which never hold up the event loop nor a transaction of `db`. */
+  /**
+   * For queries that may look at much of a table: SELECTs alone. With SQLite a thread of its own answers them, beside the event
+   * loop and the transactions of `db`; with PostgreSQL it is `db`.
+   */
   readonly reads: Kysely<Schema>;
-  /** Longest such a query may take. */
+  /** Longest a query over the record may take, its wait for a turn included. */
   readonly readMsMax: number;
   readonly columns: ColumnTypes;
   readonly calls: CallTable;

@@ -29,7 +29,12 @@ export class Expiry {
     this.#stepRows = stepRows;
   }
 
-  /** @param whose rows these are @param before what is older has expired @returns how many were emptied, at most `limit` */
+  /**
+   * @param whose rows these are
+   * @param before what is older has expired
+   * @param limit of the rows looked for; `empty` may take others along that belong to the last of them
+   * @returns how many were emptied
+   */
   async run<Row extends { readonly at: number }>(
     whose: string,
     before: number,

@@ -25,7 +25,7 @@ export function holding<T extends keyof Schema>(
 export function containing(columns: readonly string[], text: string | undefined): () => Expression<SqlBool> {
   if (text === undefined) return () => sql<SqlBool>`true`;
   const pattern = `%${text.replaceAll(/[!%_]/g, "!$&")}%`;
-  // SQLite knows the lower case of these letters alone; others are found as they are written.
+  // SQLite knows the lower case of these letters alone; there, others are found as they are written.
   const each = columns.map((name) => {
     const column = sql.ref(name);
     return sql`lower(${column}) like ${pattern.toLowerCase()} escape '!' or ${column} like ${pattern} escape '!'`;
