@@ -17,7 +17,7 @@ export const searched = (of: string) =>
 export const inNamespace = slug.optional().describe("Of the namespace of this slug.");
 
 /** Where nothing is. */
-export const NOWHERE = "00000000-0000-0000-0000-000000000000";
+const NOWHERE = "00000000-0000-0000-0000-000000000000";
 
 /** The id of the namespace a list is narrowed to; in one that is not there nothing is found. */
 export async function namespaceIdOf(

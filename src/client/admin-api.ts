@@ -524,7 +524,7 @@ export interface AdminApi {
     body: undefined;
     answer: undefined;
   };
-  /** A new password; the user's other sign-ins end. */
+  /** A new password, by a token of a sign-in; the user's other sign-ins end. */
   "password": {
     params: Record<never, never>;
     query: Record<never, never>;
@@ -541,7 +541,7 @@ export interface AdminApi {
     body: undefined;
     answer: Profile;
   };
-  /** The user's own name and address. A changed address counts as not verified. */
+  /** The user's own name and address, by a token of a sign-in. A changed address counts as not verified. */
   "profile-update": {
     params: Record<never, never>;
     query: Record<never, never>;

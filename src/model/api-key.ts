@@ -42,8 +42,9 @@ export interface ApiKeyIdentity {
 }
 export type KeyOwner = Pick<User, "isActive" | "role" | "platformAdmin" | "permissions">;
 
-/** Whose keys are asked for: those that belong to the user, and those that the principal made. */
+/** Whose keys are asked for: those that belong to the user, those that the principal made, and the one it is. */
 export interface KeyHolder {
   readonly principalId: string;
   readonly userId: string | undefined;
+  readonly keyId: string | undefined;
 }

@@ -61,11 +61,12 @@ export function apiKeyStore(engine: ListEngine): ApiKeys {
         .limit(limit);
       if (standing !== undefined) query = query.where(isNow(standing));
       if (holder !== undefined) {
-        const { principalId, userId } = holder;
+        const { principalId, userId, keyId } = holder;
         query = query.where(({ eb, or }) =>
           or([
             eb("createdBy", "=", principalId),
             ...(userId === undefined ? [] : [eb("userId", "=", userId)]),
+            ...(keyId === undefined ? [] : [eb("id", "=", keyId)]),
           ]),
         );
       }

@@ -80,10 +80,15 @@ export function filterContract(of: () => OperatedStore): void {
       expect(await found({ namespaceId })).toEqual(["app"]);
       expect(await found({ namespaceId: there.namespaceId })).toEqual([]);
       expect(await found({ search: "MGW_RU" })).toEqual(["runs"]);
-      expect(await found({ holder: { principalId: "key:maker", userId: userId as string } })).toEqual([
-        "runs",
-        "old",
-      ]);
+      const maker = { principalId: "key:maker", userId: undefined, keyId: undefined };
+      expect(await found({ holder: maker })).toEqual(["old"]);
+      expect(await found({ holder: { ...maker, userId: userId as string } })).toEqual(["runs", "old"]);
+      const itself = async (at: string) =>
+        found({
+          holder: { ...maker, keyId: (await store.apiKeys.list(at, {}, { search: "rested" }))[0]?.id },
+        });
+      expect(await itself(organizationId)).toEqual(["old", "rested"]);
+      expect(await itself(there.organizationId)).toEqual(["old"]);
       for (const [status, expected] of [
         ["active", ["runs", "app"]],
         ["inactive", ["rested"]],

@@ -19,8 +19,9 @@ import {
   time,
   uuid,
 } from "../fields.ts";
-import { NOWHERE, namespaceIdOf, searched } from "../list-filter.ts";
+import { namespaceIdOf, searched } from "../list-filter.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
+import { holderOf } from "../own-account.ts";
 import { checkWithinOwn, checkWithinReach } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
@@ -55,11 +56,9 @@ function shownKey(parts: AdminParts, key: ApiKey) {
   return keyView(key, parts.clock.now(), slugOf(parts, key.organizationId, key.namespaceId));
 }
 
-/** Whoever has a key of one namespace has no part in its owner's others. */
 function isOwn({ principal }: Operation, key: ApiKey): boolean {
-  const { id, userId, namespaceBound, namespaceId } = principal;
-  if (namespaceBound && key.namespaceId !== namespaceId) return false;
-  return key.createdBy === id || (userId !== undefined && key.userId === userId);
+  const { principalId, userId, keyId } = holderOf(principal);
+  return key.createdBy === principalId || key.id === keyId || (userId !== undefined && key.userId === userId);
 }
 
 async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, headers: IncomingHeaders) {
@@ -86,16 +85,14 @@ const keyQuery = {
 };
 async function pageOfKeys(
   parts: AdminParts,
-  { organizationId, principal }: Operation,
+  { organizationId }: Operation,
   query: z.output<z.ZodObject<typeof keyQuery>>,
   whose: Pick<ApiKeyFilter, "holder" | "userId">,
 ) {
   const { type, role, status, search } = query;
-  const asked = await namespaceIdOf(parts, organizationId, query.namespace);
-  const bound = principal.namespaceBound ? principal.namespaceId : asked;
   const filter: ApiKeyFilter = {
     ...{ ...whose, type, role, search },
-    namespaceId: asked === undefined || asked === bound ? bound : NOWHERE,
+    namespaceId: await namespaceIdOf(parts, organizationId, query.namespace),
     standing: status && { status, at: parts.clock.now() },
   };
   const rows = await parts.store.apiKeys.list(organizationId, pageRequest(query), filter);
@@ -114,10 +111,9 @@ export const keyRoutes = [
     summary: "The caller's own keys.",
     query: z.strictObject(keyQuery),
     response: pageOf(apiKey),
-    handle: async ({ operation, parts, query }) => {
-      const { id: principalId, userId } = operation.principal;
-      return { body: await pageOfKeys(parts, operation, query, { holder: { principalId, userId } }) };
-    },
+    handle: async ({ operation, parts, query }) => ({
+      body: await pageOfKeys(parts, operation, query, { holder: holderOf(operation.principal) }),
+    }),
   }),
   defineRoute({
     id: "own-keys-create",

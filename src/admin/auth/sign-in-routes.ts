@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Tried } from "../../model/ports/sign-ins.ts";
 import type { User } from "../../model/user.ts";
 import { mayDo } from "../../policy/authorize/authorize-operation.ts";
 import { versionTag } from "../entity-tag.ts";
 import { checkIfMatch, found, label, role, slug, time, timeOf, uuid } from "../fields.ts";
+import { ownAccount } from "../own-account.ts";
 import type { AdminParts } from "../parts.ts";
 import { type AdminAnswer, defineRoute } from "../route.ts";
 import { userView } from "../users/user-view.ts";
@@ -157,7 +157,7 @@ export const signInRoutes = [
     roles: everybody,
     scope: "caller",
     action: "auth.password",
-    summary: "A new password; the user's other sign-ins end.",
+    summary: "A new password, by a token of a sign-in; the user's other sign-ins end.",
     body: z.strictObject({ current_password: password, new_password: password }),
     status: 204,
     refuses: ["invalid_credentials", "password_refused"],
@@ -193,16 +193,15 @@ export const signInRoutes = [
     roles: everybody,
     scope: "caller",
     action: "auth.profile_update",
-    summary: "The user's own name and address. A changed address counts as not verified.",
+    summary:
+      "The user's own name and address, by a token of a sign-in. A changed address counts as not verified.",
     body: z.strictObject({ username: label, email: z.email().max(320).nullable() }).partial(),
     response: profile,
     versioned: true,
-    refuses: ["not_found", "already_exists"],
+    refuses: ["not_found", "already_exists", "password_change_required"],
     handle: async ({ operation, parts, body, headers }) => {
-      const { userId, organizationId, namespaceBound } = operation.principal;
-      // Its owner's account is the organisation's.
-      if (namespaceBound) throw new GatewayError("forbidden");
-      const id = found(userId);
+      const { organizationId } = operation.principal;
+      const id = ownAccount(operation.principal);
       const changed = found(
         await parts.store.users.update(organizationId, id, (user) => {
           operation.target = `user:${id}`;

@@ -177,6 +177,10 @@ const signInRecipes: Recipes = {
     }),
     refuse: {
       not_found: (world) => ({ body: { email: address(world) } }),
+      password_change_required: async (world, tenant) => ({
+        key: await newcomer(world, tenant),
+        body: { email: address(world) },
+      }),
       already_exists: async (world, tenant) => ({
         key: (await person(world, tenant)).key,
         body: { username: (await user(world, tenant)).username },
