@@ -25,6 +25,22 @@ export function commanded({
   };
 }
 
+/** Every secret sealed again with the first master key, at the command line: the installation's affair, and no organisation's. */
+export function resealed(report: { readonly resealed: number; readonly unreadable: number }): AuditEvent {
+  return {
+    kind: "admin",
+    action: "master_key.rotate",
+    actor: "cli",
+    actorName: "cli",
+    organizationId: undefined,
+    namespaceId: undefined,
+    target: "master_key",
+    correlationId: undefined,
+    clientAddress: undefined,
+    detail: { outcome: "ok", after: report },
+  };
+}
+
 const NO_CREDENTIAL_OF_OURS = "neither an API key nor a token that is taken here";
 
 export function failedAuthentication(arrival: Arrival): AuditEvent {

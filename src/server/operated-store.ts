@@ -13,7 +13,7 @@ import { holdStore, openStore } from "../storage/open.ts";
 import { createSealer } from "../storage/sealing.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { openDataDir } from "./data-dir.ts";
-import { commanded } from "./events.ts";
+import { commanded, resealed } from "./events.ts";
 import { CommandJournal } from "./journal.ts";
 import { masterKeysOf } from "./master-keys.ts";
 import { heldUntilClosed } from "./open-store.ts";
@@ -81,7 +81,11 @@ export async function openLocalActs(settings: Settings): Promise<LocalActs> {
         hash: (password) => passwords.hash(password),
         onChange,
       }),
-      reseal: () => store.rotateKeys(),
+      reseal: async () => {
+        const report = await store.rotateKeys();
+        await journal.event(resealed(report));
+        return report;
+      },
       close: () => journal.close().finally(() => store.close()),
     };
   } catch (thrown) {

@@ -46,7 +46,7 @@ import { composeContents, contentRules } from "./contents.ts";
 import { serveControl, serverReadiness } from "./control.ts";
 import { openDataDir } from "./data-dir.ts";
 import { Duties } from "./duties.ts";
-import { commanded } from "./events.ts";
+import { commanded, resealed } from "./events.ts";
 import { serveForwarded } from "./forwarded.ts";
 import { Front } from "./front.ts";
 import { followPeers } from "./hints.ts";
@@ -326,7 +326,11 @@ export async function wire(options: ServeOptions, log: Log, reload: () => Promis
       hash: (password) => identity.passwords.hash(password),
       onChange: onCommandedChange,
     }),
-    reseal: () => store.rotateKeys(),
+    reseal: async () => {
+      const report = await store.rotateKeys();
+      await journal.event(resealed(report));
+      return report;
+    },
     reload,
     status: () => ({ version, pid: process.pid, store: placeOf(settings.store) }),
   });

@@ -135,6 +135,28 @@ describe("acts of the command line stand in the record as over the API", () => {
   );
 
   test(
+    "a new master key is the installation's, through a running gateway or on the store itself",
+    async () => {
+      const platform = async (count: number) =>
+        eventually(`${count} are recorded`, async () => {
+          const path = "/admin/platform/logs?action=master_key.rotate";
+          const { items } = (await call("GET", path, bootstrapKey())).json;
+          return items.length === count ? items : undefined;
+        });
+      await run("keys", "rotate", "--master");
+      await started();
+      const [alone] = await platform(1);
+      const report = await run("keys", "rotate", "--master");
+      const [through] = await platform(2);
+      for (const event of [alone, through])
+        expect(event).toMatchObject({ actor: "cli", status: "ok", target: "master_key" });
+      expect(through.detail.after).toEqual(report);
+      expect(Number(report.resealed)).toBeGreaterThanOrEqual(0);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
     "on the store itself, where no gateway runs",
     async () => {
       const made = await run("keys", "create", "--name", "alone");
