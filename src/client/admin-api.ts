@@ -1362,10 +1362,10 @@ export interface AdminApi {
       readonly next_cursor: string | null;
     };
   };
-  /** Events that belong to no organisation, newest first: refused credentials, lock-outs, the journal's own; `format=jsonl|csv` exports all that match. */
+  /** Events that belong to no organisation, newest first: refused credentials, lock-outs, the journal's own; or the records of a removed organisation. `format=jsonl|csv` exports all that match. */
   "platform-logs": {
     params: Record<never, never>;
-    query: { readonly from?: string; readonly to?: string; readonly actor?: string; readonly actor_name?: string; readonly action?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly client_address?: string; readonly format?: "json" | "jsonl" | "csv"; readonly limit?: number; readonly cursor?: string };
+    query: { readonly organization_id?: string; readonly kind?: "call" | "event"; readonly server?: string; readonly served_by?: string; readonly from?: string; readonly to?: string; readonly actor?: string; readonly actor_name?: string; readonly action?: string; readonly target?: string; readonly status?: string; readonly error_code?: string; readonly correlation_id?: string; readonly client_address?: string; readonly format?: "json" | "jsonl" | "csv"; readonly limit?: number; readonly cursor?: string };
     body: undefined;
     answer: {
       readonly items: readonly LogEntry[];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { SQL } from "bun";
-import { request } from "./administration.ts";
+import { request, toolCall } from "./administration.ts";
 import { eventually } from "./child.ts";
 import { startGateway } from "./gateway.ts";
 import { type Heard, headersOf, legacySession, listen, post } from "./heard.ts";
@@ -208,6 +208,71 @@ describe.each([
       expect(kept.map(({ hasEnded }) => hasEnded)).toEqual([false, false, false, false]);
       expect((await statusOf("/namespaces/team/mcp", stays.bound))[1]).toContain("test_simple_text");
       await Promise.all(kept.map(({ events }) => events.cancel()));
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "an organisation's records are a platform administrator's to read until they expire, and that is recorded",
+    async () => {
+      if (place === undefined) return;
+      const { here, there } = place;
+      const [gone, stays] = [await organisation("epsilon"), await organisation("zeta")];
+      expect((await toolCall(there, "/mcp", gone.user, "x__test_echo", { nonce: "n" })).status).toBe(200);
+      const path = `/admin/platform/logs?organization_id=${gone.id}`;
+      const ask = (more: string, key = operator) => request(there, "GET", `${path}${more}`, key);
+      await eventually("the call is in its record", async () => {
+        const { items } = await at(there, "GET", "/admin/logs?target=test_echo&status=ok", gone.admin);
+        return items.length === 1 ? true : undefined;
+      });
+      for (const spelled of [gone.id, gone.id.toUpperCase()]) {
+        const early = await request(
+          there,
+          "GET",
+          `/admin/platform/logs?organization_id=${spelled}`,
+          operator,
+        );
+        expect([early.status, early.json.detail]).toEqual([
+          409,
+          expect.stringContaining("organization=epsilon"),
+        ]);
+      }
+      await at(here, "DELETE", `/api/admin/organizations/${gone.id}`, operator);
+
+      const events = (await ask("&limit=1000")).json.items;
+      expect(events.map(({ action }: { action: string }) => action)).toContain("server.create");
+      expect(events.every(({ kind }: { kind: string }) => kind === "event")).toBe(true);
+      const calls = (await ask("&kind=call&target=test_echo")).json.items;
+      expect(calls).toMatchObject([{ kind: "call", server: "x", target: "test_echo", status: "ok" }]);
+      const page = (await ask("&limit=2")).json;
+      const rest = (await ask(`&limit=2&cursor=${page.next_cursor}`)).json.items;
+      expect([...page.items, ...rest]).toEqual(events.slice(0, 4));
+      const csv = await ask("&kind=call&format=csv");
+      expect(csv.headers.get("content-disposition")).toContain("removed-calls-");
+      expect(csv.text).toContain("test_echo");
+      // Nobody's alone, and nothing of anybody else's.
+      expect((await ask("", stays.admin)).status).toBe(403);
+      const nowhere = await request(
+        there,
+        "GET",
+        `/admin/platform/logs?organization_id=${stays.id}`,
+        operator,
+      );
+      expect(nowhere.status).toBe(409);
+      const unknown = `/admin/platform/logs?organization_id=${crypto.randomUUID()}`;
+      expect((await at(there, "GET", unknown, operator)).items).toEqual([]);
+      for (const wrong of ["&kind=event&server=x", "&contents=true", "&organization=zeta"])
+        expect((await ask(wrong)).status).toBe(400);
+      expect((await request(there, "GET", "/admin/platform/logs?kind=call", operator)).status).toBe(400);
+
+      await eventually("who read it is in the record of the reader's", async () => {
+        const target = `/admin/logs?kind=event&action=log.list&target=organization:${gone.id}&limit=1000`;
+        const { items } = await at(there, "GET", target, operator);
+        const ends = items.map(({ error_code: code }: { error_code: string | null }) => code ?? "ok");
+        return ends.includes("conflict") && ends.filter((one: string) => one === "ok").length >= 4
+          ? true
+          : undefined;
+      });
     },
     TIMEOUT_MS,
   );

@@ -40,19 +40,35 @@ export const recordQuery = {
     .optional()
     .describe("`next_cursor` of the page before; exports begin there too."),
 };
-export const logQuery = z.strictObject({
-  kind: z.enum(["call", "event"]).default("call").describe("Calls, or administrative and security events."),
-  namespace_id: uuid.optional().describe("Of the namespace it happened in."),
+const kind = z.enum(["call", "event"]);
+/** What is asked of calls alone. */
+const callQuery = {
   server: filter.describe("Of calls: the server's name."),
   served_by: filter.describe("Of calls: the server that a route had answer in its place."),
+};
+export const logQuery = z.strictObject({
+  kind: kind.default("call").describe("Calls, or administrative and security events."),
+  namespace_id: uuid.optional().describe("Of the namespace it happened in."),
+  ...callQuery,
   ...recordQuery,
   contents: z
     .enum(["true", "false"])
     .default("false")
     .describe("Exports (`format=jsonl|csv`) hold what was said in the calls too; that is recorded."),
 });
-export const platformLogQuery = z.strictObject(recordQuery);
-type RecordQuery = z.output<typeof platformLogQuery>;
+export const platformLogQuery = z.strictObject({
+  organization_id: uuid
+    .optional()
+    .describe("Of a removed organisation: its records, until they expire. Reading them is recorded."),
+  kind: kind
+    .default("event")
+    .describe("Administrative and security events or, of a removed organisation, calls."),
+  ...callQuery,
+  ...recordQuery,
+});
+type RecordQuery = z.output<z.ZodObject<typeof recordQuery>>;
+/** What calls are asked for. */
+type CallQuery = RecordQuery & z.output<z.ZodObject<typeof callQuery>> & Pick<LogQuery, "namespace_id">;
 export type LogQuery = z.output<typeof logQuery>;
 
 export interface LogPage {
@@ -63,7 +79,7 @@ export interface LogPage {
 /** Reads at most so many items behind a place. */
 export type ReadLog = (after: LogPlace | undefined, limit: number) => Promise<LogPage>;
 
-export function readCalls({ store }: AdminParts, organizationId: string, query: LogQuery): ReadLog {
+export function readCalls({ store }: AdminParts, organizationId: string, query: CallQuery): ReadLog {
   const { actor, actor_name: principalName, action: method, server, target, status } = query;
   const filters: CallFilter = {
     ...{ principalId: actor, principalName, method, server, target, status },

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Operation } from "../../model/operation.ts";
 import { found, idOf, pageOf, time, timeOf } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
@@ -26,7 +27,7 @@ const exports = {
 };
 
 /** @throws GatewayError `invalid_request` for what only calls have */
-function checkKind(query: LogQuery): void {
+function checkKind(query: Pick<LogQuery, "kind" | "format" | "server" | "served_by" | "contents">): void {
   const { kind, contents, format } = query;
   const foreign = (["server", "served_by"] as const).find((name) => query[name] !== undefined);
   if (kind === "event" && foreign !== undefined)
@@ -46,6 +47,25 @@ const withContents = (parts: AdminParts, organizationId: string) => ({
     return items.map((item) => ({ ...item, contents: contents.get(item.id) ?? noContents }));
   },
 });
+
+/**
+ * One that is there has a record of its own, in which stands who read it. Who reads a removed one's is in the record of the
+ * reader's. @throws GatewayError `conflict`
+ */
+async function checkRemoved(
+  { store }: AdminParts,
+  operation: Operation,
+  id: string,
+  query: object,
+): Promise<void> {
+  operation.target = `organization:${id}`;
+  operation.after = query;
+  operation.reveals = true;
+  const there = await store.organizations.find(id);
+  if (there === undefined) return;
+  const detail = `the organisation is there; its record is at /admin/logs?organization=${there.slug}`;
+  throw new GatewayError("conflict", { detail });
+}
 
 /** Of RFC 3339. */
 const EARLIEST = Date.parse("0000-01-01T00:00:00Z");
@@ -93,16 +113,27 @@ export const logRoutes = [
     access: "operator",
     action: "log.list",
     summary:
-      "Events that belong to no organisation, newest first: refused credentials, lock-outs, the journal's own; `format=jsonl|csv` exports all that match.",
+      "Events that belong to no organisation, newest first: refused credentials, lock-outs, the journal's own; or the records of a removed organisation. `format=jsonl|csv` exports all that match.",
     query: platformLogQuery,
     response: pageOf(logEntry),
     ...exports,
-    handle: async ({ parts, query }) => {
-      const { format, cursor, limit } = query;
-      const read = readEvents(parts, null, query);
+    refuses: ["conflict"],
+    handle: async ({ operation, parts, query }) => {
+      const { format, cursor, limit, kind } = query;
+      const organizationId = query.organization_id?.toLowerCase();
+      checkKind({ ...query, contents: "false" });
+      if (organizationId !== undefined) await checkRemoved(parts, operation, organizationId, query);
+      else if (kind === "call")
+        throw new GatewayError("invalid_request", {
+          detail: "kind: calls are an organisation's (organization_id)",
+        });
+      const read =
+        organizationId !== undefined && kind === "call"
+          ? readCalls(parts, organizationId, query)
+          : readEvents(parts, organizationId ?? null, query);
       if (format === "json") return { body: await pageAnswer(read, query) };
-      const at = parts.clock.now();
-      return exported({ format, noun: "platform-events", at, read, after: placeOf(cursor), limit });
+      const noun = organizationId === undefined ? "platform-events" : `removed-${kind}s`;
+      return exported({ format, noun, at: parts.clock.now(), read, after: placeOf(cursor), limit });
     },
   }),
   defineRoute({

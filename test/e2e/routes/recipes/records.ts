@@ -55,7 +55,14 @@ export const recordRecipes: Recipes = {
     },
   },
   logs: { succeed: nothing },
-  "platform-logs": { succeed: () => ({}) },
+  "platform-logs": {
+    succeed: () => ({}),
+    refuse: {
+      conflict: async (world, tenant) => ({
+        query: { organization_id: (await world.done("profile-get", tenant)).organization_id },
+      }),
+    },
+  },
   "logs-get": { succeed: call },
   stats: { succeed: nothing },
   openapi: page(),
