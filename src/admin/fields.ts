@@ -2,6 +2,7 @@ import { z } from "zod";
 import { GatewayError } from "../errors/gateway-error.ts";
 import { isActPattern } from "../model/claim-mapping.ts";
 import type { IncomingHeaders } from "../model/incoming-request.ts";
+import { PERMISSION_CHARS_MAX, PERMISSION_PATTERN } from "../model/permission-cover.ts";
 import { namesVersion, versionTag } from "./entity-tag.ts";
 
 /** Kinds of values the API takes and shows; durations are `*_seconds`, times RFC 3339, names snake case. */
@@ -14,8 +15,8 @@ export const metadata = z.record(z.string().max(200), z.unknown());
 export const role = z.enum(["admin", "user", "viewer", "api_user"]);
 export const permission = z
   .string()
-  .max(512)
-  .regex(/^([a-z0-9-]{1,32}\/)?(\*|[a-z0-9*?-]{1,32}:\S+)$/, "must be a pattern such as server:tool")
+  .max(PERMISSION_CHARS_MAX)
+  .regex(PERMISSION_PATTERN, "must be a pattern such as server:tool")
   .refine((pattern) => !isActPattern(pattern), {
     error:
       "must be a pattern such as server:tool: acts of administration are permitted by a role or by scopes",

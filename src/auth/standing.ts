@@ -1,4 +1,5 @@
 import type { ApiKeyIdentity } from "../model/api-key.ts";
+import { mayBeFor } from "../model/key-rights.ts";
 import { covers } from "../model/permission-cover.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { AcrossTenants, Store } from "../model/ports/store.ts";
@@ -58,8 +59,11 @@ function ofUser(held: Principal, user: UserIdentity): Principal | undefined {
 function ofKey(held: Principal, identity: ApiKeyIdentity, now: number): Principal | undefined {
   const current = principalOf(identity, now);
   if (current === undefined || held.kind !== "client") return current;
+  if (held.isNarrowed === true) {
+    const kept = held.permissions.filter((pattern) => mayBeFor(current, pattern));
+    return { ...held, ...narrowed(current, kept) };
+  }
   const permissions = held.permissions.filter((pattern) => covers(current.permissions, pattern));
-  if (held.isNarrowed === true) return { ...held, ...narrowed(current, permissions) };
   const { role, platformAdmin } = current;
   const rights = { role, platformAdmin, permissions };
   return { ...held, ...rights, permissionKey: permissionKeyOf(rights) };

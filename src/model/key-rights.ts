@@ -1,5 +1,6 @@
 import type { KeyOwner } from "./api-key.ts";
-import { coveredBoth } from "./permission-cover.ts";
+import { isActPattern } from "./claim-mapping.ts";
+import { coveredBoth, covers, PERMISSION_CHARS_MAX, PERMISSION_PATTERN } from "./permission-cover.ts";
 import type { Role } from "./principal.ts";
 
 export interface KeyRights {
@@ -35,6 +36,15 @@ export function rightsWithin(given: KeyRights, owner: KeyOwner): KeyRights | und
   if (role === undefined) return undefined;
   const platformAdmin = given.platformAdmin && owner.platformAdmin;
   return { role, platformAdmin, permissions: patternsWithin(given, owner) };
+}
+
+/**
+ * Whether a token of the key may be for a pattern: within the key's, or any where nothing is beyond the key. Such a token has
+ * what the pattern permits and none of what only the role does.
+ */
+export function mayBeFor(rights: KeyRights, pattern: string): boolean {
+  if (!reachesAll(rights)) return covers(rights.permissions, pattern);
+  return pattern.length <= PERMISSION_CHARS_MAX && PERMISSION_PATTERN.test(pattern) && !isActPattern(pattern);
 }
 
 function patternsWithin(given: KeyRights, owner: KeyOwner): readonly string[] {

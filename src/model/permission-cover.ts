@@ -1,5 +1,9 @@
 import { compileGlob } from "./glob.ts";
 
+/** How permissions are spelled, 512 characters at most; `admin:` before an act is a claim mapping's alone. */
+export const PERMISSION_PATTERN = /^([a-z0-9-]{1,32}\/)?(\*|[a-z0-9*?-]{1,32}:\S+)$/;
+export const PERMISSION_CHARS_MAX = 512;
+
 type Kind = "tool" | "prompt" | "resource" | "extension" | "any";
 interface Pattern {
   readonly namespace: string;

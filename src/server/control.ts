@@ -110,7 +110,7 @@ function visibleServers(deps: ControlDeps, principal: Principal) {
     ?.namespacesById.get(principal.namespaceId);
   if (namespace === undefined) throw new GatewayError("not_found");
   const permissions = deps.permissions.of(principal, namespace.slug);
-  const detailed = principal.platformAdmin || principal.role === "admin";
+  const detailed = principal.platformAdmin || (principal.role === "admin" && principal.isNarrowed !== true);
   return namespace.servers
     .filter((server) => permissions.server(server.name))
     .map((server) => {

@@ -14,6 +14,7 @@ import { ownTokenLook } from "../../src/auth/jwt/look.ts";
 import { standingOf } from "../../src/auth/standing.ts";
 import type { OperatedStore } from "../../src/model/ports/store.ts";
 import type { Principal } from "../../src/model/principal.ts";
+import { compilePermissions } from "../../src/policy/authorize/permissions.ts";
 import { openStore } from "../../src/storage/open.ts";
 import { createSealer } from "../../src/storage/sealing.ts";
 import { newKey, type Tenant, tenant } from "./store-fixture.ts";
@@ -96,6 +97,54 @@ describe("an application", () => {
     const now = await standingOf(store, clock, (same) => same, bearer as Principal);
     expect(now?.(bearer as Principal)).toMatchObject(narrow);
   });
+
+  test.each([
+    ["an administrator's", { role: "admin" }],
+    ["a platform administrator's", { role: "user", platformAdmin: true }],
+  ] as const)(
+    "%s key without patterns reaches all: its token is for what it asks for, and no more",
+    async (_whose, rights) => {
+      const { credential, key, clients } = await application({ ...rights, permissions: [] });
+      const asked = ["github:issues", "files:resource:file:///srv/*", "research/papers:*"];
+      const { token } = await clients.exchange({ key: credential, scope: asked.join(" ") });
+      expect(token.scope).toBe(asked.join(" "));
+      const bearer = (await principalOf(token.access_token)) as Principal;
+      expect(bearer).toMatchObject({ platformAdmin: false, isNarrowed: true, permissions: asked });
+      const may = compilePermissions(bearer, "default");
+      expect([may.tool("github", "issues"), may.tool("github", "push"), may.tool("papers", "x")]).toEqual([
+        ...[true, false, false],
+      ]);
+      expect([may.resource("files", "file:///srv/a"), may.resource("files", "file:///etc/a")]).toEqual([
+        ...[true, false],
+      ]);
+      expect(may.extension("github", "x/y")).toBe(false);
+      // What is no pattern of calls would mean something else somewhere.
+      for (const scope of [
+        ...["admin:user_management", "admin:*", "github", "github:", ":*", "UPPER:*", "a/b/c:*", "*/x:*"],
+        ...["x:*\ny:*", "x:*\ty:*", `x:${"a".repeat(511)}`, "github:issues nothing", "*:* admin:key.create"],
+      ])
+        expect([scope, await codeOf(clients.exchange({ key: credential, scope }))]).toEqual([
+          scope,
+          "invalid_scope",
+        ]);
+      const nothing = await clients.exchange({ key: credential, scope: " " });
+      const empty = (await principalOf(nothing.token.access_token)) as Principal;
+      expect(compilePermissions(empty, "default").tool("github", "issues")).toBe(false);
+      // All that can be asked for is no administrator still.
+      const all = (await clients.exchange({ key: credential, scope: "*:*" })).token.access_token;
+      expect(await principalOf(all)).toMatchObject({ platformAdmin: false, isNarrowed: true });
+
+      const standing = async () => (await standingOf(store, clock, (same) => same, bearer))?.(bearer);
+      expect(await standing()).toBe(bearer);
+      await store.apiKeys.update(one.organizationId, key.id, {
+        ...{ role: "user", platformAdmin: false, permissions: ["github:*"] },
+      });
+      const left = { role: "user", permissions: ["github:issues"], isNarrowed: true };
+      expect(await principalOf(token.access_token)).toMatchObject(left);
+      expect(await standing()).toMatchObject(left);
+      expect(await codeOf(clients.exchange({ key: credential, scope: "files:read" }))).toBe("invalid_scope");
+    },
+  );
 
   test("a user's key, an unknown one and none are refused alike", async () => {
     const { credential, clients } = await application({ type: "user" });

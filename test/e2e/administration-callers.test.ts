@@ -92,33 +92,41 @@ test("a key of one namespace is shown itself alone, and only where it is", async
   expect((await send("DELETE", `/auth/api-keys/${bound.id}`, bound.key)).status).toBe(204);
 });
 
-test("403: a token for some of an administrator's patterns reaches those alone, and administers nothing", async () => {
-  const flags = ["--type", "a2a", "--role", "admin", "--platform-admin", "--permission", "*:*"];
-  const client_secret = await gateway.mintKey("--name", "app", ...flags);
-  const token = async (scope?: string) => {
-    const body = { grant_type: "client_credentials", client_secret, scope };
-    const { json } = await request(gateway.origin, "POST", "/auth/a2a/token", undefined, body);
-    return json.access_token as string;
-  };
-  const narrow = await token("filed:test_echo");
-  for (const { method, path, access, roles } of adminRoutes) {
-    if (access === "open" || roles.includes("api_user")) continue;
-    const place = path.replaceAll(/\{\w+\}/g, Bun.randomUUIDv7());
-    const body = method === "POST" || method === "PUT" ? {} : undefined;
-    const { status } = await request(gateway.origin, method, place, narrow, body);
-    expect([method, path, status]).toEqual([method, path, 403]);
-  }
-  expect((await request(gateway.origin, "GET", "/metrics", narrow)).status).toBe(403);
-  const profile = (await request(gateway.origin, "GET", "/auth/profile", narrow)).json;
-  expect([profile.platform_admin, profile.permissions]).toEqual([false, ["filed:test_echo"]]);
-  const call = async (bearer: string, name: string) =>
-    (await toolCall(gateway.origin, "/servers/filed/mcp", bearer, name, { nonce: "n" })).json;
-  expect((await call(narrow, "test_echo")).result).toBeDefined();
-  expect((await call(narrow, "test_simple_text")).error.code).toBe(-32602);
-  const whole = await token();
-  expect((await call(whole, "test_simple_text")).result).toBeDefined();
-  expect((await request(gateway.origin, "GET", "/api/admin/users", whole)).status).toBe(200);
-});
+test.each([
+  ["a platform administrator's", ["--role", "admin", "--platform-admin", "--permission", "*:*"]],
+  ["a platform administrator's without patterns", ["--role", "admin", "--platform-admin"]],
+  ["an administrator's without patterns", ["--role", "admin"]],
+])(
+  "403: a token for some patterns of %s key reaches those alone, and administers nothing",
+  async (_whose, flags) => {
+    const client_secret = await gateway.mintKey("--name", "app", "--type", "a2a", ...flags);
+    const token = async (scope?: string) => {
+      const body = { grant_type: "client_credentials", client_secret, scope };
+      const { json } = await request(gateway.origin, "POST", "/auth/a2a/token", undefined, body);
+      return json.access_token as string;
+    };
+    const narrow = await token("filed:test_echo");
+    for (const { method, path, access, roles } of adminRoutes) {
+      if (access === "open" || roles.includes("api_user")) continue;
+      const place = path.replaceAll(/\{\w+\}/g, Bun.randomUUIDv7());
+      const body = method === "POST" || method === "PUT" ? {} : undefined;
+      const { status } = await request(gateway.origin, method, place, narrow, body);
+      expect([method, path, status]).toEqual([method, path, 403]);
+    }
+    expect((await request(gateway.origin, "GET", "/metrics", narrow)).status).toBe(403);
+    const { servers } = (await request(gateway.origin, "GET", "/mcp/status", narrow)).json;
+    expect(servers.map((one: object) => "reason" in one)).toEqual(servers.map(() => false));
+    const profile = (await request(gateway.origin, "GET", "/auth/profile", narrow)).json;
+    expect([profile.platform_admin, profile.permissions]).toEqual([false, ["filed:test_echo"]]);
+    const call = async (bearer: string, name: string) =>
+      (await toolCall(gateway.origin, "/servers/filed/mcp", bearer, name, { nonce: "n" })).json;
+    expect((await call(narrow, "test_echo")).result).toBeDefined();
+    expect((await call(narrow, "test_simple_text")).error.code).toBe(-32602);
+    const whole = await token();
+    expect((await call(whole, "test_simple_text")).result).toBeDefined();
+    expect((await request(gateway.origin, "GET", "/api/admin/users", whole)).status).toBe(200);
+  },
+);
 
 test("403: what ends signs for no application that goes on after it", async () => {
   const make = (body: object) => request(gateway.origin, "POST", "/auth/api-keys", operator, body);

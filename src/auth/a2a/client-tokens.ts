@@ -1,7 +1,7 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ApiKeyIdentity } from "../../model/api-key.ts";
 import { isWellFormed } from "../../model/api-key-form.ts";
-import { covers } from "../../model/permission-cover.ts";
+import { mayBeFor } from "../../model/key-rights.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { ClientRequest, ClientTokens } from "../../model/ports/sign-ins.ts";
 import type { AcrossTenants } from "../../model/ports/store.ts";
@@ -36,7 +36,7 @@ export class KeyedClientTokens implements ClientTokens {
     if (identity === undefined || principal === undefined || identity.key.type !== "a2a")
       throw new GatewayError("invalid_client");
     const asked = request.scope?.split(" ").filter((pattern) => pattern !== "");
-    const beyond = asked?.find((pattern) => !covers(principal.permissions, pattern));
+    const beyond = asked?.find((pattern) => !mayBeFor(principal, pattern));
     if (beyond !== undefined) throw new GatewayError("invalid_scope", { detail: beyond });
     const leftSeconds =
       principal.expiresAt === undefined

@@ -1,5 +1,5 @@
 import type { ApiKeyIdentity } from "../../model/api-key.ts";
-import { covers } from "../../model/permission-cover.ts";
+import { mayBeFor } from "../../model/key-rights.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { AcrossTenants, Store } from "../../model/ports/store.ts";
 import type { Principal } from "../../model/principal.ts";
@@ -59,7 +59,7 @@ export function clientPrincipal(
   const key = principalOf(identity, now);
   if (key === undefined || identity.key.type !== "a2a") return undefined;
   // The key may have been narrowed since the token was issued.
-  const kept = permissions?.filter((pattern) => covers(key.permissions, pattern));
+  const kept = permissions?.filter((pattern) => mayBeFor(key, pattern));
   const rights = kept && narrowed(key, kept);
   return {
     ...key,

@@ -48,7 +48,7 @@ export async function key(world: World, tenant: Tenant, over: object = {}) {
   };
 }
 const client = (world: World, tenant: Tenant) =>
-  key(world, tenant, { type: "a2a", permissions: ["filed:*"] });
+  key(world, tenant, { type: "a2a", role: "user", permissions: ["filed:*"] });
 const oneKey = async (world: World, tenant: Tenant) => ({
   params: { id: (await key(world, tenant)).id },
 });
