@@ -1,4 +1,8 @@
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { createSealer } from "../../src/storage/sealing.ts";
 import { request } from "./administration.ts";
 import { bootstrapKey, type Gateway, startGateway } from "./gateway.ts";
 
@@ -51,3 +55,57 @@ test("400: secrets of a server go to no other host than they were given for", as
   const bare = await change({ url: "http://127.0.0.1:9/mcp", auth: { type: "none" }, headers: {} });
   expect(bare.json).toMatchObject({ auth_header: null, header_names: [] });
 });
+
+test("400: nor do secrets that are sealed with a master key which is away: it may come back", async () => {
+  const [first, second] = ["the first master key", "the second"].map((text) =>
+    createHash("sha256").update(text).digest("base64"),
+  ) as [string, string];
+  const options = { servers: [], anonymous: false };
+  await using world = await startGateway({ ...options, environment: { MCP_GATEWAY_MASTER_KEY: first } });
+  const key = await bootstrapKey(world);
+  const send = (method: string, path: string, body?: unknown) =>
+    request(world.origin, method, path, key, body);
+  const secrets = { headers: { "x-secret": "hidden" }, auth: { type: "bearer", token: "hidden" } };
+  const server = { name: "kept", type: "streamable-http", url: "http://127.0.0.1:9/mcp", ...secrets };
+  const { id } = (await send("POST", "/gateway/servers", server)).json;
+  // As if it had been sealed by a gateway with the other key.
+  const away = createSealer([Buffer.from(second, "base64")]);
+  const seal = (column: string, value: unknown) =>
+    away.seal("store", JSON.stringify(value), `mcp_servers/${id}/${column}`);
+  const sealedColumns = () => {
+    using store = new Database(join(world.folder, "data/gateway.db"));
+    return store.query<{ auth: string; headers: string }, []>("SELECT auth, headers FROM mcp_servers").get();
+  };
+  {
+    using store = new Database(join(world.folder, "data/gateway.db"));
+    store.run("PRAGMA busy_timeout = 2000");
+    store.run("UPDATE mcp_servers SET auth = ?, headers = ?", [
+      seal("auth", { header: "authorization", value: "Bearer hidden" }),
+      seal("headers", { "x-secret": "hidden" }),
+    ]);
+  }
+  const sealed = sealedColumns();
+  const path = `/gateway/servers/${id}`;
+  expect((await send("GET", path)).json).toMatchObject({ auth_header: null, header_names: [] });
+  const url = `http://127.0.0.1:${elsewhere.port}/mcp`;
+  const [bearer, headers] = [{ type: "bearer", token: "another" }, { "x-secret": "another" }];
+  for (const [body, says] of [
+    [{ url }, "auth: to be given again"],
+    [{ url, headers }, "auth: to be given again"],
+    [{ url, auth: bearer }, "headers: to be given again"],
+    [{ url, auth: { type: "none" } }, "headers: to be given again"],
+    [{ url, environment: {} }, "auth: to be given again"],
+  ] as const) {
+    const { status, json } = await send("PUT", path, body);
+    expect([status, json.detail]).toEqual([400, expect.stringContaining(says)]);
+  }
+  // What leaves the origin as it is, and by way of none at all, leaves them where they are.
+  expect((await send("PUT", path, { url: "http://127.0.0.1:9/other" })).status).toBe(200);
+  await send("PUT", path, { url: null });
+  expect((await send("PUT", path, { url })).status).toBe(400);
+  expect(sealedColumns()).toEqual(sealed);
+  expect((await send("PUT", path, { url, auth: bearer, headers })).json.url).toBe(url);
+  expect(sealedColumns()?.auth).not.toBe(sealed?.auth as string);
+  await send("POST", `${path}/test`);
+  expect(shown.join()).not.toContain("hidden");
+}, 30_000);

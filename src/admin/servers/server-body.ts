@@ -103,12 +103,18 @@ export function columnsOf(given: Given, before?: ServerRecord): ServerChange {
   });
 }
 
-/** Whoever changes a server does not see its secrets, and has them sent to nobody who would show them. */
-function checkSecretsStayThere({ url, headers, auth }: Given, { url: before, secrets }: ServerRecord): void {
+/**
+ * Whoever changes a server does not see its secrets, and has them sent to nobody who would show them. Those that no master
+ * key opens now are there all the same, and open again with the key that sealed them.
+ */
+function checkSecretsStayThere(
+  { url, headers, auth }: Given,
+  { url: before, secrets, secretsUnreadable }: ServerRecord,
+): void {
   if (url === undefined || url === null || originOf(url) === originOf(before)) return;
   const isLeft = {
-    auth: secrets?.auth !== undefined && auth === undefined,
-    headers: Object.keys(secrets?.headers ?? {}).length > 0 && headers === undefined,
+    auth: (secretsUnreadable || secrets?.auth !== undefined) && auth === undefined,
+    headers: (secretsUnreadable || Object.keys(secrets?.headers ?? {}).length > 0) && headers === undefined,
   };
   const left = (["auth", "headers"] as const).find((name) => isLeft[name]);
   if (left === undefined) return;
