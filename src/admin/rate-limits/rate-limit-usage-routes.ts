@@ -4,7 +4,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import { type LimitRule, periodOf } from "../../model/limit-rule.ts";
 import type { LimitStanding } from "../../model/ports/limiter.ts";
 import type { LimitUsage } from "../../model/rate-limit-record.ts";
-import { isOfTenant } from "../../policy/limit/compiled-rule.ts";
+import { isOfTenant } from "../../policy/limit/demands.ts";
 import {
   cursorOf,
   found,

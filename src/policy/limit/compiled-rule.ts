@@ -1,32 +1,28 @@
 import { BlockList, isIP } from "node:net";
 import { compileGlob } from "../../model/glob.ts";
-import type { LimitDimension, LimitRule } from "../../model/limit-rule.ts";
+import type { LimitDimension, LimitMatch, LimitRule } from "../../model/limit-rule.ts";
 import { LIMIT_DIMENSIONS } from "../../model/limit-rule.ts";
 import type { LimitDemand } from "../../model/ports/limiter.ts";
-import type { SubjectReader } from "./subjects.ts";
+import { Demands } from "./demands.ts";
+import type { Reading, SubjectReader } from "./subjects.ts";
+
+/** Demands that a rule keeps. */
+const DEMANDS_MAX = 1_000;
 
 /** A rule made ready for one kind of thing it counts. */
 export interface CompiledRule<X> {
   readonly rule: LimitRule;
-  readonly subject: (x: X) => string;
+  readonly demands: Demands<X>;
   /** Undefined where it applies to everything. */
   readonly applies: ((x: X) => boolean) | undefined;
-}
-
-/** Whether a rule's counts are each of one organisation: its own rule, or one that counts by something only one has. */
-export function isOfTenant(rule: LimitRule): boolean {
-  return rule.organizationId !== undefined || rule.per.some((dimension) => dimension !== "ip");
 }
 
 /** What has to be known before a rule can be decided; the first stage that knows it decides. */
 export type Stage = "door" | "caller" | "target";
 
 /** The dimensions a rule speaks of, in its count or in its patterns. */
-export function dimensionsOf(rule: LimitRule): ReadonlySet<LimitDimension> {
-  return new Set([
-    ...rule.per,
-    ...LIMIT_DIMENSIONS.filter((dimension) => rule.match[dimension] !== undefined),
-  ]);
+export function dimensionsOf({ per, match }: Pick<LimitRule, "per" | "match">): ReadonlySet<LimitDimension> {
+  return new Set([...per, ...LIMIT_DIMENSIONS.filter((dimension) => match[dimension] !== undefined)]);
 }
 
 /** Rules of the whole gateway that speak of addresses alone are decided before anybody is known. Quotas count calls. */
@@ -37,30 +33,30 @@ export function stageOf(rule: LimitRule): Stage {
   return ofAddress && rule.organizationId === undefined ? "door" : "caller";
 }
 
-/** @returns undefined where the rule speaks of something the reader does not know. */
-export function compileRule<X>(rule: LimitRule, reader: SubjectReader<X>): CompiledRule<X> | undefined {
-  const dimensions = [...dimensionsOf(rule)];
-  if (dimensions.some((dimension) => reader[dimension] === undefined)) return undefined;
-  const subjects = LIMIT_DIMENSIONS.filter((dimension) => rule.per.includes(dimension)).map(
-    (dimension) => (reader[dimension] as NonNullable<SubjectReader<X>[LimitDimension]>).subject,
-  );
+/**
+ * @param match those of its patterns that are still to be asked
+ * @returns undefined where the rule speaks of something the reader does not know.
+ */
+export function compileRule<X>(
+  rule: LimitRule,
+  reader: SubjectReader<X>,
+  match = rule.match,
+): CompiledRule<X> | undefined {
+  if ([...dimensionsOf({ per: rule.per, match })].some((dimension) => reader[dimension] === undefined))
+    return undefined;
+  return { rule, demands: new Demands(rule, reader, DEMANDS_MAX), applies: conditionOf(match, reader) };
+}
+
+/** Whether all of these patterns fit; undefined where there are none. */
+export function conditionOf<X>(match: LimitMatch, reader: SubjectReader<X>): ((x: X) => boolean) | undefined {
   const tests = LIMIT_DIMENSIONS.flatMap((dimension) => {
-    const patterns = rule.match[dimension];
+    const patterns = match[dimension];
     if (patterns === undefined) return [];
-    const { label } = reader[dimension] as NonNullable<SubjectReader<X>[LimitDimension]>;
+    const { label } = reader[dimension] as Reading<X>;
     const matches = matcherOf(dimension, patterns);
     return [(x: X) => matches(label(x))];
   });
-  return { rule, subject: joined(subjects), applies: allOf(tests) };
-}
-
-/** The separator is in no id and no address, and comes before a tool's name, which is last. */
-function joined<X>(subjects: readonly ((x: X) => string)[]): (x: X) => string {
-  const [first, second] = subjects;
-  if (first === undefined) return () => "";
-  if (second === undefined) return first;
-  if (subjects.length === 2) return (x) => `${first(x)}|${second(x)}`;
-  return (x) => subjects.map((subject) => subject(x)).join("|");
+  return allOf(tests);
 }
 
 function allOf<X>(tests: readonly ((x: X) => boolean)[]): ((x: X) => boolean) | undefined {
@@ -112,13 +108,8 @@ export function demandsOf<X>(
   organizationId: string | undefined,
 ): LimitDemand[] {
   const demands: LimitDemand[] = [];
-  for (const { rule, subject, applies } of rules) {
-    if (applies !== undefined && !applies(x)) continue;
-    demands.push({
-      rule,
-      subject: subject(x),
-      organizationId: isOfTenant(rule) ? organizationId : undefined,
-    });
+  for (const { demands: asked, applies } of rules) {
+    if (applies === undefined || applies(x)) demands.push(asked.of(x, organizationId));
   }
   return demands;
 }

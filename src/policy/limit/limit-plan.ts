@@ -3,9 +3,13 @@ import { compileGlob } from "../../model/glob.ts";
 import type { LimitDimension, LimitMatch, LimitRule } from "../../model/limit-rule.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { OrganizationSnapshot } from "../../model/snapshot.ts";
-import { type CompiledRule, compileRule, dimensionsOf, stageOf } from "./compiled-rule.ts";
-import { exchangeReader, operationReader } from "./subjects.ts";
+import { type CompiledRule, compileRule, conditionOf, dimensionsOf, stageOf } from "./compiled-rule.ts";
+import { countsByTarget, Demands } from "./demands.ts";
+import { exchangeReader, operationReader, type Reading, type SubjectReader } from "./subjects.ts";
 
+/** Demands that a rule keeps of each target it counts apart; one that does not count by target keeps them for all. */
+const DEMANDS_OF_TARGET_MAX = 16;
+const DEMANDS_MAX = 1_000;
 /** Names of one server that are remembered with the rules that apply to them. */
 const NAMES_MAX = 10_000;
 
@@ -25,7 +29,7 @@ export class LimitPlan {
   readonly operations: readonly CompiledRule<Operation>[];
   /** Those of them that only the configuration file changes. */
   readonly ofFile: readonly CompiledRule<Operation>[];
-  readonly #target: readonly LimitRule[];
+  readonly #target: readonly TargetRule[];
   readonly #byServer = new Map<string, Map<string, TargetRules>>();
 
   constructor({ limits = [], id, slug }: Pick<OrganizationSnapshot, "limits" | "id" | "slug">) {
@@ -37,18 +41,20 @@ export class LimitPlan {
     );
     this.caller = ours
       .filter((rule) => stageOf(rule) === "caller")
-      .flatMap((rule) => matching(rule, without(rule.match, "organization")));
+      .flatMap((rule) => {
+        const compiled = compileRule(rule, exchangeReader, without(rule.match, "organization"));
+        return compiled === undefined ? [] : [inItsNamespace(compiled)];
+      });
     this.operations = ours
       .filter((rule) => stageOf(rule) === "caller" && rule.namespaceId === undefined)
-      .flatMap((rule) => {
-        const compiled = compileRule(
-          { ...rule, match: without(rule.match, "organization") },
-          operationReader,
-        );
-        return compiled === undefined ? [] : [{ ...compiled, rule }];
-      });
+      .flatMap((rule) => compileRule(rule, operationReader, without(rule.match, "organization")) ?? []);
     this.ofFile = this.operations.filter(({ rule }) => rule.source === "file");
-    this.#target = ours.filter((rule) => stageOf(rule) === "target");
+    this.#target = ours
+      .filter((rule) => stageOf(rule) === "target")
+      .map((rule) => ({
+        rule,
+        ofAllTargets: countsByTarget(rule) ? undefined : new Demands(rule, exchangeReader, DEMANDS_MAX),
+      }));
   }
 
   get hasTargetRules(): boolean {
@@ -73,19 +79,31 @@ export class LimitPlan {
   }
 
   #rulesOf(exchange: Exchange, target: Target): TargetRules {
-    const applicable = this.#target.flatMap((rule): CompiledRule<Exchange>[] => {
+    const reader = readerAt(exchange, target);
+    const applicable = this.#target.flatMap(({ rule, ofAllTargets }): CompiledRule<Exchange>[] => {
       if (target.kind !== "tool" && dimensionsOf(rule).has("tool")) return [];
       // Server and tool are the same for every exchange this entry will serve; the rest is asked each time.
       const { server, tool } = rule.match;
-      const [named] = matching(rule, { ...(server && { server }), ...(tool && { tool }) });
-      if (named?.applies !== undefined && !named.applies(exchange)) return [];
-      return matching(rule, without(rule.match, "organization", "server", "tool"));
+      const isNamed = conditionOf({ ...(server && { server }), ...(tool && { tool }) }, exchangeReader);
+      if (isNamed !== undefined && !isNamed(exchange)) return [];
+      const compiled: CompiledRule<Exchange> = {
+        rule,
+        demands: ofAllTargets ?? new Demands(rule, reader, DEMANDS_OF_TARGET_MAX),
+        applies: conditionOf(without(rule.match, "organization", "server", "tool"), exchangeReader),
+      };
+      return [inItsNamespace(compiled)];
     });
     return {
       rates: applicable.filter(({ rule }) => rule.algorithm !== "quota"),
       quotas: applicable.filter(({ rule }) => rule.algorithm === "quota"),
     };
   }
+}
+
+interface TargetRule {
+  readonly rule: LimitRule;
+  /** Undefined where it counts by target. */
+  readonly ofAllTargets: Demands<Exchange> | undefined;
 }
 
 /** No tool is called so: names have at least one character. */
@@ -97,16 +115,29 @@ function without(match: LimitMatch, ...dimensions: readonly LimitDimension[]): L
   );
 }
 
-/** The rule as it is, with those of its patterns that are still open; none where it cannot be decided. */
-function matching(rule: LimitRule, match: LimitMatch): CompiledRule<Exchange>[] {
-  const compiled = compileRule({ ...rule, match }, exchangeReader);
-  if (compiled === undefined) return [];
+/** A rule of one namespace counts that namespace's calls alone. */
+function inItsNamespace(compiled: CompiledRule<Exchange>): CompiledRule<Exchange> {
+  const { rule, applies } = compiled;
   const { namespaceId } = rule;
-  const { subject, applies } = compiled;
-  if (namespaceId === undefined) return [{ rule, subject, applies }];
+  if (namespaceId === undefined) return compiled;
   const isThere = (exchange: Exchange) =>
     exchange.endpoint.namespaceId === namespaceId && (applies === undefined || applies(exchange));
-  return [{ rule, subject, applies: isThere }];
+  return { ...compiled, applies: isThere };
+}
+
+/** What is the same for every call of a target is read once. */
+function readerAt(exchange: Exchange, { kind }: Target): SubjectReader<Exchange> {
+  const { server, tool } = exchangeReader;
+  return {
+    ...exchangeReader,
+    server: server && always(server, exchange),
+    tool: kind === "tool" ? tool && always(tool, exchange) : undefined,
+  };
+}
+
+function always({ subject, label }: Reading<Exchange>, exchange: Exchange): Reading<Exchange> {
+  const text = subject(exchange);
+  return { subject: () => text, label, isConstant: true };
 }
 
 /** Plans by snapshot part: compiled when first needed, gone with it. */

@@ -165,6 +165,18 @@ describe("a rule counts apart by", () => {
     expect(await passes(5, () => toolCall(github, "a", as("key:2")))).toBe(2);
     expect(await passes(5, () => toolCall(github, "a"))).toBe(0);
   });
+
+  test("each pair of tool and user, however many of them come by turns", async () => {
+    const { passes } = setUp([sampleLimit({ per: ["tool", "user"], limit: 2 })]);
+    const users = Array.from({ length: 40 }, (_, index) => `u${index}`);
+    let passed = 0;
+    for (let round = 0; round < 3; round++) {
+      for (const userId of users)
+        for (const tool of ["a", "b"])
+          passed += await passes(1, () => toolCall(github, tool, as(`key:${userId}`, { userId })));
+    }
+    expect(passed).toBe(users.length * 2 * 2);
+  });
 });
 
 describe("a rule applies to", () => {

@@ -13,6 +13,8 @@ import type { Principal } from "../../model/principal.ts";
 export interface Reading<X> {
   readonly subject: (x: X) => string;
   readonly label: (x: X) => string;
+  /** Its subject is the same for whatever it will be asked of. */
+  readonly isConstant?: true;
 }
 /** `undefined` where the dimension is not known (yet): rules that need it do not apply. */
 export type SubjectReader<X> = Readonly<Record<LimitDimension, Reading<X> | undefined>>;
