@@ -23,7 +23,7 @@ const sets = {
     runs: 2,
   },
   integration: { paths: ["test/contract", "test/integration"], testMs: 30_000, setMs: 300_000, runs: 2 },
-  e2e: { paths: ["test/e2e"], testMs: 60_000, setMs: 420_000, workers: 2, runs: 2 },
+  e2e: { paths: ["test/e2e"], testMs: 60_000, setMs: 600_000, workers: 2, runs: 2 },
   conformance: { paths: ["test/conformance"], testMs: 120_000, setMs: 300_000, runs: 2 },
   faults: { paths: ["test/faults"], testMs: 120_000, setMs: 400_000, runs: 2 },
   long: { paths: ["test/long"], testMs: 3_600_000, setMs: 5_000_000 },
