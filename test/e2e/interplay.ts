@@ -4,7 +4,7 @@ import { answers, type Peer } from "./peer.ts";
 
 // What a client and our fixture can do with each other, the same directly and through a gateway.
 
-const WATCHED = "test://watched-resource";
+export const WATCHED = "test://watched-resource";
 
 /** Lists, one call of each kind of content, an unknown name, an error from the tool. */
 export async function callsTools(peer: Peer): Promise<void> {

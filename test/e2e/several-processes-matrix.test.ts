@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, test } from "bun:test";
 import { eventually } from "./child.ts";
 import { connect } from "./clients.ts";
 import { actsAt, serversOfSeveralProcesses as servers } from "./era-matrix.ts";
-import { interplay } from "./interplay.ts";
+import { interplay, WATCHED } from "./interplay.ts";
 import { type Processes, startReplicas, startWorkers } from "./processes.ts";
 import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 
@@ -10,6 +10,7 @@ import { fixtureEntry, startFixture, type Upstream } from "./upstreams.ts";
 // one process, so what a test changes in it another process does not see: those are left to foreign-peers.test.ts.
 
 const TIMEOUT_MS = 30_000;
+const SUBSCRIBERS = 60;
 
 describe.each([
   ["two workers", startWorkers],
@@ -43,6 +44,24 @@ describe.each([
     await processes?.stop();
     await Promise.all(upstreams.map((upstream) => upstream.stop()));
   }, TIMEOUT_MS);
+
+  test(
+    "sessions that subscribe while their streams are opened hear of updates",
+    async () => {
+      const url = (processes as Processes).mcpUrl("legacy");
+      for (let index = 0; index < SUBSCRIBERS; index++) {
+        await using peer = await connect("sdk1-legacy", url);
+        await peer.subscribe([WATCHED]);
+        // The stream may reach its process after the first update did.
+        await eventually("told of the resource", async () => {
+          await peer.call("test_trigger_resource_update", {});
+          await Bun.sleep(20);
+          return peer.heard.changes.includes(WATCHED) ? true : undefined;
+        });
+      }
+    },
+    TIMEOUT_MS,
+  );
 
   for (const kind of ["sdk1-legacy", "sdk2-modern"] as const) {
     for (const server of servers) {

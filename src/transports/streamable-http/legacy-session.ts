@@ -67,7 +67,12 @@ export class LegacySession {
     this.row = row;
     this.lastActiveAt = now;
     this.#questions = new SessionQuestions(mark, identity.capabilities);
-    this.#subscriptions = new SessionSubscriptions(relay, this.#subscriber(), row);
+    this.#subscriptions = new SessionSubscriptions(
+      relay,
+      this.#subscriber(),
+      row,
+      () => this.#standalone !== undefined,
+    );
   }
 
   get principal(): Principal {
@@ -163,7 +168,7 @@ export class LegacySession {
       resourcesListChanged: true,
     });
     await this.row.takeStream();
-    await this.#subscriptions.follow(true);
+    await this.#subscriptions.follow();
     return stream;
   }
 
@@ -192,7 +197,7 @@ export class LegacySession {
   }
 
   subscribe(uri: string): Promise<void> {
-    return this.#subscriptions.add(uri, this.#standalone !== undefined);
+    return this.#subscriptions.add(uri);
   }
   unsubscribe(uri: string): Promise<void> {
     return this.#subscriptions.remove(uri);
@@ -207,7 +212,7 @@ export class LegacySession {
       moved?.close();
       this.#attach();
     }
-    await this.#subscriptions.follow(this.#standalone !== undefined);
+    await this.#subscriptions.follow();
   }
 
   /** On the session's own stream, wherever it is. False where nobody reads it. */

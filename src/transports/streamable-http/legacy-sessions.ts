@@ -24,6 +24,8 @@ const SWEEP_MS = 60_000;
  */
 export class LegacySessions {
   readonly #sessions = new Map<string, LegacySession>();
+  /** Sessions whose row is being read: what others tell of them in the meantime is newer than what is read. */
+  readonly #restoring = new Map<string, Promise<LegacySession>>();
   readonly #relay: Relay;
   readonly #peers: Peers;
   readonly #sealer: Sealer;
@@ -113,7 +115,7 @@ export class LegacySessions {
       identity.serverId !== endpoint.server?.id;
     if (foreign) throw new GatewayError("session_unknown");
     const held = this.#sessions.get(identity.id);
-    if (held === undefined) return this.#restore(identity, principal, endpoint);
+    if (held === undefined) return this.#restored(identity, principal, endpoint);
     held.lastActiveAt = this.#clock.now();
     this.#ledger.active(identity.id);
     return held;
@@ -172,14 +174,16 @@ export class LegacySessions {
   /** What another process says of a session; those this process does not hold it reads when they are asked for. */
   async hear(message: PeerMessage): Promise<void> {
     if (!("sessionId" in message)) return;
-    const session = this.#sessions.get(message.sessionId);
+    const { sessionId } = message;
+    const restoring = () => this.#restoring.get(sessionId)?.catch(() => undefined);
+    const session = this.#sessions.get(sessionId) ?? (await restoring());
     if (session === undefined) return;
     switch (message.kind) {
       case "session_ended":
-        return this.forget(message.sessionId);
+        return this.forget(sessionId);
       case "session_changed":
         await session.refresh();
-        if (session.row.isEnded) this.forget(message.sessionId);
+        if (session.row.isEnded) this.forget(sessionId);
         return;
       case "request_cancelled":
         session.cancel(message.requestId);
@@ -198,24 +202,31 @@ export class LegacySessions {
     this.#sessions.clear();
   }
 
+  #restored(identity: SessionIdentity, principal: Principal, endpoint: Endpoint): Promise<LegacySession> {
+    const { id } = identity;
+    const known = this.#restoring.get(id);
+    if (known !== undefined) return known;
+    const restoring = this.#restore(identity, principal, endpoint).finally(() => this.#restoring.delete(id));
+    this.#restoring.set(id, restoring);
+    return restoring;
+  }
+
   async #restore(
     identity: SessionIdentity,
     principal: Principal,
     endpoint: Endpoint,
   ): Promise<LegacySession> {
     const session = this.#begin(identity, principal, endpoint);
-    await session.refresh();
-    const held = this.#sessions.get(identity.id);
     try {
+      await session.refresh();
       if (session.row.isEnded) throw new GatewayError("session_unknown");
-      if (held === undefined) this.#makeRoom(principal.id);
+      this.#makeRoom(principal.id);
     } catch (refused) {
       session.close("shutdown");
       throw refused;
     }
-    if (held === undefined) this.#sessions.set(identity.id, session);
-    else session.close("shutdown");
-    return held ?? session;
+    this.#sessions.set(identity.id, session);
+    return session;
   }
 
   #begin(identity: SessionIdentity, principal: Principal, endpoint: Endpoint): LegacySession {

@@ -10,12 +10,16 @@ export class SessionSubscriptions {
   readonly #relay: Relay;
   readonly #subscriber: Subscriber;
   readonly #row: SessionRow;
+  /** Asked after each wait: the stream may be opened, or move, meanwhile. */
+  readonly #holdsStream: () => boolean;
   readonly #held = new Map<string, Subscription>();
 
-  constructor(relay: Relay, subscriber: Subscriber, row: SessionRow) {
+  /** @param holdsStream whether this process holds the session's own stream now */
+  constructor(relay: Relay, subscriber: Subscriber, row: SessionRow, holdsStream: () => boolean) {
     this.#relay = relay;
     this.#subscriber = subscriber;
     this.#row = row;
+    this.#holdsStream = holdsStream;
   }
 
   get size(): number {
@@ -23,11 +27,11 @@ export class SessionSubscriptions {
   }
 
   /** @throws GatewayError `resource_unknown` where nobody owns the resource or its server takes no subscription */
-  async add(uri: string, holdsStream: boolean): Promise<void> {
+  async add(uri: string): Promise<void> {
     if (this.#held.has(uri)) return;
     if (!(await this.#hold(uri))) throw new GatewayError("resource_unknown", { uri }, { data: { uri } });
     await this.#row.subscribe(uri, true);
-    await this.follow(holdsStream);
+    await this.follow();
   }
 
   async remove(uri: string): Promise<void> {
@@ -35,13 +39,16 @@ export class SessionSubscriptions {
     await this.#row.subscribe(uri, false);
   }
 
-  /** Brings what is held in step with the row. A resource that is not there any more is left out. */
-  async follow(holdsStream: boolean): Promise<void> {
+  /**
+   * Brings what is held in step with the row; what is being subscribed here and not in it yet is taken up again behind that.
+   * A resource that is not there any more is left out.
+   */
+  async follow(): Promise<void> {
     const { streamAt, subscriptions } = this.#row;
     for (const uri of [...this.#held.keys()]) {
       if (streamAt !== undefined || !subscriptions.has(uri)) this.#release(uri);
     }
-    if (!holdsStream) return;
+    if (!this.#holdsStream()) return;
     const missing = [...subscriptions].filter((uri) => !this.#held.has(uri));
     await Promise.all(missing.map((uri) => this.#hold(uri)));
   }
