@@ -87,7 +87,7 @@ function leftovers(group) {
       const [state, , processGroup] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       if (state === "Z") return false;
       if (Number(processGroup) === group) return true;
-      return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`MCP_GATEWAY_TEST_RUN=${runId}`);
+      return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`GATEWAY_TEST_RUN=${runId}`);
     } catch {
       return false; // It ended while we looked, or is somebody else's.
     }
@@ -135,7 +135,7 @@ async function runSet(name, files, { testMs, setMs, workers = 1 }, { environment
   const [program, ...rest] = [...boundToThisProcess("SIGKILL"), findBun(), ...args, ...files.map(inRoot)];
   const child = spawn(program, rest, {
     cwd: root,
-    env: toolEnvironment({ ...environment, MCP_GATEWAY_TEST_RUN: runId }),
+    env: toolEnvironment({ ...environment, GATEWAY_TEST_RUN: runId }),
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });

@@ -23,11 +23,14 @@ process.on("exit", () => {
   for (const child of living) child.kill("SIGKILL");
 });
 
-/** PATH, HOME and TMPDIR alone, with the running Bun first on the path; tests add what they mean to give. */
+/**
+ * PATH, HOME and TMPDIR alone, with the running Bun first on the path, and the mark by which the run finds what it left
+ * behind; tests add what they mean to give.
+ */
 export function childEnvironment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   const bunFolder = process.execPath.slice(0, process.execPath.lastIndexOf("/"));
-  const { HOME = "/tmp", TMPDIR = "/tmp", PATH = "" } = process.env;
-  return { HOME, TMPDIR, PATH: `${bunFolder}:${PATH}`, ...more };
+  const { HOME = "/tmp", TMPDIR = "/tmp", PATH = "", GATEWAY_TEST_RUN = "" } = process.env;
+  return { HOME, TMPDIR, PATH: `${bunFolder}:${PATH}`, GATEWAY_TEST_RUN, ...more };
 }
 
 export function startChild(
