@@ -151,14 +151,14 @@ describe("a session's own stream", () => {
     await client.get({ signal: abort.signal });
     const upstream = http.inner.upstream("s");
     expect([upstream.sessionListeners.size, http.inner.gateway.subscriptions]).toEqual([1, 1]);
-    http.sessions.sweep();
-    http.sessions.sweep();
+    await http.sessions.sweep();
+    await http.sessions.sweep();
     expect(upstream.sessionListeners.size).toBe(1);
     abort.abort();
     await Bun.sleep(50);
-    http.sessions.sweep();
+    await http.sessions.sweep();
     expect(upstream.sessionListeners.size).toBe(1);
-    http.sessions.sweep();
+    await http.sessions.sweep();
     expect([upstream.sessionListeners.size, http.inner.gateway.subscriptions]).toEqual([0, 0]);
     const again = new Events(await client.get());
     expect(http.inner.gateway.subscriptions).toBe(1);

@@ -11,7 +11,7 @@ import { asObject, type JsonObject } from "../../protocol/json-value.ts";
 import type { LegacyRevision } from "../../protocol/revision.ts";
 import { LegacySession, type SessionIdentity } from "./legacy-session.ts";
 import { SessionRow } from "./session-row.ts";
-import { standingKey } from "./waiting.ts";
+import { SIGNS_AT_ONCE, standingKey } from "./waiting.ts";
 
 const PURPOSE = "legacy-session";
 /** Longest sealed id, so that it fits any proxy's header limits. */
@@ -55,7 +55,7 @@ export class LegacySessions {
     this.#sessionsMax = deps.sessionsMax;
     this.#sessionsPerPrincipalMax = deps.sessionsPerPrincipalMax;
     this.#sessionIdleMs = deps.sessionIdleMs;
-    this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
+    this.#sweeper = setInterval(() => void this.sweep(), SWEEP_MS);
     this.#sweeper.unref();
     deps.peers.onMessage((message) => this.hear(message));
   }
@@ -257,9 +257,11 @@ export class LegacySessions {
    * Once a minute: a sign of life on open streams, and what nobody used here for long is forgotten. It may be in use
    * elsewhere: its row says when it ends.
    */
-  sweep(): void {
+  async sweep(): Promise<void> {
     const oldest = this.#clock.now() - this.#sessionIdleMs;
+    let swept = 0;
     for (const session of this.#sessions.values()) {
+      if (++swept % SIGNS_AT_ONCE === 0) await new Promise(setImmediate);
       session.sweep();
       if (session.attended) this.#ledger.active(session.identity.id);
       else if (session.lastActiveAt < oldest) this.forget(session.identity.id);

@@ -5,6 +5,8 @@ const TICK_MS = 250;
 /** Of a request quieter than this it is watched whether its client leaves. */
 const ATTEND_AFTER_MS = 250;
 const KEEP_ALIVE_MS = 15_000;
+/** Signs of life given in one turn of the loop: those of ten thousand streams opened together must not hold up calls. */
+export const SIGNS_AT_ONCE = 50;
 
 /** A request whose answer is not there yet. */
 export interface Waiter extends Seated {
@@ -90,6 +92,7 @@ export class WaitingRoom {
       return;
     }
     const now = performance.now();
+    const silent: Waiter[] = [];
     for (const waiter of this.#waiters.all()) {
       if (!waiter.attended && now - waiter.startedAt >= ATTEND_AFTER_MS) {
         waiter.attended = true;
@@ -97,9 +100,19 @@ export class WaitingRoom {
       }
       if (now - waiter.lastSignOfLifeAt >= this.#keepAliveMs) {
         waiter.lastSignOfLifeAt = now;
-        waiter.keepAlive();
+        silent.push(waiter);
       }
     }
+    if (silent.length > 0) void keepAlive(silent);
+  }
+}
+
+async function keepAlive(silent: readonly Waiter[]): Promise<void> {
+  let given = 0;
+  for (const waiter of silent) {
+    if (waiter.seat < 0) continue;
+    waiter.keepAlive();
+    if (++given % SIGNS_AT_ONCE === 0) await new Promise(setImmediate);
   }
 }
 
