@@ -52,7 +52,7 @@ const defaultLimits: CredentialLimits = {
   confirmedMsMax: 5 * 60_000,
   staleMsMax: 15 * 60_000,
   patienceMs: 40,
-  keysMax: 20_000,
+  keysMax: 40_000,
   refusedMax: 10_000,
   lookupsMax: 256,
 };

@@ -30,8 +30,9 @@ const FORWARDING_HEADERS = [
 ];
 /** Longer is no credential of ours; verifying it would be work for an attacker's benefit. Providers put many groups into theirs. */
 const CREDENTIAL_LENGTH_MAX = 8192;
-/** Headers whose credential is kept, cut out; the sender repeats itself. */
-const CUT_MAX = 256;
+/** Headers that worked and are kept with the credential in them, and how long one may be. */
+const CUT_MAX = 20_000;
+const CUT_CHARS_MAX = 512;
 
 /**
  * Who is calling, from `Authorization: Bearer` or `X-API-Key` and nothing else. An address with too many failures is
@@ -43,10 +44,19 @@ export function authenticatePolicy<R>(deps: AuthenticateDeps): Policy<Arrival, R
     deps.onFailure(arrival, presented);
     throw new GatewayError("unauthenticated");
   };
+  /** The sender repeats itself, and a credential cut out anew would be hashed anew wherever it is looked up. */
   const cut = new Map<string, string>();
+  const keep = (header: string, credential: string): void => {
+    if (header.length > CUT_CHARS_MAX) return;
+    if (cut.size >= CUT_MAX) cut.clear();
+    cut.set(header, credential);
+  };
   return (arrival, next) => {
     if (arrival.credential === "none") return next(arrival);
-    const credential = presentedCredential(arrival.request.headers, cut);
+    const { headers: presented } = arrival.request;
+    const header = presented.get("authorization");
+    const known = header === null ? undefined : cut.get(header);
+    const credential = known ?? presentedCredential(presented, header);
     if (credential === undefined) {
       if (deps.anonymous === undefined || !mayBeAnonymous(arrival)) return failed(arrival, false);
       arrival.principal = deps.anonymous;
@@ -70,22 +80,15 @@ export function authenticatePolicy<R>(deps: AuthenticateDeps): Policy<Arrival, R
       });
     }
     if (found === undefined) return failed(arrival, true);
+    if (known === undefined && header !== null) keep(header, credential);
     arrival.principal = found;
     return next(arrival);
   };
 }
 
-/** @param cut what was cut out of headers before: a new string would be hashed anew wherever it is looked up */
-function presentedCredential(headers: IncomingHeaders, cut: Map<string, string>): string | undefined {
-  const authorization = headers.get("authorization");
+function presentedCredential(headers: IncomingHeaders, authorization: string | null): string | undefined {
   if (authorization === null) return headers.get("x-api-key") ?? undefined;
-  let credential = cut.get(authorization);
-  if (credential === undefined) {
-    credential = /^bearer /i.test(authorization) ? authorization.slice(7).trim() : "";
-    if (cut.size >= CUT_MAX) cut.clear();
-    if (authorization.length <= CREDENTIAL_LENGTH_MAX) cut.set(authorization, credential);
-  }
-  return credential;
+  return /^bearer /i.test(authorization) ? authorization.slice(7).trim() : "";
 }
 
 /** A proxy on this machine makes every peer look local; its headers give it away. */

@@ -3,11 +3,8 @@ import { compileGlob } from "../../model/glob.ts";
 import type { LimitDimension, LimitMatch, LimitRule } from "../../model/limit-rule.ts";
 import { LIMIT_DIMENSIONS } from "../../model/limit-rule.ts";
 import type { LimitDemand } from "../../model/ports/limiter.ts";
-import { Demands } from "./demands.ts";
+import { type DemandRoom, Demands } from "./demands.ts";
 import type { Reading, SubjectReader } from "./subjects.ts";
-
-/** Demands that a rule keeps. */
-const DEMANDS_MAX = 1_000;
 
 /** A rule made ready for one kind of thing it counts. */
 export interface CompiledRule<X> {
@@ -40,11 +37,12 @@ export function stageOf(rule: LimitRule): Stage {
 export function compileRule<X>(
   rule: LimitRule,
   reader: SubjectReader<X>,
+  room: DemandRoom,
   match = rule.match,
 ): CompiledRule<X> | undefined {
   if ([...dimensionsOf({ per: rule.per, match })].some((dimension) => reader[dimension] === undefined))
     return undefined;
-  return { rule, demands: new Demands(rule, reader, DEMANDS_MAX), applies: conditionOf(match, reader) };
+  return { rule, demands: new Demands(rule, reader, room), applies: conditionOf(match, reader) };
 }
 
 /** Whether all of these patterns fit; undefined where there are none. */

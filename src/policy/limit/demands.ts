@@ -3,6 +3,25 @@ import { LIMIT_DIMENSIONS } from "../../model/limit-rule.ts";
 import type { LimitDemand } from "../../model/ports/limiter.ts";
 import type { Reading, SubjectReader } from "./subjects.ts";
 
+/** Demands that several rules may keep together. */
+export class DemandRoom {
+  #left: number;
+
+  constructor(demandsMax: number) {
+    this.#left = demandsMax;
+  }
+
+  get isFull(): boolean {
+    return this.#left <= 0;
+  }
+  take(): void {
+    this.#left--;
+  }
+  giveBack(demands: number): void {
+    this.#left += demands;
+  }
+}
+
 /**
  * What one rule asks, subject by subject. Callers come again: where one part of the subject at most varies (the rest is
  * the target's, say), the demands of the last callers are kept by it, and nothing is joined and hashed anew.
@@ -14,10 +33,16 @@ export class Demands<X> {
   /** Undefined where several parts vary. */
   readonly #part: ((x: X) => string) | undefined;
   readonly #kept = new Map<string, LimitDemand>();
+  readonly #room: DemandRoom;
   readonly #keptMax: number;
 
-  /** @param keptMax demands that are kept; past it all of them are forgotten */
-  constructor(rule: LimitRule, reader: SubjectReader<X>, keptMax: number) {
+  /** @param keptMax of the room's, what is this rule's; past it, and where the room is full, it forgets all it kept */
+  constructor(
+    rule: LimitRule,
+    reader: SubjectReader<X>,
+    room: DemandRoom,
+    keptMax = Number.POSITIVE_INFINITY,
+  ) {
     const readings = LIMIT_DIMENSIONS.filter((dimension) => rule.per.includes(dimension)).map(
       (dimension) => reader[dimension] as Reading<X>,
     );
@@ -26,6 +51,7 @@ export class Demands<X> {
     this.#isOfTenant = isOfTenant(rule);
     this.#subject = joined(readings);
     this.#part = varying.length > 1 ? undefined : joined(varying);
+    this.#room = room;
     this.#keptMax = keptMax;
   }
 
@@ -36,10 +62,22 @@ export class Demands<X> {
     if (part === undefined) return this.#demand(x, owner);
     const known = this.#kept.get(part);
     if (known !== undefined && known.organizationId === owner) return known;
-    if (this.#kept.size >= this.#keptMax) this.#kept.clear();
     const demand = this.#demand(x, owner);
-    this.#kept.set(part, demand);
+    this.#keep(part, demand);
     return demand;
+  }
+
+  /** Gives its room back. */
+  forget(): void {
+    this.#room.giveBack(this.#kept.size);
+    this.#kept.clear();
+  }
+
+  #keep(part: string, demand: LimitDemand): void {
+    if (this.#room.isFull || this.#kept.size >= this.#keptMax) this.forget();
+    if (this.#room.isFull) return;
+    if (!this.#kept.has(part)) this.#room.take();
+    this.#kept.set(part, demand);
   }
 
   #demand(x: X, organizationId: string | undefined): LimitDemand {
