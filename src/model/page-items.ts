@@ -15,10 +15,18 @@ export class PageItems {
   readonly #end: number;
 
   constructor(json: string) {
-    const bytes = encoder.encode(json);
-    this.#buffer = new Uint8Array(bytes.length + 2 * MARGIN);
-    this.#buffer.set(bytes, MARGIN);
-    this.#end = MARGIN + bytes.length;
+    // Room for ASCII, which most lists are: written once, where it stays.
+    let buffer = new Uint8Array(json.length + 2 * MARGIN);
+    const { read, written: ascii } = encoder.encodeInto(json, buffer.subarray(MARGIN, MARGIN + json.length));
+    let written = ascii;
+    if (read < json.length) {
+      const bytes = encoder.encode(json);
+      buffer = new Uint8Array(bytes.length + 2 * MARGIN);
+      buffer.set(bytes, MARGIN);
+      written = bytes.length;
+    }
+    this.#buffer = buffer;
+    this.#end = MARGIN + written;
   }
 
   get byteLength(): number {
