@@ -3,7 +3,7 @@ import { compileGlob } from "../../model/glob.ts";
 import type { LimitDimension, LimitMatch, LimitRule } from "../../model/limit-rule.ts";
 import { LIMIT_DIMENSIONS } from "../../model/limit-rule.ts";
 import type { LimitDemand } from "../../model/ports/limiter.ts";
-import { type DemandRoom, Demands } from "./demands.ts";
+import { Demands, type KeptDemands } from "./demands.ts";
 import type { Reading, SubjectReader } from "./subjects.ts";
 
 /** A rule made ready for one kind of thing it counts. */
@@ -37,12 +37,12 @@ export function stageOf(rule: LimitRule): Stage {
 export function compileRule<X>(
   rule: LimitRule,
   reader: SubjectReader<X>,
-  room: DemandRoom,
+  kept: KeptDemands,
   match = rule.match,
 ): CompiledRule<X> | undefined {
   if ([...dimensionsOf({ per: rule.per, match })].some((dimension) => reader[dimension] === undefined))
     return undefined;
-  return { rule, demands: new Demands(rule, reader, room), applies: conditionOf(match, reader) };
+  return { rule, demands: new Demands(rule, reader, kept), applies: conditionOf(match, reader) };
 }
 
 /** Whether all of these patterns fit; undefined where there are none. */

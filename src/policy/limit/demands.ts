@@ -3,28 +3,46 @@ import { LIMIT_DIMENSIONS } from "../../model/limit-rule.ts";
 import type { LimitDemand } from "../../model/ports/limiter.ts";
 import type { Reading, SubjectReader } from "./subjects.ts";
 
-/** Demands that several rules may keep together. */
-export class DemandRoom {
-  #left: number;
+/** Where the demands of the last callers are kept, by the part of the subject that varies. */
+export interface KeptDemands {
+  get(part: string): LimitDemand | undefined;
+  set(part: string, demand: LimitDemand): void;
+}
+
+/** Keeps those of one rule; past the bound it forgets them all. */
+export class ManyDemands implements KeptDemands {
+  readonly #demands = new Map<string, LimitDemand>();
+  readonly #demandsMax: number;
 
   constructor(demandsMax: number) {
-    this.#left = demandsMax;
+    this.#demandsMax = demandsMax;
   }
+  get(part: string): LimitDemand | undefined {
+    return this.#demands.get(part);
+  }
+  set(part: string, demand: LimitDemand): void {
+    if (this.#demands.size >= this.#demandsMax) this.#demands.clear();
+    this.#demands.set(part, demand);
+  }
+}
 
-  get isFull(): boolean {
-    return this.#left <= 0;
+/** Keeps the last one alone: of what a rule counts apart there are as many as tools, and each shall be small. */
+export class LastDemand implements KeptDemands {
+  #part: string | undefined;
+  #demand: LimitDemand | undefined;
+
+  get(part: string): LimitDemand | undefined {
+    return part === this.#part ? this.#demand : undefined;
   }
-  take(): void {
-    this.#left--;
-  }
-  giveBack(demands: number): void {
-    this.#left += demands;
+  set(part: string, demand: LimitDemand): void {
+    this.#part = part;
+    this.#demand = demand;
   }
 }
 
 /**
  * What one rule asks, subject by subject. Callers come again: where one part of the subject at most varies (the rest is
- * the target's, say), the demands of the last callers are kept by it, and nothing is joined and hashed anew.
+ * the target's, say), demands are kept by it, and nothing is joined and hashed anew.
  */
 export class Demands<X> {
   readonly #rule: LimitRule;
@@ -32,17 +50,9 @@ export class Demands<X> {
   readonly #subject: (x: X) => string;
   /** Undefined where several parts vary. */
   readonly #part: ((x: X) => string) | undefined;
-  readonly #kept = new Map<string, LimitDemand>();
-  readonly #room: DemandRoom;
-  readonly #keptMax: number;
+  readonly #kept: KeptDemands;
 
-  /** @param keptMax of the room's, what is this rule's; past it, and where the room is full, it forgets all it kept */
-  constructor(
-    rule: LimitRule,
-    reader: SubjectReader<X>,
-    room: DemandRoom,
-    keptMax = Number.POSITIVE_INFINITY,
-  ) {
+  constructor(rule: LimitRule, reader: SubjectReader<X>, kept: KeptDemands) {
     const readings = LIMIT_DIMENSIONS.filter((dimension) => rule.per.includes(dimension)).map(
       (dimension) => reader[dimension] as Reading<X>,
     );
@@ -51,8 +61,7 @@ export class Demands<X> {
     this.#isOfTenant = isOfTenant(rule);
     this.#subject = joined(readings);
     this.#part = varying.length > 1 ? undefined : joined(varying);
-    this.#room = room;
-    this.#keptMax = keptMax;
+    this.#kept = kept;
   }
 
   /** @param organizationId whose `x` is; undefined before that is known */
@@ -63,21 +72,8 @@ export class Demands<X> {
     const known = this.#kept.get(part);
     if (known !== undefined && known.organizationId === owner) return known;
     const demand = this.#demand(x, owner);
-    this.#keep(part, demand);
-    return demand;
-  }
-
-  /** Gives its room back. */
-  forget(): void {
-    this.#room.giveBack(this.#kept.size);
-    this.#kept.clear();
-  }
-
-  #keep(part: string, demand: LimitDemand): void {
-    if (this.#room.isFull || this.#kept.size >= this.#keptMax) this.forget();
-    if (this.#room.isFull) return;
-    if (!this.#kept.has(part)) this.#room.take();
     this.#kept.set(part, demand);
+    return demand;
   }
 
   #demand(x: X, organizationId: string | undefined): LimitDemand {

@@ -4,12 +4,11 @@ import type { LimitDimension, LimitMatch, LimitRule } from "../../model/limit-ru
 import type { Operation } from "../../model/operation.ts";
 import type { OrganizationSnapshot } from "../../model/snapshot.ts";
 import { type CompiledRule, compileRule, conditionOf, dimensionsOf, stageOf } from "./compiled-rule.ts";
-import { countsByTarget, DemandRoom, Demands } from "./demands.ts";
+import { countsByTarget, Demands, LastDemand, ManyDemands } from "./demands.ts";
 import { exchangeReader, operationReader, type Reading, type SubjectReader } from "./subjects.ts";
 
-/** Demands that all rules of an organisation keep; of each target that a rule counts apart, 16 of them. */
-const DEMANDS_MAX = 40_000;
-const DEMANDS_OF_TARGET_MAX = 16;
+/** Demands that a rule keeps which does not count by target. */
+const DEMANDS_MAX = 10_000;
 /** Names of one server that are remembered with the rules that apply to them. */
 const NAMES_MAX = 10_000;
 
@@ -30,7 +29,6 @@ export class LimitPlan {
   /** Those of them that only the configuration file changes. */
   readonly ofFile: readonly CompiledRule<Operation>[];
   readonly #target: readonly TargetRule[];
-  readonly #room = new DemandRoom(DEMANDS_MAX);
   readonly #byServer = new Map<string, Map<string, TargetRules>>();
 
   constructor({ limits = [], id, slug }: Pick<OrganizationSnapshot, "limits" | "id" | "slug">) {
@@ -43,20 +41,33 @@ export class LimitPlan {
     this.caller = ours
       .filter((rule) => stageOf(rule) === "caller")
       .flatMap((rule) => {
-        const compiled = compileRule(rule, exchangeReader, this.#room, without(rule.match, "organization"));
+        const compiled = compileRule(
+          rule,
+          exchangeReader,
+          new ManyDemands(DEMANDS_MAX),
+          without(rule.match, "organization"),
+        );
         return compiled === undefined ? [] : [inItsNamespace(compiled)];
       });
     this.operations = ours
       .filter((rule) => stageOf(rule) === "caller" && rule.namespaceId === undefined)
       .flatMap(
-        (rule) => compileRule(rule, operationReader, this.#room, without(rule.match, "organization")) ?? [],
+        (rule) =>
+          compileRule(
+            rule,
+            operationReader,
+            new ManyDemands(DEMANDS_MAX),
+            without(rule.match, "organization"),
+          ) ?? [],
       );
     this.ofFile = this.operations.filter(({ rule }) => rule.source === "file");
     this.#target = ours
       .filter((rule) => stageOf(rule) === "target")
       .map((rule) => ({
         rule,
-        ofAllTargets: countsByTarget(rule) ? undefined : new Demands(rule, exchangeReader, this.#room),
+        ofAllTargets: countsByTarget(rule)
+          ? undefined
+          : new Demands(rule, exchangeReader, new ManyDemands(DEMANDS_MAX)),
       }));
   }
 
@@ -74,18 +85,11 @@ export class LimitPlan {
     const name = target.kind === "tool" ? target.name : NO_TOOL;
     let rules = byName.get(name);
     if (rules === undefined) {
-      if (byName.size >= NAMES_MAX) this.#forget(byName);
+      if (byName.size >= NAMES_MAX) byName.clear();
       rules = this.#rulesOf(exchange, target);
       byName.set(name, rules);
     }
     return rules;
-  }
-
-  #forget(byName: Map<string, TargetRules>): void {
-    for (const { rates, quotas } of byName.values()) {
-      for (const { rule, demands } of [...rates, ...quotas]) if (countsByTarget(rule)) demands.forget();
-    }
-    byName.clear();
   }
 
   #rulesOf(exchange: Exchange, target: Target): TargetRules {
@@ -98,7 +102,7 @@ export class LimitPlan {
       if (isNamed !== undefined && !isNamed(exchange)) return [];
       const compiled: CompiledRule<Exchange> = {
         rule,
-        demands: ofAllTargets ?? new Demands(rule, reader, this.#room, DEMANDS_OF_TARGET_MAX),
+        demands: ofAllTargets ?? new Demands(rule, reader, new LastDemand()),
         applies: conditionOf(without(rule.match, "organization", "server", "tool"), exchangeReader),
       };
       return [inItsNamespace(compiled)];

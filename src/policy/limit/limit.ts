@@ -8,7 +8,7 @@ import type { LimitAdmission, LimitDemand } from "../../model/ports/limiter.ts";
 import type { OrganizationSnapshot } from "../../model/snapshot.ts";
 import type { Next, Policy } from "../policy.ts";
 import { type CompiledRule, compileRule, demandsOf } from "./compiled-rule.ts";
-import { DemandRoom } from "./demands.ts";
+import { ManyDemands } from "./demands.ts";
 import { LimitPlans } from "./limit-plan.ts";
 import type { Limits } from "./limits.ts";
 import { arrivalReader } from "./subjects.ts";
@@ -16,7 +16,7 @@ import { arrivalReader } from "./subjects.ts";
 /** Probes carry no credential and cost less than a decision; refusing them would take a busy gateway for a dead one. */
 const PROBES: ReadonlySet<string> = new Set(["/live", "/ready", "/health"]);
 
-/** Demands kept by client address: of whoever knocks. */
+/** Demands that a rule keeps of whoever knocks. */
 const DEMANDS_OF_ADDRESSES_MAX = 1_000;
 
 /** Rules of the gateway by client address, before anybody is known. */
@@ -30,8 +30,9 @@ export function ipLimitPolicy<R>(
     const wanted = rules();
     if (wanted !== current) {
       current = wanted;
-      const room = new DemandRoom(DEMANDS_OF_ADDRESSES_MAX);
-      compiled = (wanted ?? []).flatMap((rule) => compileRule(rule, arrivalReader, room) ?? []);
+      compiled = (wanted ?? []).flatMap(
+        (rule) => compileRule(rule, arrivalReader, new ManyDemands(DEMANDS_OF_ADDRESSES_MAX)) ?? [],
+      );
     }
     if (compiled.length === 0) return next(arrival);
     if (PROBES.has(arrival.path) && !arrival.request.headers.has("authorization")) return next(arrival);
