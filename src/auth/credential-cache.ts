@@ -1,4 +1,5 @@
 import { GatewayError } from "../errors/gateway-error.ts";
+import { ownText } from "../model/own-text.ts";
 import type { Authenticator, RefusalNote } from "../model/ports/authenticator.ts";
 import type { Clock } from "../model/ports/clock.ts";
 import type { Log } from "../model/ports/log.ts";
@@ -196,8 +197,8 @@ export class CredentialCache implements Authenticator {
       const usedAt = this.#valid.get(credential)?.usedAt ?? usedKey?.lastUsedAt ?? 0;
       const verdict: Verdict = { principal, refusal, keyId: usedKey?.id, askedAt, voided: false, usedAt };
       (principal === undefined ? this.#valid : this.#refused).delete(credential);
-      if (principal !== undefined) this.#valid.set(credential, verdict);
-      else if (isForgettable !== true) this.#refused.set(credential, verdict);
+      if (principal !== undefined) this.#valid.set(ownText(credential), verdict);
+      else if (isForgettable !== true) this.#refused.set(ownText(credential), verdict);
       this.#awayUntil = 0;
       return verdict;
     }

@@ -132,6 +132,22 @@ describe("api keys", () => {
     expect(state.lookups).toBe(1);
   });
 
+  test("unknown keys are remembered without the heads they came in", async () => {
+    const { keys } = bench();
+    const headBytes = 32 * 1_024;
+    const refused = async (count: number) => {
+      for (let n = 0; n < count; n++) {
+        const unknown = newCredential();
+        const head = Buffer.alloc(headBytes, unknown).toString("latin1");
+        await keys.authenticate(head.slice(0, unknown.length));
+      }
+      Bun.gc(true);
+      return process.memoryUsage().rss;
+    };
+    const before = await refused(500);
+    expect((await refused(4_000)) - before).toBeLessThan((4_000 * headBytes) / 2);
+  });
+
   test("many callers of one unknown key are one question, and questions are bounded", async () => {
     const { keys, state } = bench({ lookupsMax: 4 });
     const { credential } = await issue();

@@ -5,6 +5,7 @@ import { arrivalOf, verdict } from "../arrival.testing.ts";
 import { authenticatePolicy } from "./authenticate.ts";
 import { FailureMeter } from "./failure-meter.ts";
 
+const HEAD_BYTES = 32 * 1_024;
 const SECRET = "mgw_good-credential-0123456789";
 const known = samplePrincipal();
 const anonymous = samplePrincipal({ id: "anonymous", kind: "anonymous" });
@@ -62,6 +63,28 @@ describe("credentials", () => {
     expect(await at({}, { request })).toBe("unauthenticated");
     expect(await at({ "x-api-key": "x".repeat(8_193) })).toBe("unauthenticated");
     expect(asked).toEqual([]);
+  });
+
+  test("one that works is kept without the head it came in", async () => {
+    const policy = authenticatePolicy<string>({
+      authenticator: { authenticate: () => known },
+      anonymous: undefined,
+      failures: new FailureMeter({ now: () => 0 }, 3),
+      onFailure: () => {},
+    });
+    const { request } = arrivalOf();
+    const served = (count: number) => {
+      for (let index = 0; index < count; index++) {
+        const line = `Bearer ${String(index).padStart(64, "0")}`;
+        const authorization = Buffer.alloc(HEAD_BYTES, line).toString("latin1").slice(0, line.length);
+        const get = (name: string) => (name === "authorization" ? authorization : null);
+        policy({ ...arrivalOf(), request: { ...request, headers: { get } } as never }, () => "served");
+      }
+      Bun.gc(true);
+      return process.memoryUsage().rss;
+    };
+    const before = served(1_000);
+    expect(served(9_000) - before).toBeLessThan((8_000 * HEAD_BYTES) / 2);
   });
 
   test("an open route asks for none and looks at none", async () => {

@@ -1,6 +1,7 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Arrival } from "../../model/arrival.ts";
 import type { IncomingHeaders } from "../../model/incoming-request.ts";
+import { ownText } from "../../model/own-text.ts";
 import type { Authenticator } from "../../model/ports/authenticator.ts";
 import type { Principal } from "../../model/principal.ts";
 import { isLoopbackAddress } from "../host/host.ts";
@@ -49,7 +50,7 @@ export function authenticatePolicy<R>(deps: AuthenticateDeps): Policy<Arrival, R
   const keep = (header: string, credential: string): void => {
     if (header.length > CUT_CHARS_MAX) return;
     if (cut.size >= CUT_MAX) cut.clear();
-    cut.set(header, credential);
+    cut.set(ownText(header), ownText(credential));
   };
   return (arrival, next) => {
     if (arrival.credential === "none") return next(arrival);
