@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type Answering, said, tool } from "../../src/model/ports/in-process-upstream.testing.ts";
-import { Events, HttpGateway, until } from "./http-gateway.ts";
+import { Events, HttpGateway, type LegacyClient, until } from "./http-gateway.ts";
 
 const offer = {
   tools: [tool("echo")],
@@ -125,6 +125,34 @@ describe("a session's own stream", () => {
       [],
       0,
     ]);
+  });
+
+  test.each([
+    ["unsubscribed", (client: LegacyClient) => client.request("resources/unsubscribe", { uri: "test://1" })],
+    ["ended", (client: LegacyClient) => client.delete()],
+  ])("holds nothing of what was %s while it was opened", async (_what, takeBack) => {
+    await using http = answering(said("x"));
+    const client = await http.legacy();
+    const upstream = http.inner.upstream("s");
+    const subscribe = upstream.subscribeResource.bind(upstream);
+    const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+    let asked = 0;
+    upstream.subscribeResource = async (uri) => {
+      asked++;
+      await opened;
+      return subscribe(uri);
+    };
+    // As another process left it, which held no stream.
+    for (const [id, row] of http.ledger.rows)
+      http.ledger.rows.set(id, { ...row, subscriptions: ["test://1"] });
+    for (const id of http.ledger.rows.keys())
+      await http.sessions.hear({ kind: "session_changed", sessionId: id });
+    const stream = client.get();
+    await until("the resource is being subscribed", () => asked === 1);
+    expect((await takeBack(client)).ok).toBe(true);
+    open();
+    await (await stream).body?.cancel();
+    expect(upstream.subscribed).toEqual([]);
   });
 
   test("is resumed with what came in between", async () => {

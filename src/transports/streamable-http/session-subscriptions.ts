@@ -37,6 +37,8 @@ export class SessionSubscriptions {
   async remove(uri: string): Promise<void> {
     this.#release(uri);
     await this.#row.subscribe(uri, false);
+    // Another's change may have had it taken up again before the row was without it.
+    this.#release(uri);
   }
 
   /**
@@ -51,6 +53,9 @@ export class SessionSubscriptions {
     if (!this.#holdsStream()) return;
     const missing = [...subscriptions].filter((uri) => !this.#held.has(uri));
     await Promise.all(missing.map((uri) => this.#hold(uri)));
+    // Meanwhile the client may have taken it back, or the stream may have ended.
+    for (const uri of missing)
+      if (!this.#holdsStream() || !this.#row.subscriptions.has(uri)) this.#release(uri);
   }
 
   rightsChanged(): void {
