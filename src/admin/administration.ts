@@ -265,6 +265,8 @@ export class Administration {
   }
 
   #readBody(schema: z.ZodType, text: string, isForm: boolean): unknown {
+    if (text === "")
+      throw new GatewayError("parse_error", { detail: "it is empty; an object is expected, if only {}" });
     const value = isForm ? onceEach(new URLSearchParams(text)) : parseGuarded(text, this.#jsonLimits).value;
     return checked(schema, value, "the body");
   }

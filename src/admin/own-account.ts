@@ -7,18 +7,17 @@ import type { Principal } from "../model/principal.ts";
  * scripts and with agents, which call what it permits and have no part in whose account it is. What a key's rights let it do
  * to accounts, its owner's among them, is done where administrators do it.
  */
-export function personOf({ kind, userId }: Principal): string | undefined {
+function personOf({ kind, userId }: Principal): string | undefined {
   return kind === "user" ? userId : undefined;
 }
 
 /**
- * @throws GatewayError `not_found` where there is no account, `forbidden` for a key of the account's, `password_change_required`
- * for whoever has a password that somebody else has seen
+ * @throws GatewayError `sign_in_required` for a key and an application, `password_change_required` for whoever has a password
+ * that somebody else has seen
  */
 export function ownAccount(principal: Principal): string {
-  if (principal.userId === undefined) throw new GatewayError("not_found");
   const id = personOf(principal);
-  if (id === undefined) throw new GatewayError("forbidden");
+  if (id === undefined) throw new GatewayError("sign_in_required");
   if (principal.mustChangePassword === true) throw new GatewayError("password_change_required");
   return id;
 }
@@ -28,4 +27,10 @@ export function holderOf(principal: Principal): KeyHolder {
   const { id: principalId, userId, keyId } = principal;
   const isKey = principal.kind === "api_key" && userId !== undefined;
   return { principalId, userId: personOf(principal), keyId: isKey ? keyId : undefined };
+}
+
+/** What is done in person alone, whatever the role: in no list of what a key may. */
+export function mayDoInPerson(action: string, principal: Principal): boolean {
+  if (action === "auth.profile_update") return personOf(principal) !== undefined;
+  return (action !== "auth.password" && action !== "auth.logout") || principal.signInId !== undefined;
 }

@@ -184,6 +184,11 @@ export const catalogue = {
     rpc: 1127,
     text: "Change the password first: POST /auth/password.",
   },
+  sign_in_required: {
+    http: 403,
+    rpc: 1128,
+    text: "This is done in person, by the token of a sign-in here: a key is not its owner.",
+  },
   sign_in_failed: { http: 400, rpc: 1126, text: "The sign-in did not succeed. Start it again." },
   internal: { http: 500, rpc: -32603, text: "Internal error." },
   denied_by_policy: { http: 403, rpc: 1141, text: "Denied by policy {policy}." },

@@ -87,6 +87,10 @@ export function limitRuleFault(
     if (dimension === "ip" && patterns?.some((range) => !isRange(range)) === true) {
       return fault("match.ip", 'addresses or CIDR ranges such as "10.0.0.0/8"');
     }
+    // The name that clients see, `server__tool`, would fit nothing.
+    if (dimension === "tool" && patterns?.some((pattern) => !/[:*]/.test(pattern)) === true) {
+      return fault("match.tool", 'server:tool, such as "github:create_*"');
+    }
   }
   return undefined;
 }

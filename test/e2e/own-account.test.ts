@@ -41,7 +41,11 @@ describe.each(ROLES)("the account of somebody whose role is %s", (role) => {
 
   test("is changed by a token of its own sign-in", async () => {
     const email = `new-${role}@example.org`;
-    expect((await call("PUT", "/auth/profile", person.access, { email })).json.user.email).toBe(email);
+    const { json } = await call("PUT", "/auth/profile", person.access, { email });
+    expect(json.user.email).toBe(email);
+    expect(json.acts).toEqual(
+      expect.arrayContaining(["auth.logout", "auth.password", "auth.profile_update"]),
+    );
     const next = { current_password: PASSWORD, new_password: "an even better staple" };
     expect((await call("POST", "/auth/password", person.access, next)).status).toBe(204);
     const back = { current_password: next.new_password, new_password: PASSWORD };
@@ -58,11 +62,14 @@ describe.each(ROLES)("the account of somebody whose role is %s", (role) => {
         ["POST", "/auth/password", change],
       ] as const) {
         const { status, json } = await call(method, path, key, body);
-        expect([kind, path, status, json.code]).toEqual([kind, path, 403, "forbidden"]);
+        expect([kind, path, status, json.code]).toEqual([kind, path, 403, "sign_in_required"]);
       }
       // It has no sign-in that could end; those of its owner go on.
-      expect((await call("POST", "/auth/logout", key)).status).toBe(204);
+      const { status, json } = await call("POST", "/auth/logout", key);
+      expect([kind, status, json.code]).toEqual([kind, 403, "sign_in_required"]);
       const profile = (await call("GET", "/auth/profile", key)).json;
+      const inPerson = ["auth.logout", "auth.password", "auth.profile_update"];
+      expect([kind, profile.acts.filter((act: string) => inPerson.includes(act))]).toEqual([kind, []]);
       expect([kind, profile.kind, profile.user.username]).toEqual([kind, "api_key", `of ${role}`]);
     }
     expect(await user(person.id)).toEqual(before);
@@ -127,7 +134,7 @@ test("a token of an identity provider is its person's; one of an application nob
   const grant = { grant_type: "client_credentials", client_secret };
   const { access_token } = (await call("POST", "/auth/a2a/token", undefined, grant)).json;
   for (const credential of [client_secret, access_token]) {
-    expect((await call("PUT", "/auth/profile", credential, { email: "app@example.org" })).status).toBe(404);
+    expect((await call("PUT", "/auth/profile", credential, { email: "app@example.org" })).status).toBe(403);
     expect((await call("POST", "/auth/password", credential, change)).status).toBe(403);
     expect((await call("GET", "/auth/api-keys", credential)).json.items).toEqual([]);
   }

@@ -98,6 +98,7 @@ describe("rate limits over the API", () => {
     ["no window", { name: "x", limit: 1 }],
     ["a window for a quota", { ...RULE, algorithm: "quota", period: "day" }],
     ["an unknown dimension", { ...RULE, per: ["colour"] }],
+    ["a tool by the name that clients see", { ...RULE, match: { tool: ["github__create"] } }],
     ["an address that is none", { ...RULE, match: { ip: ["10.0.0.0/99"] } }],
     ["another organisation", { ...RULE, match: { organization: ["other"] } }],
     ["a name that breaks a header", { ...RULE, name: 'a"b' }],

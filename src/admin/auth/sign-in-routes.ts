@@ -1,11 +1,12 @@
 import { z } from "zod";
+import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Tried } from "../../model/ports/sign-ins.ts";
 import type { User } from "../../model/user.ts";
 import { mayDo } from "../../policy/authorize/authorize-operation.ts";
 import { versionTag } from "../entity-tag.ts";
-import { checkIfMatch, found, label, role, slug, time, timeOf, uuid } from "../fields.ts";
-import { ownAccount } from "../own-account.ts";
+import { checkIfMatch, label, role, slug, time, timeOf, uuid } from "../fields.ts";
+import { mayDoInPerson, ownAccount } from "../own-account.ts";
 import type { AdminParts } from "../parts.ts";
 import { type AdminAnswer, defineRoute } from "../route.ts";
 import { userView } from "../users/user-view.ts";
@@ -87,7 +88,9 @@ function profileOf(
     groups: principal.groups === undefined ? null : [...principal.groups],
     scopes: principal.scopes === undefined ? null : [...principal.scopes],
     acts: [...parts.verbs].flatMap(([action, routes]) =>
-      routes.some((roles) => mayDo({ action, roles, principal })) ? [action] : [],
+      mayDoInPerson(action, principal) && routes.some((roles) => mayDo({ action, roles, principal }))
+        ? [action]
+        : [],
     ),
     expires_at: principal.expiresAt === undefined ? null : timeOf(principal.expiresAt),
     updated_at: user === undefined ? null : timeOf(user.updatedAt),
@@ -144,6 +147,7 @@ export const signInRoutes = [
     action: "auth.logout",
     summary: "Ends the sign-in the token came from; it works no more at once.",
     status: 204,
+    refuses: ["sign_in_required"],
     handle: async ({ operation, parts }) => {
       operation.target = operation.principal.id;
       await parts.identity.signIns.logout(operation.principal);
@@ -160,7 +164,7 @@ export const signInRoutes = [
     summary: "A new password, by a token of a sign-in; the user's other sign-ins end.",
     body: z.strictObject({ current_password: password, new_password: password }),
     status: 204,
-    refuses: ["invalid_credentials", "password_refused"],
+    refuses: ["sign_in_required", "invalid_credentials", "password_refused"],
     handle: async ({ operation, parts, body }) => {
       operation.target = operation.principal.id;
       await parts.identity.signIns.changePassword(
@@ -198,21 +202,21 @@ export const signInRoutes = [
     body: z.strictObject({ username: label, email: z.email().max(320).nullable() }).partial(),
     response: profile,
     versioned: true,
-    refuses: ["not_found", "already_exists", "password_change_required"],
+    refuses: ["sign_in_required", "already_exists", "password_change_required"],
     handle: async ({ operation, parts, body, headers }) => {
       const { organizationId } = operation.principal;
       const id = ownAccount(operation.principal);
-      const changed = found(
-        await parts.store.users.update(organizationId, id, (user) => {
-          operation.target = `user:${id}`;
-          checkIfMatch(headers, user);
-          operation.before = userView(user);
-          return {
-            ...(body.username !== undefined && { username: body.username }),
-            ...(body.email !== undefined && { email: body.email, emailVerified: false }),
-          };
-        }),
-      );
+      const changed = await parts.store.users.update(organizationId, id, (user) => {
+        operation.target = `user:${id}`;
+        checkIfMatch(headers, user);
+        operation.before = userView(user);
+        return {
+          ...(body.username !== undefined && { username: body.username }),
+          ...(body.email !== undefined && { email: body.email, emailVerified: false }),
+        };
+      });
+      // Removed in this moment, and the token with it.
+      if (changed === undefined) throw new GatewayError("unauthenticated");
       operation.after = userView(changed);
       parts.credentialsChanged(id);
       return profileAnswer(operation, parts, changed);

@@ -99,7 +99,8 @@ export class TokenSignIns implements SignIns {
 
   async logout(principal: Principal): Promise<void> {
     const { store, clock, onRevoked } = this.#parts;
-    if (principal.signInId === undefined || principal.userId === undefined) return;
+    if (principal.signInId === undefined || principal.userId === undefined)
+      throw new GatewayError("sign_in_required");
     await store.tokenFamilies.revoke(principal.organizationId, principal.signInId, clock.now());
     onRevoked(principal.userId);
   }
@@ -109,7 +110,7 @@ export class TokenSignIns implements SignIns {
     const { organizationId, userId, signInId } = principal;
     const user = userId === undefined ? undefined : await store.users.find(organizationId, userId);
     // A key in a script must not be able to take its owner's account over.
-    if (user === undefined || signInId === undefined) throw new GatewayError("forbidden");
+    if (user === undefined || signInId === undefined) throw new GatewayError("sign_in_required");
     const bounds = [{ subject: user.id, max: FAILURES_HERE_MAX }];
     await this.#checkFailures(bounds);
     const { isRight } = await passwords.verify(current, user.passwordHash);

@@ -135,6 +135,7 @@ const signInRecipes: Recipes = {
       return { body: { organization: tenant.slug, username, password: SECOND } };
     },
     refuse: {
+      sign_in_required: () => changePassword(),
       invalid_credentials: async (world, tenant) => {
         const { username } = await user(world, tenant, { password: FIRST });
         return { body: { organization: tenant.slug, username, password: "wrong" } };
@@ -155,10 +156,14 @@ const signInRecipes: Recipes = {
     },
     refuse: { invalid_grant: () => ({ body: { refresh_token: "never given" } }) },
   },
-  logout: { succeed: async (world, tenant) => ({ key: await newcomer(world, tenant) }) },
+  logout: {
+    succeed: async (world, tenant) => ({ key: await newcomer(world, tenant) }),
+    refuse: { sign_in_required: () => ({}) },
+  },
   password: {
     succeed: async (world, tenant) => ({ ...changePassword(), key: await newcomer(world, tenant) }),
     refuse: {
+      sign_in_required: () => changePassword(),
       invalid_credentials: async (world, tenant) => ({
         ...changePassword({ current_password: "wrong" }),
         key: await newcomer(world, tenant),
@@ -176,7 +181,7 @@ const signInRecipes: Recipes = {
       body: { email: address(world) },
     }),
     refuse: {
-      not_found: (world) => ({ body: { email: address(world) } }),
+      sign_in_required: (world) => ({ body: { email: address(world) } }),
       password_change_required: async (world, tenant) => ({
         key: await newcomer(world, tenant),
         body: { email: address(world) },
