@@ -1,5 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import type { Arrival } from "../../model/arrival.ts";
+import { ownText } from "../../model/own-text.ts";
 import type { Policy } from "../policy.ts";
 
 /**
@@ -23,12 +24,15 @@ export function clientAddressPolicy<R>(trustedProxies: readonly string[]): Polic
   return (arrival, next) => {
     if (isTrusted(arrival.peerAddress)) {
       const forwarded = arrival.request.headers.get("x-forwarded-for")?.split(",") ?? [];
+      let found: string | undefined;
       for (let i = forwarded.length - 1; i >= 0; i--) {
         const hop = (forwarded[i] as string).trim();
         if (isIP(hop) === 0) break;
-        arrival.clientAddress = withoutMapping(hop);
+        found = withoutMapping(hop);
         if (!isTrusted(hop)) break;
       }
+      // It is kept for as long as somebody counts by it.
+      if (found !== undefined) arrival.clientAddress = ownText(found);
     }
     return next(arrival);
   };
