@@ -315,7 +315,7 @@ describe("signing in", () => {
     expect(await codeOf(login(user.username))).toBe("invalid_credentials");
     expect(await codeOf(login(user.username, next))).toBeUndefined();
     expect(await codeOf(signIns.changePassword({ ...pb, signInId: undefined }, next, newPassword()))).toBe(
-      "forbidden",
+      "sign_in_required",
     );
   });
 

@@ -57,7 +57,9 @@ describe("the mapping that people know from the file", () => {
 
       const { json: profile } = await call("GET", "/auth/profile", ada);
       expect([profile.role, profile.permissions]).toEqual([role, ["own:*"]]);
-      expect(profile.acts).toEqual(expect.arrayContaining(["user.create", "user.delete", "auth.password"]));
+      expect(profile.acts).toEqual(
+        expect.arrayContaining(["user.create", "user.delete", "auth.profile_update"]),
+      );
       for (const act of ["server.create", "log.list", "organization.list", "api_key.jwks"])
         expect([act, profile.acts.includes(act)]).toEqual([act, false]);
     },
