@@ -265,7 +265,7 @@ export class Administration {
   }
 
   #readBody(schema: z.ZodType, text: string, isForm: boolean): unknown {
-    if (text === "")
+    if (text === "" && !isForm)
       throw new GatewayError("parse_error", { detail: "it is empty; an object is expected, if only {}" });
     const value = isForm ? onceEach(new URLSearchParams(text)) : parseGuarded(text, this.#jsonLimits).value;
     return checked(schema, value, "the body");
