@@ -3,16 +3,16 @@ import type { Socket } from "bun";
 
 export class Answer {
   readonly status: number;
-  readonly #pieces: readonly string[];
+  readonly #pieces: readonly Buffer[];
 
-  constructor(status: number, pieces: readonly string[]) {
+  constructor(status: number, pieces: readonly Buffer[]) {
     this.status = status;
     this.#pieces = pieces;
   }
 
   /** Put together when asked for, so that reading it is not part of the time an answer took. */
   get body(): string {
-    return Buffer.from(this.#pieces.join(""), "latin1").toString();
+    return Buffer.concat(this.#pieces).toString();
   }
 }
 
@@ -25,8 +25,9 @@ interface Pending {
 export class HttpConnection {
   #socket: Socket | undefined;
   #pending: Pending | undefined;
-  #head = "";
-  #pieces: string[] = [];
+  /** What came of a head that was not there as a whole. */
+  #begun: Buffer | undefined;
+  #pieces: Buffer[] = [];
   /** Bytes of the body still to come; -1 until the head is read, -2 for a chunked body. */
   #left = -1;
   #status = 0;
@@ -71,24 +72,22 @@ export class HttpConnection {
 
   #onData(bytes: Buffer): void {
     if (this.#left !== -1) return this.#onBody(bytes);
-    this.#head += bytes.toString("latin1");
-    const end = this.#head.indexOf("\r\n\r\n");
+    const received = this.#begun === undefined ? bytes : Buffer.concat([this.#begun, bytes]);
+    const end = received.indexOf("\r\n\r\n");
+    this.#begun = end < 0 ? received : undefined;
     if (end < 0) return;
-    const head = this.#head.slice(0, end);
-    const rest = this.#head.slice(end + 4);
-    this.#head = "";
+    const head = received.toString("latin1", 0, end);
     this.#status = Number(head.slice(9, 12));
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
     this.#left = length === undefined ? -2 : Number(length);
-    this.#onBody(Buffer.from(rest, "latin1"));
+    this.#onBody(received.subarray(end + 4));
   }
 
   #onBody(bytes: Buffer): void {
-    if (this.#pending?.keepBody === true || this.#left === -2) this.#pieces.push(bytes.toString("latin1"));
+    if (this.#pending?.keepBody === true || this.#left === -2) this.#pieces.push(bytes);
     if (this.#left === -2) {
-      const last = this.#pieces.at(-1) ?? "";
-      const tail = last.length >= 5 ? last : this.#pieces.slice(-3).join("");
-      if (!tail.endsWith("0\r\n\r\n")) return;
+      const tail = bytes.length >= 5 ? bytes : Buffer.concat(this.#pieces.slice(-5));
+      if (tail.toString("latin1", tail.length - 5) !== "0\r\n\r\n") return;
     } else {
       this.#left -= bytes.length;
       if (this.#left > 0) return;
