@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type Answering, said, tool } from "../../src/model/ports/in-process-upstream.testing.ts";
-import { Events, HttpGateway, type LegacyClient, until } from "./http-gateway.ts";
+import { Events, HttpGateway, type JsonRpc, type LegacyClient, until } from "./http-gateway.ts";
 
 const offer = {
   tools: [tool("echo")],
@@ -153,6 +153,51 @@ describe("a session's own stream", () => {
     open();
     await (await stream).body?.cancel();
     expect(upstream.subscribed).toEqual([]);
+  });
+
+  test.each(["GET first", "DELETE first"])(
+    "is held by nobody where the session is taken up and ended at once, %s",
+    async (order) => {
+      await using http = answering(said("x"));
+      const client = await http.legacy();
+      for (const id of http.ledger.rows.keys()) http.sessions.forget(id);
+      const find = http.ledger.find.bind(http.ledger);
+      const { promise: readable, resolve: read } = Promise.withResolvers<void>();
+      http.ledger.find = (organizationId, id) => readable.then(() => find(organizationId, id));
+      const acts = [() => client.get(), () => client.delete()];
+      if (order === "DELETE first") acts.reverse();
+      const answers = [];
+      for (const act of acts) {
+        answers.push(act());
+        await Bun.sleep(20);
+      }
+      read();
+      const statuses = (await Promise.all(answers)).map(({ status }) => status);
+      expect(statuses).toEqual(order === "DELETE first" ? [204, 404] : [404, 204]);
+      expect([http.inner.gateway.subscriptions, http.inner.upstream("s").sessionListeners.size]).toEqual([
+        0, 0,
+      ]);
+    },
+  );
+
+  test("and a subscription under way are let go of with the session", async () => {
+    await using http = answering(said("x"));
+    const client = await http.legacy();
+    const upstream = http.inner.upstream("s");
+    const subscribe = upstream.subscribeResource.bind(upstream);
+    const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+    let asked = 0;
+    upstream.subscribeResource = async (uri) => {
+      asked++;
+      await opened;
+      return subscribe(uri);
+    };
+    const subscribed = client.request("resources/subscribe", { uri: "test://1" });
+    await until("the resource is being subscribed", () => asked === 1);
+    expect((await client.delete()).status).toBe(204);
+    open();
+    expect(((await (await subscribed).json()) as JsonRpc).error?.data?.code).toBe("call_cancelled");
+    expect([upstream.subscribed, http.inner.gateway.subscriptions]).toEqual([[], 0]);
   });
 
   test("is resumed with what came in between", async () => {

@@ -147,8 +147,12 @@ export class LegacySession {
     return this.#streams.get(id);
   }
 
-  /** The stream for what belongs to no call; opening it makes the session hear of changes. */
+  /**
+   * The stream for what belongs to no call; opening it makes the session hear of changes.
+   * @throws GatewayError `session_unknown` where the session ended meanwhile, `overloaded`
+   */
   async openStandalone(): Promise<SessionStream> {
+    if (this.#isClosed) throw new GatewayError("session_unknown");
     const former = this.#standalone;
     const stream = this.openStream();
     if (stream === undefined) throw new GatewayError("overloaded");
@@ -157,23 +161,29 @@ export class LegacySession {
       former.close();
       return stream;
     }
-    this.#attach();
+    const attachment = this.#attach();
     // This one alone forgets: another would forget what this one was told.
     const subscriber = Object.assign(this.#subscriber(), {
       rightsChanged: () => this.#standalone?.forgetDroppable(),
     });
-    this.#changes = await this.#relay.subscribe(subscriber, {
+    const changes = await this.#relay.subscribe(subscriber, {
       toolsListChanged: true,
       promptsListChanged: true,
       resourcesListChanged: true,
     });
-    await this.row.takeStream();
-    await this.#subscriptions.follow();
+    // Released meanwhile: the session ended, its endpoint was forbidden, or the stream was opened elsewhere.
+    if (this.#attachment !== attachment) changes.release();
+    else {
+      this.#changes = changes;
+      await this.row.takeStream();
+      await this.#subscriptions.follow();
+    }
+    if (this.#isClosed) throw new GatewayError("session_unknown");
     return stream;
   }
 
   /** Hears what its servers say outside any call, for the stream here or in another process. */
-  #attach(): void {
+  #attach(): SessionAttachment {
     this.#attachment ??= this.#relay.attachSession(
       Object.assign(this.#subscriber(), {
         sessionId: this.identity.id,
@@ -181,6 +191,7 @@ export class LegacySession {
           this.ask(requests, (message) => this.sendOutsideCall(message, false)),
       }),
     );
+    return this.#attachment;
   }
 
   #subscriber(): Subscriber {
@@ -196,8 +207,11 @@ export class LegacySession {
     };
   }
 
-  subscribe(uri: string): Promise<void> {
-    return this.#subscriptions.add(uri);
+  /** @throws GatewayError `call_cancelled` where the session ended meanwhile, `resource_unknown` */
+  async subscribe(uri: string): Promise<void> {
+    const isHeld = !this.#isClosed && (await this.#subscriptions.add(uri));
+    if (this.#isClosed) throw new GatewayError("call_cancelled");
+    if (!isHeld) throw new GatewayError("resource_unknown", { uri }, { data: { uri } });
   }
   unsubscribe(uri: string): Promise<void> {
     return this.#subscriptions.remove(uri);
@@ -206,6 +220,7 @@ export class LegacySession {
   /** Takes on what another process changed. */
   async refresh(): Promise<void> {
     await this.row.read();
+    if (this.#isClosed) return;
     if (this.row.streamAt !== undefined) {
       const moved = this.#standalone;
       if (moved !== undefined) this.#releaseStandalone();

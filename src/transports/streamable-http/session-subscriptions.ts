@@ -1,4 +1,3 @@
-import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Relay, Subscriber, Subscription } from "../../model/ports/relay.ts";
 import type { SessionRow } from "./session-row.ts";
 
@@ -13,6 +12,8 @@ export class SessionSubscriptions {
   /** Asked after each wait: the stream may be opened, or move, meanwhile. */
   readonly #holdsStream: () => boolean;
   readonly #held = new Map<string, Subscription>();
+  /** How often all were let go: what was being subscribed meanwhile is wanted by nobody. */
+  #releases = 0;
 
   /** @param holdsStream whether this process holds the session's own stream now */
   constructor(relay: Relay, subscriber: Subscriber, row: SessionRow, holdsStream: () => boolean) {
@@ -26,12 +27,13 @@ export class SessionSubscriptions {
     return this.#held.size;
   }
 
-  /** @throws GatewayError `resource_unknown` where nobody owns the resource or its server takes no subscription */
-  async add(uri: string): Promise<void> {
-    if (this.#held.has(uri)) return;
-    if (!(await this.#hold(uri))) throw new GatewayError("resource_unknown", { uri }, { data: { uri } });
+  /** False where nobody owns the resource, its server takes no subscription, or all were let go meanwhile. */
+  async add(uri: string): Promise<boolean> {
+    if (this.#held.has(uri)) return true;
+    if (!(await this.#hold(uri))) return false;
     await this.#row.subscribe(uri, true);
     await this.follow();
+    return true;
   }
 
   async remove(uri: string): Promise<void> {
@@ -63,12 +65,14 @@ export class SessionSubscriptions {
   }
 
   release(): void {
+    this.#releases++;
     for (const uri of [...this.#held.keys()]) this.#release(uri);
   }
 
   async #hold(uri: string): Promise<boolean> {
+    const releases = this.#releases;
     const subscription = await this.#relay.subscribe(this.#subscriber, { resourceSubscriptions: [uri] });
-    if (subscription.honoured.resourceSubscriptions === undefined) {
+    if (subscription.honoured.resourceSubscriptions === undefined || this.#releases !== releases) {
       subscription.release();
       return false;
     }
