@@ -163,6 +163,7 @@ export class Administration {
       limitNote: call.limitNote,
       actor: undefined,
       roles: route.access === "open" ? [principal.role] : route.roles,
+      inPerson: route.inPerson,
       changes: !route.reads,
       reveals: false,
       permittedBy: undefined,

@@ -19,6 +19,8 @@ export function refusalsOf(route: AdminRoute): ReadonlyMap<number, readonly Erro
   // What everybody may do somebody with a given password may do too.
   if (!isOpen && !route.roles.includes("api_user")) codes.push("password_change_required");
   if (route.roles.includes("admin")) codes.push("insufficient_scope");
+  if (route.inPerson !== undefined) codes.push("sign_in_required");
+  if (route.inPerson === "anywhere") codes.push("password_change_required");
   if (route.path.includes("{id}") || route.scope === "organization") codes.push("not_found");
   if (route.body !== undefined) codes.push("parse_error", "body_too_large", "unsupported_media_type");
   // Of what has no version, too: a condition is never passed over.

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { ErrorCode } from "../errors/catalogue.ts";
 import type { IncomingHeaders } from "../model/incoming-request.ts";
-import type { Operation } from "../model/operation.ts";
+import type { InPerson, Operation } from "../model/operation.ts";
 import type { Role } from "../model/principal.ts";
 import { versionTag } from "./entity-tag.ts";
 import type { AdminParts } from "./parts.ts";
@@ -40,6 +40,7 @@ export interface AdminRoute {
   readonly access: AdminAccess;
   readonly roles: readonly Role[];
   readonly scope: AdminScope;
+  readonly inPerson: InPerson | undefined;
   /** Noun and verb, for the record. */
   readonly action: string;
   readonly tag: string;
@@ -74,6 +75,7 @@ interface RouteInit<Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodT
   readonly access?: AdminAccess;
   readonly roles?: readonly Role[];
   readonly scope?: AdminScope;
+  readonly inPerson?: InPerson;
   readonly action: string;
   readonly summary: string;
   readonly query?: Q;
@@ -104,6 +106,7 @@ export function defineRoute<
     access,
     roles: [],
     scope: access === "caller" ? "organization" : "installation",
+    inPerson: undefined,
     status: 200,
     tag: action.slice(0, action.indexOf(".")),
     reads: method === "GET",

@@ -37,7 +37,7 @@ test("a route whose object policies could not find is not served", () => {
 
 /** What an organisation's administrators may and not everybody does of themselves. */
 const ofAdministrators = [...verbs]
-  .filter(([, routes]) => routes.some((roles) => roles.includes("admin") && !roles.includes("api_user")))
+  .filter(([, routes]) => routes.some(({ roles }) => roles.includes("admin") && !roles.includes("api_user")))
   .map(([verb]) => verb);
 
 test("every act of an organisation's administrators is in one area that scopes may permit, and no other act is in any", () => {

@@ -1,8 +1,14 @@
 import type { LimitNote } from "./limit-note.ts";
 import type { Principal, Role } from "./principal.ts";
 
-/** Acts of administration that policies may name, each with the roles of every route that does it. */
-export type Verbs = ReadonlyMap<string, readonly (readonly Role[])[]>;
+/**
+ * An act that a person does and no key for it (ADR 0033): by a token of any sign-in, `here` or at an identity provider
+ * (`anywhere`), once a password that somebody else has seen is changed; or of a sign-in `here` alone, also before that.
+ */
+export type InPerson = "anywhere" | "here";
+
+/** Acts of administration that policies may name, each with who may at every route that does it. */
+export type Verbs = ReadonlyMap<string, readonly Pick<Operation, "roles" | "inPerson">[]>;
 
 /** What an act is about, as policies name it. */
 export interface OperationObject {
@@ -40,6 +46,7 @@ export interface Operation {
   readonly limitNote: LimitNote;
   /** Roles that may; a platform administrator always may. Empty: platform administrators alone. */
   readonly roles: readonly Role[];
+  readonly inPerson: InPerson | undefined;
   /** Something changes by it, so it is recorded whatever its end. */
   readonly changes: boolean;
   /** Set where it shows what was said in calls: recorded like a change. */

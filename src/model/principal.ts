@@ -52,3 +52,11 @@ export interface ProviderToken {
   /** Paths of the MCP endpoints it was issued for (RFC 8707); absent where it opens all. */
   readonly endpoints?: readonly string[] | undefined;
 }
+
+/**
+ * The user who acts in person, by a token of a sign-in here or at an identity provider; a key is not its owner (ADR 0033).
+ * `undefined` for every other caller.
+ */
+export function personOf({ kind, userId }: Principal): string | undefined {
+  return kind === "user" ? userId : undefined;
+}

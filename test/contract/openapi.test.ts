@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { examples } from "../../src/admin/documentation/examples/examples.ts";
 import { openApiDocument } from "../../src/admin/documentation/openapi.ts";
+import { refusalsOf } from "../../src/admin/refusals.ts";
 import { adminRoutes } from "../../src/admin/routes.ts";
 import { Document, type OpenApi, type Schema } from "../e2e/routes/document.ts";
 
@@ -29,6 +30,18 @@ describe("what a stranger reads at /openapi.json", () => {
       expect([id, operation.security]).toEqual([id, route.access === "open" ? [] : undefined]);
     }
     expect(new Set(operations.map(([id]) => id)).size).toBe(operations.length);
+  });
+
+  test("what is done in person says so, and what whoever is no person is told", () => {
+    const personal = operations.filter(([, { inPerson }]) => inPerson !== undefined);
+    expect(personal.map(([id]) => id)).toEqual(["logout", "password", "profile-update"]);
+    for (const [id, route, { description }] of operations) {
+      const isPersonal = route.inPerson !== undefined;
+      const refusals = refusalsOf(route).get(403) ?? [];
+      expect([id, description?.includes("In person"), refusals.includes("sign_in_required")]).toEqual([
+        ...[id, isPersonal, isPersonal],
+      ]);
+    }
   });
 
   test("each parameter says what it is", () => {

@@ -110,7 +110,7 @@ test(
       for (const pattern of ["none", "*:*", ...actPatterns]) {
         const key = await holding(pattern === "*:*" ? "everywhere" : scopeOf(pattern), role);
         await Promise.all(
-          adminRoutes.map(async ({ method, path, access, roles, action }) => {
+          adminRoutes.map(async ({ method, path, access, roles, inPerson, action }) => {
             if (access === "open") return;
             const place = path.replaceAll(/\{\w+\}/g, Bun.randomUUIDv7());
             const body = method === "POST" || method === "PUT" ? {} : undefined;
@@ -121,8 +121,11 @@ test(
               (roles.includes(role) || (roles.includes("admin") && namesAct(pattern, action)));
             const cell = [role, pattern, method, path];
             const isNamed = actPatterns.some((one) => namesAct(one, action)) && roles.includes("admin");
-            const code = isPermitted ? "invalid_request" : isNamed ? "insufficient_scope" : "forbidden";
-            expect([...cell, status, json.code]).toEqual([...cell, isPermitted ? 400 : 403, code]);
+            const permitted = inPerson === "here" ? "sign_in_required" : "invalid_request";
+            const code = isPermitted ? permitted : isNamed ? "insufficient_scope" : "forbidden";
+            expect([...cell, status, json.code]).toEqual([
+              ...[...cell, code === "invalid_request" ? 400 : 403, code],
+            ]);
           }),
         );
       }

@@ -59,6 +59,9 @@ describe.each(ROLES)("the account of somebody whose role is %s", (role) => {
       for (const [method, path, body] of [
         ["PUT", "/auth/profile", { username: "taken", email: "taken@example.org" }],
         ["PUT", "/auth/profile", {}],
+        // Told before anything is read: what is wrong with it matters to nobody.
+        ["PUT", "/auth/profile", { flawed: 1 }],
+        ["POST", "/auth/password", {}],
         ["POST", "/auth/password", change],
       ] as const) {
         const { status, json } = await call(method, path, key, body);
@@ -149,6 +152,9 @@ test("whoever has a password that an administrator gave changes it first", async
   const refused = await call("PUT", "/auth/profile", access_token, { email: "other@example.org" });
   expect([refused.status, refused.json.code]).toEqual([403, "password_change_required"]);
   expect((await user(made.json.id)).email).toBeNull();
+  expect((await call("GET", "/auth/profile", access_token)).json.acts).toEqual(
+    expect.not.arrayContaining(["auth.profile_update"]),
+  );
   const change = { current_password: given, new_password: PASSWORD };
   expect((await call("POST", "/auth/password", access_token, change)).status).toBe(204);
   expect((await call("PUT", "/auth/profile", access_token, { email: "new@example.org" })).status).toBe(200);

@@ -6,7 +6,7 @@ import type { User } from "../../model/user.ts";
 import { mayDo } from "../../policy/authorize/authorize-operation.ts";
 import { versionTag } from "../entity-tag.ts";
 import { checkIfMatch, label, role, slug, time, timeOf, uuid } from "../fields.ts";
-import { mayDoInPerson, ownAccount } from "../own-account.ts";
+import { ownAccount, ownSignIn } from "../own-account.ts";
 import type { AdminParts } from "../parts.ts";
 import { type AdminAnswer, defineRoute } from "../route.ts";
 import { userView } from "../users/user-view.ts";
@@ -88,9 +88,7 @@ function profileOf(
     groups: principal.groups === undefined ? null : [...principal.groups],
     scopes: principal.scopes === undefined ? null : [...principal.scopes],
     acts: [...parts.verbs].flatMap(([action, routes]) =>
-      mayDoInPerson(action, principal) && routes.some((roles) => mayDo({ action, roles, principal }))
-        ? [action]
-        : [],
+      routes.some(({ roles, inPerson }) => mayDo({ action, roles, inPerson, principal })) ? [action] : [],
     ),
     expires_at: principal.expiresAt === undefined ? null : timeOf(principal.expiresAt),
     updated_at: user === undefined ? null : timeOf(user.updatedAt),
@@ -144,13 +142,13 @@ export const signInRoutes = [
     path: "/auth/logout",
     roles: everybody,
     scope: "caller",
+    inPerson: "here",
     action: "auth.logout",
     summary: "Ends the sign-in the token came from; it works no more at once.",
     status: 204,
-    refuses: ["sign_in_required"],
     handle: async ({ operation, parts }) => {
       operation.target = operation.principal.id;
-      await parts.identity.signIns.logout(operation.principal);
+      await parts.identity.signIns.logout(ownSignIn(operation.principal));
       return {};
     },
   }),
@@ -160,15 +158,16 @@ export const signInRoutes = [
     path: "/auth/password",
     roles: everybody,
     scope: "caller",
+    inPerson: "here",
     action: "auth.password",
     summary: "A new password, by a token of a sign-in; the user's other sign-ins end.",
     body: z.strictObject({ current_password: password, new_password: password }),
     status: 204,
-    refuses: ["sign_in_required", "invalid_credentials", "password_refused"],
+    refuses: ["invalid_credentials", "password_refused"],
     handle: async ({ operation, parts, body }) => {
       operation.target = operation.principal.id;
       await parts.identity.signIns.changePassword(
-        operation.principal,
+        ownSignIn(operation.principal),
         body.current_password,
         body.new_password,
       );
@@ -196,13 +195,14 @@ export const signInRoutes = [
     path: "/auth/profile",
     roles: everybody,
     scope: "caller",
+    inPerson: "anywhere",
     action: "auth.profile_update",
     summary:
       "The user's own name and address, by a token of a sign-in. A changed address counts as not verified.",
     body: z.strictObject({ username: label, email: z.email().max(320).nullable() }).partial(),
     response: profile,
     versioned: true,
-    refuses: ["sign_in_required", "already_exists", "password_change_required"],
+    refuses: ["already_exists"],
     handle: async ({ operation, parts, body, headers }) => {
       const { organizationId } = operation.principal;
       const id = ownAccount(operation.principal);

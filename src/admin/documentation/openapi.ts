@@ -121,11 +121,11 @@ function operationOf(
   schemas: Record<string, unknown>,
   refusals: Record<string, unknown>,
 ): Json {
-  const { id, summary, tag, access, roles, action } = route;
+  const { id, summary, tag, access, roles, action, inPerson } = route;
   const who =
     access === "open"
       ? "Open."
-      : `For ${[...roles.map((role) => `\`${role}\``), "platform administrators"].join(", ")}.${byScopes(action, roles)}`;
+      : `For ${[...roles.map((role) => `\`${role}\``), "platform administrators"].join(", ")}.${byScopes(action, roles)}${IN_PERSON[inPerson ?? "not"]}`;
   return {
     operationId: id,
     summary,
@@ -146,6 +146,12 @@ function operationOf(
 }
 
 /** The pattern of a claim mapping that permits an administrator's act. */
+const IN_PERSON = {
+  here: " In person: by the token of a sign-in here.",
+  anywhere: " In person: by the token of a sign-in, here or at an identity provider.",
+  not: "",
+} as const;
+
 function byScopes(action: string, roles: AdminRoute["roles"]): string {
   const area = Object.entries(actAreas).find(([, acts]) => acts.includes(action))?.[0];
   return area === undefined || roles.length === 0 ? "" : ` Scopes permit it by \`admin:${area}\`.`;

@@ -4,7 +4,7 @@ import type { Operation, OperationObject, Verbs } from "../../model/operation.ts
 import type { Policies } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import { ActPolicies, isBeyondPolicies, nounOf } from "../../policy/authorize/act-policies.ts";
-import { mayDo, passesRoleTable, permittingPattern } from "../../policy/authorize/authorize-operation.ts";
+import { isGranted, passesRoleTable, permittingPattern } from "../../policy/authorize/authorize-operation.ts";
 import type { ScopeRules } from "../../policy/authorize/scope-rules.ts";
 import { label, slug, time } from "../fields.ts";
 import { objectNamed } from "../operation-objects.ts";
@@ -76,7 +76,7 @@ export class ActTrial {
   }
 
   ask(principal: Principal, { action, ...asked }: TriedAct): Trial {
-    const granted = this.#rolesOf(action).some((roles) => mayDo({ action, roles, principal }));
+    const granted = this.#rolesOf(action).some((roles) => isGranted({ action, roles, principal }));
     const chain: TriedStep[] = [];
     const judgement = this.#policies.judge({ action, principal, ...asked }, (policy, answer) =>
       chain.push({ policy, answer }),
@@ -144,7 +144,7 @@ export class ActTrial {
   }
 
   #rolesOf(action: string) {
-    return this.#verbs.get(action) ?? [];
+    return (this.#verbs.get(action) ?? []).map(({ roles }) => roles);
   }
 }
 

@@ -2,9 +2,15 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import { networkOf } from "../../model/network.ts";
 import type { Clock } from "../../model/ports/clock.ts";
 import type { Sealer } from "../../model/ports/sealer.ts";
-import type { IssuedTokens, LoginAttempt, SignedIn, SignIns, Tried } from "../../model/ports/sign-ins.ts";
+import type {
+  IssuedTokens,
+  LoginAttempt,
+  OwnSignIn,
+  SignedIn,
+  SignIns,
+  Tried,
+} from "../../model/ports/sign-ins.ts";
 import type { AcrossTenants, Store } from "../../model/ports/store.ts";
-import type { Principal } from "../../model/principal.ts";
 import type { User } from "../../model/user.ts";
 import { ACCESS_TOKEN_SECONDS, type AccessTokens } from "../jwt/access-token.ts";
 import { FailedSignIns, type FailureBound } from "./failed-sign-ins.ts";
@@ -97,20 +103,17 @@ export class TokenSignIns implements SignIns {
     return { user: identity.user, tokens: await this.#issue(identity.user, familyId, generation + 1) };
   }
 
-  async logout(principal: Principal): Promise<void> {
+  async logout({ organizationId, userId, signInId }: OwnSignIn): Promise<void> {
     const { store, clock, onRevoked } = this.#parts;
-    if (principal.signInId === undefined || principal.userId === undefined)
-      throw new GatewayError("sign_in_required");
-    await store.tokenFamilies.revoke(principal.organizationId, principal.signInId, clock.now());
-    onRevoked(principal.userId);
+    await store.tokenFamilies.revoke(organizationId, signInId, clock.now());
+    onRevoked(userId);
   }
 
-  async changePassword(principal: Principal, current: string, next: string): Promise<User> {
+  async changePassword(signIn: OwnSignIn, current: string, next: string): Promise<User> {
     const { store, passwords, clock, onRevoked } = this.#parts;
-    const { organizationId, userId, signInId } = principal;
-    const user = userId === undefined ? undefined : await store.users.find(organizationId, userId);
-    // A key in a script must not be able to take its owner's account over.
-    if (user === undefined || signInId === undefined) throw new GatewayError("sign_in_required");
+    const { organizationId, userId, signInId } = signIn;
+    const user = await store.users.find(organizationId, userId);
+    if (user === undefined) throw new GatewayError("unauthenticated");
     const bounds = [{ subject: user.id, max: FAILURES_HERE_MAX }];
     await this.#checkFailures(bounds);
     const { isRight } = await passwords.verify(current, user.passwordHash);

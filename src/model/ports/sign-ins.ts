@@ -23,6 +23,13 @@ export interface LoginAttempt {
   readonly clientAddress: string;
 }
 
+/** The sign-in whose token the caller shows. */
+export interface OwnSignIn {
+  readonly organizationId: string;
+  readonly userId: string;
+  readonly signInId: string;
+}
+
 /** Signing in, staying in and signing out, for people. */
 export interface SignIns {
   /** @throws GatewayError `invalid_credentials`, the same and after the same time whatever was wrong; `too_many_failures` */
@@ -35,13 +42,14 @@ export interface SignIns {
    * @throws GatewayError `invalid_grant`
    */
   refresh(refreshToken: string, tried?: Tried): Promise<SignedIn>;
-  /** Ends the sign-in the caller's token came from; a key is not a sign-in and stays. */
-  logout(principal: Principal): Promise<void>;
+  /** Ends the sign-in the caller's token came from. */
+  logout(signIn: OwnSignIn): Promise<void>;
   /**
    * A new password by its owner; all other sign-ins of the user end.
-   * @throws GatewayError `invalid_credentials`, `password_refused`, `too_many_failures`, `forbidden` for a key
+   * @throws GatewayError `invalid_credentials`, `password_refused`, `too_many_failures`; `unauthenticated` where the user is
+   * removed in this moment
    */
-  changePassword(principal: Principal, current: string, next: string): Promise<User>;
+  changePassword(signIn: OwnSignIn, current: string, next: string): Promise<User>;
   /** The hash to store of a password an administrator gives. @throws GatewayError `password_refused` */
   hashOf(password: string, username: string): Promise<string>;
   /** Ends every sign-in of a user. */

@@ -39,6 +39,7 @@ const operationOf = (over: Partial<Operation> = {}): Operation => ({
   changes: true,
   reveals: false,
   objects: async () => [github],
+  inPerson: undefined,
   permittedBy: undefined,
   refusedBy: undefined,
   target: undefined,

@@ -6,6 +6,7 @@ import type { Policy } from "../policy.ts";
 import { namesAct } from "./act-areas.ts";
 import { ActPolicies, nounOf } from "./act-policies.ts";
 import { keepAtHome, mayActElsewhere } from "./acted-in.ts";
+import { refusalInPerson } from "./in-person.ts";
 import type { ScopeRules } from "./scope-rules.ts";
 
 /** Nouns whose lists show what is in every namespace of the organisation. */
@@ -21,11 +22,12 @@ const SHARED_NOUNS = new Set([
 ]);
 
 /**
- * First the role table and what scopes add to it, then the organisation's policies, which only narrow both. Who acts in
- * another organisation is bound by the policies of both: its own follow it, else naming another would be a way around them.
+ * First the role table and what scopes add to it, then the organisation's policies, which only narrow both, then who it
+ * is. Who acts in another organisation is bound by the policies of both: its own follow it, else naming another would be a way
+ * around them.
  * @param policiesOf those in force now; another object where they changed
  * @param scopesOf what scopes open now
- * @throws GatewayError `forbidden`; `password_change_required`; `insufficient_scope`, naming what a token needs; `denied_by_policy`, naming the policy
+ * @throws GatewayError `forbidden`; `sign_in_required`; `password_change_required`; `insufficient_scope`, naming what a token needs; `denied_by_policy`, naming the policy
  */
 export function authorizeOperationPolicy<R>(
   policiesOf: (organizationId: string) => Policies | undefined,
@@ -51,13 +53,18 @@ export function authorizeOperationPolicy<R>(
     const own = isElsewhere ? await inForce(principal.organizationId)?.refusal(operation, at) : undefined;
     if (own !== undefined) keepAtHome(operation);
     const policy = own ?? (await inForce(organizationId)?.refusal(operation, at));
-    if (policy === undefined) return next(operation);
-    operation.refusedBy = policy;
-    throw new GatewayError("denied_by_policy", { policy }, { data: { policy } });
+    if (policy !== undefined) {
+      operation.refusedBy = policy;
+      throw new GatewayError("denied_by_policy", { policy }, { data: { policy } });
+    }
+    const notInPerson = refusalInPerson(operation.inPerson, principal);
+    if (notInPerson !== undefined) throw notInPerson;
+    return next(operation);
   };
 }
 
 type Asked = Pick<Operation, "action" | "roles" | "principal">;
+type AskedInPerson = Asked & Pick<Operation, "inPerson">;
 
 /**
  * The role table: each route names the roles that may; a platform administrator stands above it. The operator token reads
@@ -73,14 +80,20 @@ export function passesRoleTable(operation: Asked): boolean {
 }
 
 /** Before policies are asked: by its role, or by its scopes. */
-export function mayDo(asked: Asked): boolean {
+export function isGranted(asked: Asked): boolean {
   return passesRoleTable(asked) || permittingPattern(asked) !== undefined;
 }
 
+/** The same for who it is: what is done in person a key may not, though its role might. */
+export function mayDo(asked: AskedInPerson): boolean {
+  return isGranted(asked) && refusalInPerson(asked.inPerson, asked.principal) === undefined;
+}
+
 /** Whether what has begun may go on where its caller's rights are others now; policies are not asked again. */
-export function mayGoOn({ action, roles, actorOrganization }: Operation, principal: Principal): boolean {
+export function mayGoOn(operation: Operation, principal: Principal): boolean {
+  const { action, roles, inPerson, actorOrganization } = operation;
   const isInPlace = actorOrganization === undefined || mayActElsewhere(principal);
-  return isInPlace && mayDo({ action, roles, principal });
+  return isInPlace && mayDo({ action, roles, inPerson, principal });
 }
 
 /** The pattern by which the caller's scopes permit what an administrator may do. */

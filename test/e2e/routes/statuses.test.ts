@@ -74,6 +74,9 @@ const FLAWED = "flawed=1&flawed=2";
 
 describe.each(adminRoutes.map((route) => [route.id, route] as const))("%s", (_id, route) => {
   const isOpen = route.access === "open";
+  const isPersonal = route.inPerson !== undefined;
+  /** What a key hears whose role suffices, of a request with a flaw. */
+  const further = isPersonal ? "sign_in_required" : "invalid_request";
 
   test("400: the query: unknown, given twice, of the wrong kind; a cursor nobody gave", async () => {
     const sent = await base(route);
@@ -141,15 +144,16 @@ describe.each(adminRoutes.map((route) => [route.id, route] as const))("%s", (_id
       for (const tenant of [world.here, world.there]) {
         for (const role of ROLES) {
           const permitted = route.access === "caller" && route.roles.includes(role);
-          const { status } = await world.send(route, tenant, { ...sent, key: tenant.keys[role] });
-          expect([route.id, tenant.slug, role, status]).toEqual([
+          const { status, code } = await world.send(route, tenant, { ...sent, key: tenant.keys[role] });
+          expect([route.id, tenant.slug, role, status, code === further]).toEqual([
             ...[route.id, tenant.slug, role],
-            permitted ? 400 : 403,
+            permitted && !isPersonal ? 400 : 403,
+            permitted,
           ]);
         }
       }
       await refused(route, { ...sent, key: OPERATOR_TOKEN }, 403, "forbidden");
-      await refused(route, { ...sent, key: world.operator }, 400, "invalid_request");
+      await refused(route, { ...sent, key: world.operator }, isPersonal ? 403 : 400, further);
     });
   }
 
@@ -182,7 +186,8 @@ describe.each(adminRoutes.map((route) => [route.id, route] as const))("%s", (_id
       const key = isOperator ? barred.operator : barred.admin;
       const got = await refused(route, { ...sent, key }, 403, "denied_by_policy");
       expect(got.json.data).toEqual({ policy: `no ${route.action}` });
-      if (!isOperator) await refused(route, { ...sent, key: world.here.keys.admin }, 400, "invalid_request");
+      if (!isOperator)
+        await refused(route, { ...sent, key: world.here.keys.admin }, isPersonal ? 403 : 400, further);
       if (route.tag !== "policy") return;
       // Somebody must be able to undo a policy.
       await refused(route, { ...sent, key: barred.operator }, 400, "invalid_request");
