@@ -170,6 +170,7 @@ export const catalogue = {
   },
   // Signing in.
   invalid_credentials: { http: 401, rpc: 1120, text: "The user name or the password is wrong." },
+  current_password_wrong: { http: 403, rpc: 1129, text: "The current password is wrong." },
   invalid_grant: {
     http: 400,
     rpc: 1121,

@@ -77,7 +77,7 @@ function greeting(facts: GreetingFacts): string {
     `  {"mcpServers":{"gateway":{"type":"http","url":"${mcp}","headers":{"Authorization":"Bearer ${key.startsWith("$") ? "<key>" : key}"}}}}`,
     "",
     "Inspector:",
-    `  npx @modelcontextprotocol/inspector@2 --cli --server-url ${mcp} --transport http --header "Authorization: Bearer ${key}" --method tools/list`,
+    `  npx -y @modelcontextprotocol/inspector@2 --cli --server-url ${mcp} --transport http --header "Authorization: Bearer ${key}" --method tools/list`,
     "",
   );
   return lines.join("\n");

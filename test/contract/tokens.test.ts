@@ -307,7 +307,7 @@ describe("signing in", () => {
     await signIns.logout(ownSignIn(pa));
     expect(await principalOf(a)).toBeUndefined();
     const next = newPassword();
-    expect(await codeOf(signIns.changePassword(ownSignIn(pb), "wrong", next))).toBe("invalid_credentials");
+    expect(await codeOf(signIns.changePassword(ownSignIn(pb), "wrong", next))).toBe("current_password_wrong");
     for (const bad of ["short", "x".repeat(300), "aaaaaaaaaaaaaaaa", `${user.username} and more`, password])
       expect(await codeOf(signIns.changePassword(ownSignIn(pb), password, bad))).toBe("password_refused");
     await signIns.changePassword(ownSignIn(pb), password, next);

@@ -55,10 +55,11 @@ describe("users", () => {
     expect(
       (await call("POST", "/auth/password", first.access_token, { ...change, new_password: "short" })).status,
     ).toBe(422);
-    expect(
-      (await call("POST", "/auth/password", first.access_token, { ...change, current_password: "wrong" }))
-        .status,
-    ).toBe(401);
+    const wrong = { ...change, current_password: "wrong" };
+    const mistaken = await call("POST", "/auth/password", first.access_token, wrong);
+    expect([mistaken.status, mistaken.json.code]).toEqual([403, "current_password_wrong"]);
+    // A challenge would have a client take its token for expired.
+    expect(mistaken.headers.get("www-authenticate")).toBeNull();
     expect((await call("POST", "/auth/password", first.access_token, change)).status).toBe(204);
     const { access_token: token } = (await login("ADA")).json;
     expect((await echo(token)).text).toContain("structuredContent");

@@ -163,7 +163,7 @@ export const signInRoutes = [
     summary: "A new password, by a token of a sign-in; the user's other sign-ins end.",
     body: z.strictObject({ current_password: password, new_password: password }),
     status: 204,
-    refuses: ["invalid_credentials", "password_refused"],
+    refuses: ["current_password_wrong", "password_refused"],
     handle: async ({ operation, parts, body }) => {
       operation.target = operation.principal.id;
       await parts.identity.signIns.changePassword(

@@ -120,7 +120,7 @@ export class TokenSignIns implements SignIns {
     await this.#checkFailures(bounds);
     if (!isRight) {
       await this.#failures.count(bounds);
-      throw new GatewayError("invalid_credentials");
+      throw new GatewayError("current_password_wrong");
     }
     checkPassword(next, user.username);
     if (next === current) throw new GatewayError("password_refused", { detail: "it is the old one" });

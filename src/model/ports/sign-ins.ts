@@ -46,7 +46,7 @@ export interface SignIns {
   logout(signIn: OwnSignIn): Promise<void>;
   /**
    * A new password by its owner; all other sign-ins of the user end.
-   * @throws GatewayError `invalid_credentials`, `password_refused`, `too_many_failures`; `unauthenticated` where the user is
+   * @throws GatewayError `current_password_wrong`, `password_refused`, `too_many_failures`; `unauthenticated` where the user is
    * removed in this moment
    */
   changePassword(signIn: OwnSignIn, current: string, next: string): Promise<User>;

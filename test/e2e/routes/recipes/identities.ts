@@ -164,7 +164,7 @@ const signInRecipes: Recipes = {
     succeed: async (world, tenant) => ({ ...changePassword(), key: await newcomer(world, tenant) }),
     refuse: {
       sign_in_required: () => changePassword(),
-      invalid_credentials: async (world, tenant) => ({
+      current_password_wrong: async (world, tenant) => ({
         ...changePassword({ current_password: "wrong" }),
         key: await newcomer(world, tenant),
       }),
