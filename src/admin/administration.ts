@@ -197,14 +197,19 @@ export class Administration {
 
   async #read(route: AdminRoute, call: AdminCall): Promise<ReadRequest> {
     const query = readQuery(route.query, call.request.url);
-    // RFC 9110, 13.1.1: without a current version no tag is the current one.
-    if (!route.reads && !route.versioned && (call.request.headers.get("if-match") ?? "*").trim() !== "*") {
-      throw new GatewayError("precondition_failed");
-    }
+    if (!route.reads && !route.versioned) this.#checkUnversioned(route, call.request);
     const isForm = route.takesForms && isFormRequest(call.request);
     const text = route.body === undefined ? "" : await this.#readText(call.request, isForm);
     const body = route.body === undefined ? undefined : this.#readBody(route.body, text, isForm);
     return { query, text, body };
+  }
+
+  /** RFC 9110, 13.1: without a current version no tag is the current one; what can be read is there. */
+  #checkUnversioned({ method, path }: AdminRoute, { headers }: IncomingRequest): void {
+    const isAnyWanted = (headers.get("if-match") ?? "*").trim() === "*";
+    const isNoneWanted = method !== "GET" && headers.get("if-none-match")?.trim() === "*";
+    if (!isAnyWanted || (isNoneWanted && this.#byKey.has(`GET ${path}`)))
+      throw new GatewayError("precondition_failed");
   }
 
   #streamed(operation: Operation, texts: AsyncIterable<string>): ReadableStream<Uint8Array> {

@@ -42,6 +42,19 @@ describe("If-Match (RFC 9110, 13.1.1)", () => {
     ["a version that this one begins like", `${version.slice(0, -2)}-x"`, false],
     ["nothing", "", false],
   ])("%s", (_what, given, named) => {
-    expect(namesVersion(given, version)).toBe(named);
+    expect(namesVersion(given, version, "strong")).toBe(named);
+  });
+});
+
+describe("If-None-Match of a change (RFC 9110, 13.1.2)", () => {
+  test.each([
+    ["what was shown", shown, true],
+    ["what was shown of that version in another state", shownTag(version, "{}"), true],
+    ["a weak one", `W/${shown}`, true],
+    ["any", "*", true],
+    ["another version", shownTag(versionTag("2026-01-02T03:04:05.007Z"), '{"id":"a"}'), false],
+    ["nothing", "", false],
+  ])("%s", (_what, given, named) => {
+    expect(namesVersion(given, version, "weak")).toBe(named);
   });
 });

@@ -19,12 +19,16 @@ export function shownTag(version: string, text: string): string {
   return `${version.slice(0, -1)}-${digest}"`;
 }
 
-/** `If-Match` (RFC 9110, 13.1.1), of whose tags the version counts: what else was shown is not what a change is of. */
-export function namesVersion(ifMatch: string, version: string): boolean {
-  if (ifMatch.trim() === "*") return true;
+/**
+ * Whether the condition of a change, `If-Match` (RFC 9110, 13.1.1: compared strongly) or `If-None-Match` (13.1.2: weakly), names
+ * the version that is there. Of its tags the version counts: what else was shown is not what a change is of.
+ */
+export function namesVersion(condition: string, version: string, comparison: "strong" | "weak"): boolean {
+  if (condition.trim() === "*") return true;
   const start = version.slice(0, -1);
-  return [...ifMatch.matchAll(ENTITY_TAG)].some(
-    ([, weak, tag = ""]) => weak === undefined && (tag === version || tag.startsWith(`${start}-`)),
+  return [...condition.matchAll(ENTITY_TAG)].some(
+    ([, weak, tag = ""]) =>
+      (weak === undefined || comparison === "weak") && (tag === version || tag.startsWith(`${start}-`)),
   );
 }
 

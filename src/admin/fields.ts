@@ -79,12 +79,18 @@ export function pageAnswer<T extends { readonly id: string }, V>(
 }
 
 /**
- * `If-Match` names the version the caller saw; without it the last writer wins. To be called within the write, with the
- * row as it is then. @throws GatewayError `precondition_failed`
+ * `If-Match` names the version the caller saw, `If-None-Match` one it does not want to change, or with `*` that there is none
+ * (RFC 9110, 13.1); without them the last writer wins. To be called within the write, with the row as it is then.
+ * @throws GatewayError `precondition_failed`
  */
-export function checkIfMatch(headers: IncomingHeaders, { updatedAt }: { readonly updatedAt: number }): void {
-  const wanted = headers.get("if-match");
-  if (wanted !== null && !namesVersion(wanted, versionTag(timeOf(updatedAt))))
+export function checkConditions(
+  headers: IncomingHeaders,
+  { updatedAt }: { readonly updatedAt: number },
+): void {
+  const version = versionTag(timeOf(updatedAt));
+  const [wanted, unwanted] = [headers.get("if-match"), headers.get("if-none-match")];
+  const isWanted = wanted === null || namesVersion(wanted, version, "strong");
+  if (!isWanted || (unwanted !== null && namesVersion(unwanted, version, "weak")))
     throw new GatewayError("precondition_failed");
 }
 

@@ -161,7 +161,7 @@ export const catalogue = {
   precondition_failed: {
     http: 412,
     rpc: 1103,
-    text: "It was changed in the meantime. Read it again, and name its new ETag in If-Match.",
+    text: "What is there is not what If-Match or If-None-Match asks for (any more). Read it again.",
   },
   sessions_exhausted: {
     http: 429,

@@ -59,10 +59,31 @@ test("who may not see it, and what is not there, is answered as ever", async () 
   expect((await unless(`/api/admin/users/${crypto.randomUUID()}`, "*")).status).toBe(404);
   // A list has no tag.
   expect((await unless("/api/admin/users", "*")).status).toBe(200);
-  // Nor is a change one of what its sender has.
-  expect(
-    (await call("PUT", path, operator, { username: "bee" }, { "if-none-match": '"other"' })).status,
-  ).toBe(200);
+});
+
+test("of a change it is a condition: 412 where what is there has the tag, or for * is there at all", async () => {
+  const mapping = "/api/admin/claim-mapping";
+  const of = async (path: string) => (await call("GET", path, operator)).headers.get("etag") as string;
+  const change = async (method: string, path: string, tag: string, body?: object) =>
+    (await call(method, path, operator, body, { "if-none-match": tag })).status;
+  const { id } = (await call("POST", "/api/admin/users", operator, { username: "cleo" })).json;
+  const path = `/api/admin/users/${id}`;
+  const first = await of(path);
+  for (const tag of ["*", first, `W/${first}`, `"other", ${first}`]) {
+    expect([tag, await change("PUT", path, tag, { username: "clea" })]).toEqual([tag, 412]);
+    expect([tag, await change("DELETE", path, tag)]).toEqual([tag, 412]);
+  }
+  expect((await call("GET", path, operator)).json.username).toBe("cleo");
+  expect(await change("PUT", path, '"other"', { username: "clea" })).toBe(200);
+  expect(await change("PUT", path, first, { username: "clea 2" })).toBe(200);
+  expect(await change("DELETE", `/api/admin/users/${crypto.randomUUID()}`, "*")).toBe(404);
+  // The first, or nothing.
+  expect(await change("PUT", mapping, "*", { permissions: {} })).toBe(200);
+  expect(await change("PUT", mapping, "*", { permissions: {} })).toBe(412);
+  // A list is there, though it has no tag; what cannot be read is not.
+  expect(await change("POST", "/api/admin/users", "*", { username: "dan" })).toBe(412);
+  expect(await change("POST", "/api/admin/users", '"other"', { username: "dan" })).toBe(201);
+  expect(await change("POST", "/auth/logout", "*")).toBe(403);
 });
 
 test("a page of an allowed origin is told the same; the connection goes on", async () => {

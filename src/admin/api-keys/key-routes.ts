@@ -5,7 +5,7 @@ import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { ApiKeyFilter } from "../../model/ports/filters.ts";
 import {
-  checkIfMatch,
+  checkConditions,
   found,
   idOf,
   label,
@@ -66,7 +66,7 @@ async function revoke(operation: Operation, parts: AdminParts, key: ApiKey, head
   operation.namespaceId = key.namespaceId ?? undefined;
   const now = parts.clock.now();
   const isRevoked = await parts.store.apiKeys.revoke(operation.organizationId, key.id, now, (before) => {
-    checkIfMatch(headers, before);
+    checkConditions(headers, before);
     operation.before = shownKey(parts, before);
   });
   if (!isRevoked) throw new GatewayError("conflict", { detail: "the key is revoked already" });

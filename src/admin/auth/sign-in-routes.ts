@@ -5,7 +5,7 @@ import type { Tried } from "../../model/ports/sign-ins.ts";
 import type { User } from "../../model/user.ts";
 import { mayDo } from "../../policy/authorize/authorize-operation.ts";
 import { versionTag } from "../entity-tag.ts";
-import { checkIfMatch, label, role, slug, time, timeOf, uuid } from "../fields.ts";
+import { checkConditions, label, role, slug, time, timeOf, uuid } from "../fields.ts";
 import { ownAccount, ownSignIn } from "../own-account.ts";
 import type { AdminParts } from "../parts.ts";
 import { type AdminAnswer, defineRoute } from "../route.ts";
@@ -208,7 +208,7 @@ export const signInRoutes = [
       const id = ownAccount(operation.principal);
       const changed = await parts.store.users.update(organizationId, id, (user) => {
         operation.target = `user:${id}`;
-        checkIfMatch(headers, user);
+        checkConditions(headers, user);
         operation.before = userView(user);
         return {
           ...(body.username !== undefined && { username: body.username }),

@@ -6,7 +6,7 @@ import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import type { Operation } from "../../model/operation.ts";
 import { administersAll } from "../../policy/authorize/act-areas.ts";
 import { claimMappingFaults } from "../../policy/authorize/claim-mapping-faults.ts";
-import { checkIfMatch, time, timeOf } from "../fields.ts";
+import { checkConditions, time, timeOf } from "../fields.ts";
 import { checkMappingWithinOwn, exceeds } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute, tagged } from "../route.ts";
@@ -153,7 +153,7 @@ function checked(
 ): void {
   operation.target = `claim_mapping:${operation.organizationId}`;
   operation.before = before && storedView(before);
-  if (before !== undefined) checkIfMatch(headers, before);
+  if (before !== undefined) checkConditions(headers, before);
   else if (headers.has("if-match")) throw new GatewayError("precondition_failed");
 }
 

@@ -145,13 +145,13 @@ function operationOf(
   };
 }
 
-/** The pattern of a claim mapping that permits an administrator's act. */
 const IN_PERSON = {
   here: " In person: by the token of a sign-in here.",
   anywhere: " In person: by the token of a sign-in, here or at an identity provider.",
   not: "",
 } as const;
 
+/** The pattern of a claim mapping that permits an administrator's act. */
 function byScopes(action: string, roles: AdminRoute["roles"]): string {
   const area = Object.entries(actAreas).find(([, acts]) => acts.includes(action))?.[0];
   return area === undefined || roles.length === 0 ? "" : ` Scopes permit it by \`admin:${area}\`.`;
@@ -254,7 +254,10 @@ function headerParameters(route: AdminRoute): readonly Json[] {
   if (knowsTags(route))
     return [header("If-None-Match", "The `ETag` of what the caller has: 304 where it is still that.")];
   if (!route.versioned) return [];
-  return [header("If-Match", "The `ETag` of the version to change; without it whatever is there.")];
+  return [
+    header("If-Match", "The `ETag` of the version to change; without it whatever is there."),
+    header("If-None-Match", "The `ETag` of a version to leave as it is; `*`: only where nothing is there."),
+  ];
 }
 
 /** What stands in a path; a test finds the missing one. */

@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Namespace } from "../../model/tenancy.ts";
 import {
-  checkIfMatch,
+  checkConditions,
   found,
   idOf,
   label,
@@ -145,7 +145,7 @@ export const namespaceRoutes = [
       const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
       const row = await parts.store.namespaces.update(organizationId, id, (before) => {
         about(operation, before);
-        checkIfMatch(headers, before);
+        checkConditions(headers, before);
         return given;
       });
       const view = namespaceView(found(row));
@@ -169,7 +169,7 @@ export const namespaceRoutes = [
       removed(
         await parts.store.namespaces.remove(organizationId, idOf(params), (before) => {
           about(operation, before);
-          checkIfMatch(headers, before);
+          checkConditions(headers, before);
           if (before.slug === "default") {
             throw new GatewayError("conflict", { detail: "an organisation keeps its namespace default" });
           }

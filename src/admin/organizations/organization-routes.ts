@@ -4,7 +4,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Organization } from "../../model/tenancy.ts";
 import {
-  checkIfMatch,
+  checkConditions,
   found,
   idOf,
   label,
@@ -173,7 +173,7 @@ export const organizationRoutes = [
       operation.target = `organization:${id}`;
       const row = found(
         await parts.store.organizations.update(id, (before) => {
-          checkIfMatch(headers, before);
+          checkConditions(headers, before);
           if (body.active === false) checkIsDispensable(operation, before);
           operation.before = organizationView(before);
           return {
@@ -209,7 +209,7 @@ export const organizationRoutes = [
       operation.target = `organization:${id}`;
       removed(
         await parts.store.organizations.remove(id, (before) => {
-          checkIfMatch(headers, before);
+          checkConditions(headers, before);
           checkIsDispensable(operation, before);
           operation.before = organizationView(before);
         }),

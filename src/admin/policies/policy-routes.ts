@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Operation } from "../../model/operation.ts";
 import type { Policy, PolicyRecord, PolicyRule } from "../../model/policy.ts";
 import type { PolicyChange } from "../../model/ports/store.ts";
-import { checkIfMatch, found, idOf, pageOf, pageQuery, removed } from "../fields.ts";
+import { checkConditions, found, idOf, pageOf, pageQuery, removed } from "../fields.ts";
 import { hasText, inNamespace, isAsked, namespaceIdOf, searched, yesOrNo } from "../list-filter.ts";
 import { pageWithManaged } from "../managed-page.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
@@ -185,7 +185,7 @@ export const policyRoutes = [
       const row = found(
         await parts.store.policies.update(organizationId, id, (before) => {
           about(operation, parts, before);
-          checkIfMatch(headers, before);
+          checkConditions(headers, before);
           const rule = { ...before, ...change };
           checkRule(parts, rule);
           const namespaceSlug = slugOf(parts, organizationId, before.namespaceId) ?? undefined;
@@ -215,7 +215,7 @@ export const policyRoutes = [
       removed(
         await parts.store.policies.remove(operation.organizationId, id, (before) => {
           about(operation, parts, before);
-          checkIfMatch(headers, before);
+          checkConditions(headers, before);
         }),
       );
       await parts.refresh();

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { LimitRule } from "../../model/limit-rule.ts";
 import type { RateLimitRecord } from "../../model/rate-limit-record.ts";
-import { checkIfMatch, found, idOf, pageOf, pageQuery, removed } from "../fields.ts";
+import { checkConditions, found, idOf, pageOf, pageQuery, removed } from "../fields.ts";
 import { hasText, inNamespace, isAsked, namespaceIdOf, searched, yesOrNo } from "../list-filter.ts";
 import { pageWithManaged } from "../managed-page.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
@@ -122,7 +122,7 @@ export const rateLimitRoutes = [
       refuseManaged(parts, organizationId, id);
       const row = await parts.store.rateLimits.update(organizationId, id, (before) => {
         operation.target = `rate_limit:${id}`;
-        checkIfMatch(headers, before);
+        checkConditions(headers, before);
         operation.before = viewOf(parts, before);
         const next = changedFields(before, body);
         check(next);
@@ -151,7 +151,7 @@ export const rateLimitRoutes = [
       removed(
         await parts.store.rateLimits.remove(organizationId, id, (before) => {
           operation.target = `rate_limit:${id}`;
-          checkIfMatch(headers, before);
+          checkConditions(headers, before);
           operation.before = viewOf(parts, before);
         }),
       );

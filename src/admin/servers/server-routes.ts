@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
 import { versionTag } from "../entity-tag.ts";
-import { checkIfMatch, found, idOf, pageOf, removed } from "../fields.ts";
+import { checkConditions, found, idOf, pageOf, removed } from "../fields.ts";
 import { hasText, inNamespace, isAsked, namespaceIdOf } from "../list-filter.ts";
 import { pageWithManaged } from "../managed-page.ts";
 import { namespaceNamed, slugOf } from "../namespaces/namespace-slug.ts";
@@ -198,7 +198,7 @@ export const serverRoutes = [
       const { id } = await stored(parts, operation, idOf(params));
       const row = found(
         await parts.store.servers.update(operation.organizationId, id, (before) => {
-          checkIfMatch(headers, before);
+          checkConditions(headers, before);
           operation.before = viewOf(parts, before);
           const change = columnsOf(body, before);
           const record = recordWith(before, change);
@@ -227,7 +227,7 @@ export const serverRoutes = [
       const { id } = await stored(parts, operation, idOf(params));
       removed(
         await parts.store.servers.remove(operation.organizationId, id, (before) => {
-          checkIfMatch(headers, before);
+          checkConditions(headers, before);
           operation.before = viewOf(parts, before);
         }),
       );

@@ -4,7 +4,7 @@ import type { Operation } from "../../model/operation.ts";
 import type { AdministratorsKept } from "../../model/ports/identities.ts";
 import type { User } from "../../model/user.ts";
 import {
-  checkIfMatch,
+  checkConditions,
   found,
   idOf,
   label,
@@ -177,7 +177,7 @@ export const userRoutes = [
           (now) => {
             checkMayTouch(operation, now.platformAdmin);
             checkMayChange(operation, now, body);
-            checkIfMatch(headers, now);
+            checkConditions(headers, now);
             operation.before = userView(now);
             return {
               ...(body.username !== undefined && { username: body.username }),
@@ -222,7 +222,7 @@ export const userRoutes = [
             operation.target = `user:${id}`;
             checkMayTouch(operation, before.platformAdmin);
             checkWithinReach(operation.principal, before);
-            checkIfMatch(headers, before);
+            checkConditions(headers, before);
             operation.before = userView(before);
             if (id === operation.principal.userId) {
               throw new GatewayError("conflict", { detail: "nobody deletes the account they act with" });
