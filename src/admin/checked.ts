@@ -19,6 +19,17 @@ export function checked<T extends z.ZodType>(schema: T, value: unknown, what: st
   );
 }
 
+/** Refuses members for what their schemas do not say of them, or of each other: the first as text, all of them as data. */
+export function membersRefused(...errors: readonly [MemberFault, ...(readonly MemberFault[])]): GatewayError {
+  const [{ path, message }] = errors;
+  return new GatewayError("invalid_request", { detail: `${path}: ${message}` }, { data: { errors } });
+}
+interface MemberFault {
+  /** With dots. */
+  readonly path: string;
+  readonly message: string;
+}
+
 /** What is not there is no value of a kind: strangers know no `undefined`. Of an unknown member the likely one is named. */
 function messageOf(issue: z.core.$ZodIssue, schema: z.ZodType): string {
   const { message } = issue;

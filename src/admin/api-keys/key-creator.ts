@@ -2,6 +2,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Role } from "../../model/principal.ts";
 import type { User } from "../../model/user.ts";
+import { membersRefused } from "../checked.ts";
 import {
   checkRulesNoOthers,
   checkWithinOwn,
@@ -89,14 +90,12 @@ export async function ownerOf(
   if (userId === undefined || userId === maker) {
     return type === "a2a" || maker === undefined ? undefined : { id: maker, role: principal.role };
   }
-  if (type === "a2a")
-    throw new GatewayError("invalid_request", { detail: "user_id: of keys of type user alone" });
+  if (type === "a2a") throw membersRefused({ path: "user_id", message: "of keys of type user alone" });
   if (!mayForOthers(operation)) throw exceeds("another user's key");
   // Its bearer would be that user, whose name, address and other keys are the organisation's.
   if (principal.namespaceBound) throw exceeds("another user's key, from one namespace");
   const user = await parts.store.users.find(organizationId, userId);
-  if (user === undefined)
-    throw new GatewayError("invalid_request", { detail: "user_id: there is no such user" });
+  if (user === undefined) throw membersRefused({ path: "user_id", message: "there is no such user" });
   if (user.platformAdmin && !principal.platformAdmin) throw new GatewayError("forbidden");
   checkWithinReach(principal, user);
   checkWithinOwn(principal, user);

@@ -4,6 +4,7 @@ import type { ApiKey } from "../../model/api-key.ts";
 import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { ApiKeyFilter } from "../../model/ports/filters.ts";
+import { membersRefused } from "../checked.ts";
 import {
   checkConditions,
   found,
@@ -137,7 +138,7 @@ export const keyRoutes = [
       checkWithinCreator(operation, body, namespaceId);
       const owner = await ownerOf(parts, operation, body);
       if (body.expires_at !== undefined && Date.parse(body.expires_at) <= parts.clock.now()) {
-        throw new GatewayError("invalid_request", { detail: "expires_at: must be in the future" });
+        throw membersRefused({ path: "expires_at", message: "must be in the future" });
       }
       const { key: credential, prefix, hash } = parts.mintKey();
       const key = await parts.store.apiKeys.create({

@@ -6,6 +6,7 @@ import type { IncomingHeaders } from "../../model/incoming-request.ts";
 import type { Operation } from "../../model/operation.ts";
 import { administersAll } from "../../policy/authorize/act-areas.ts";
 import { claimMappingFaults } from "../../policy/authorize/claim-mapping-faults.ts";
+import { membersRefused } from "../checked.ts";
 import { checkConditions, time, timeOf } from "../fields.ts";
 import { checkMappingWithinOwn, exceeds } from "../own-rights.ts";
 import type { AdminParts } from "../parts.ts";
@@ -140,9 +141,9 @@ function mappingOf(body: z.output<typeof replacement>, providers: readonly Ident
   const read = mapping.claims ?? (ofProducts.length === 0 ? undefined : ofProducts);
   const [fault] = claimMappingFaults(mapping, read);
   if (fault === undefined) return mapping;
-  const { path, found, expected, fix } = fault;
-  const detail = `${path.join(".")}: ${found} is not ${expected}${fix === "" ? "" : `; ${fix}`}`;
-  throw new GatewayError("invalid_request", { detail });
+  const { path: place, found, expected, fix } = fault;
+  const message = `${found} is not ${expected}${fix === "" ? "" : `; ${fix}`}`;
+  throw membersRefused({ path: place.join("."), message });
 }
 
 /** Within the write: names what it changes, for the record, and holds the caller to the version it saw. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { GatewayError } from "../../errors/gateway-error.ts";
 import type { CallFilter, EventFilter, LogPageRequest, LogPlace } from "../../model/ports/records.ts";
+import { membersRefused } from "../checked.ts";
 import { cursorOf, instant, placeIn, storableText, time, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { callEntry, eventEntry, type LogEntry } from "./log-view.ts";
@@ -122,8 +122,8 @@ export async function pageAnswer(
   { limit = PAGE_ITEMS, cursor }: RecordQuery,
 ): Promise<{ readonly items: readonly LogEntry[]; readonly next_cursor: string | null }> {
   if (limit > PAGE_ITEMS_MAX) {
-    const detail = `limit: ${PAGE_ITEMS_MAX} at most on a page; an export (format=jsonl or csv) takes more`;
-    throw new GatewayError("invalid_request", { detail });
+    const message = `${PAGE_ITEMS_MAX} at most on a page; an export (format=jsonl or csv) takes more`;
+    throw membersRefused({ path: "limit", message });
   }
   const { items, last } = await read(placeOf(cursor), limit);
   return { items, next_cursor: last === undefined ? null : cursorOf([last.at, last.id, last.sequence]) };

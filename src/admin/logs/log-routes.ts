@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
+import { membersRefused } from "../checked.ts";
 import { found, idOf, pageOf, time, timeOf } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { defineRoute } from "../route.ts";
@@ -31,10 +32,10 @@ function checkKind(query: Pick<LogQuery, "kind" | "format" | "server" | "served_
   const { kind, contents, format } = query;
   const foreign = (["server", "served_by"] as const).find((name) => query[name] !== undefined);
   if (kind === "event" && foreign !== undefined)
-    throw new GatewayError("invalid_request", { detail: `${foreign}: a filter of calls, not of events` });
+    throw membersRefused({ path: foreign, message: "a filter of calls, not of events" });
   if (contents === "true" && (format === "json" || kind === "event")) {
-    const detail = "contents: of calls, with format=jsonl or csv; one call's are at /admin/logs/{id}";
-    throw new GatewayError("invalid_request", { detail });
+    const message = "of calls, with format=jsonl or csv; one call's are at /admin/logs/{id}";
+    throw membersRefused({ path: "contents", message });
   }
 }
 
@@ -124,9 +125,7 @@ export const logRoutes = [
       checkKind({ ...query, contents: "false" });
       if (organizationId !== undefined) await checkRemoved(parts, operation, organizationId, query);
       else if (kind === "call")
-        throw new GatewayError("invalid_request", {
-          detail: "kind: calls are an organisation's (organization_id)",
-        });
+        throw membersRefused({ path: "kind", message: "calls are an organisation's (organization_id)" });
       const read =
         organizationId !== undefined && kind === "call"
           ? readCalls(parts, organizationId, query)

@@ -1,5 +1,5 @@
-import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Namespace } from "../../model/tenancy.ts";
+import { membersRefused } from "../checked.ts";
 import type { AdminParts } from "../parts.ts";
 
 /** Objects are shown with their namespace's id and its slug, which is what people write. */
@@ -16,5 +16,5 @@ export async function namespaceNamed(
 ): Promise<Namespace> {
   const namespace = await parts.store.namespaces.findBySlug(organizationId, slug);
   if (namespace !== undefined) return namespace;
-  throw new GatewayError("invalid_request", { detail: `namespace: there is no namespace ${slug}` });
+  throw membersRefused({ path: "namespace", message: `there is no namespace ${slug}` });
 }

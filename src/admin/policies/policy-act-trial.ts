@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation, OperationObject, Verbs } from "../../model/operation.ts";
 import type { Policies } from "../../model/policy.ts";
 import type { Principal } from "../../model/principal.ts";
 import { ActPolicies, isBeyondPolicies, nounOf } from "../../policy/authorize/act-policies.ts";
 import { isGranted, passesRoleTable, permittingPattern } from "../../policy/authorize/authorize-operation.ts";
 import type { ScopeRules } from "../../policy/authorize/scope-rules.ts";
+import { membersRefused } from "../checked.ts";
 import { label, slug, time } from "../fields.ts";
 import { objectNamed } from "../operation-objects.ts";
 import type { AdminParts } from "../parts.ts";
@@ -43,7 +43,7 @@ export async function actOf(
   const { organizationId } = operation;
   const { action, id, name, namespace } = body;
   if (!parts.verbs.has(action)) {
-    throw new GatewayError("invalid_request", { detail: `act.action: there is no act ${action}` });
+    throw membersRefused({ path: "act.action", message: `there is no act ${action}` });
   }
   knownNamespace(parts, operation, namespace);
   const kind = nounOf(action);

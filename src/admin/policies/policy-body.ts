@@ -6,6 +6,7 @@ import { CONDITION_LENGTH_MAX, compileCondition, isFault } from "../../policy/au
 import { isPattern } from "../../policy/authorize/pattern.ts";
 import { ruleFault } from "../../policy/authorize/rule-fault.ts";
 import { isSubject } from "../../policy/authorize/subject.ts";
+import { membersRefused } from "../checked.ts";
 import { label, note, slug, time, timeOf, uuid } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 
@@ -201,6 +202,5 @@ export function checkRule(
   if (fault === undefined) return;
   const path = `${place}${fault.member}${fault.index === undefined ? "" : `.${fault.index}`}`;
   const message = fault.detail ?? `must be ${fault.expected}`;
-  const detail = `${path}: ${message}`;
-  throw new GatewayError("invalid_request", { detail }, { data: { errors: [{ path, message }] } });
+  throw membersRefused({ path, message });
 }

@@ -1,8 +1,8 @@
 import type { z } from "zod";
-import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Principal } from "../../model/principal.ts";
 import type { ScopeRules } from "../../policy/authorize/scope-rules.ts";
+import { membersRefused } from "../checked.ts";
 import type { AdminParts } from "../parts.ts";
 import { ActTrial, actBody, actOf } from "./policy-act-trial.ts";
 import { type DecisionStep, stepsOf } from "./policy-steps.ts";
@@ -47,7 +47,7 @@ export class Questions {
   }): Promise<Question> {
     const { call, act } = body;
     if ((call === undefined) === (act === undefined)) {
-      throw new GatewayError("invalid_request", { detail: "call: one of call and act" });
+      throw membersRefused({ path: "call", message: "one of call and act" });
     }
     if (act !== undefined) {
       const asked = await actOf(this.#parts, this.#operation, act);

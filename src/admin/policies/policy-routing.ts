@@ -1,7 +1,7 @@
-import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Policy, PolicyRule } from "../../model/policy.ts";
 import { resolveRoutes } from "../../policy/authorize/routes.ts";
+import { membersRefused } from "../checked.ts";
 import type { AdminParts } from "../parts.ts";
 
 /**
@@ -36,7 +36,8 @@ export function checkTarget(
     );
   if (lost === undefined && !isNowhere) return;
   const where = lost === undefined ? "it is about" : lost.slug;
-  throw new GatewayError("invalid_request", {
-    detail: `route.server: the namespace ${where} has no server ${route.server}, or does not serve it`,
+  throw membersRefused({
+    path: "route.server",
+    message: `the namespace ${where} has no server ${route.server}, or does not serve it`,
   });
 }

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { Policies, Policy } from "../../model/policy.ts";
 import type { JsonObject } from "../../protocol/json-value.ts";
+import { membersRefused } from "../checked.ts";
 import { slug, time } from "../fields.ts";
 import type { AdminParts } from "../parts.ts";
 import { annotationsOf } from "./listed-annotations.ts";
@@ -65,7 +65,7 @@ export function knownNamespace(
 ): void {
   if (namespaceSlug === undefined) return;
   if (parts.organization(organizationId)?.namespacesBySlug.has(namespaceSlug)) return;
-  throw new GatewayError("invalid_request", { detail: `namespace: there is no namespace ${namespaceSlug}` });
+  throw membersRefused({ path: "namespace", message: `there is no namespace ${namespaceSlug}` });
 }
 
 export function tried(
@@ -95,7 +95,7 @@ export function callOf(parts: AdminParts, operation: Operation, body: z.output<t
   const named = (["tool", "prompt", "resource"] as const).filter((kind) => body[kind] !== undefined);
   const [kind] = named;
   if (kind === undefined || named.length > 1) {
-    throw new GatewayError("invalid_request", { detail: "call: one of tool, prompt and resource" });
+    throw membersRefused({ path: "call", message: "one of tool, prompt and resource" });
   }
   const name = body[kind] as string;
   return {

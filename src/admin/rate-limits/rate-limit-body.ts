@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { GatewayError } from "../../errors/gateway-error.ts";
 import { LIMIT_DIMENSIONS, LIMIT_MAX, limitRuleFault, WINDOW_SECONDS_MAX } from "../../model/limit-rule.ts";
 import type { RateLimitRecord } from "../../model/rate-limit-record.ts";
+import { membersRefused } from "../checked.ts";
 import { note, slug } from "../fields.ts";
 import { limitName, match, rateLimit } from "./rate-limit-view.ts";
 
@@ -86,5 +86,5 @@ export function check(fields: Fields): void {
   });
   if (fault === undefined) return;
   const member = fault.member === "window" ? "window_seconds" : fault.member;
-  throw new GatewayError("invalid_request", { detail: `${member}: must be ${fault.expected}` });
+  throw membersRefused({ path: member, message: `must be ${fault.expected}` });
 }

@@ -4,6 +4,7 @@ import { isBearerToken } from "../../config/server-schema.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { NewServer, ServerChange } from "../../model/ports/store.ts";
 import type { ServerRecord } from "../../model/server-record.ts";
+import { membersRefused } from "../checked.ts";
 import { metadata, note, slug } from "../fields.ts";
 
 const texts = z.array(z.string().max(4_096)).max(256);
@@ -81,7 +82,7 @@ export function columnsOf(given: Given, before?: ServerRecord): ServerChange {
   const { auth: credential, ...others } = secrets;
   const misplaced = Object.keys(given.settings ?? {}).find((key) => OWN_PLACES.has(key));
   if (misplaced !== undefined) {
-    throw new GatewayError("invalid_request", { detail: `settings.${misplaced}: has a member of its own` });
+    throw membersRefused({ path: `settings.${misplaced}`, message: "has a member of its own" });
   }
   return dropUndefined({
     name: given.name,
@@ -130,8 +131,9 @@ function credentialOf(auth: NonNullable<Given["auth"]>) {
     if (auth.token === undefined) throw missing("auth.token");
     // Here: of what is stored, and checked as the file is, nobody could say that it was a token.
     if (!isBearerToken(auth.token))
-      throw new GatewayError("invalid_request", {
-        detail: "auth.token: must be visible ASCII characters, without spaces and without the word Bearer",
+      throw membersRefused({
+        path: "auth.token",
+        message: "must be visible ASCII characters, without spaces and without the word Bearer",
       });
     return { header: "authorization", value: `Bearer ${auth.token}` };
   }
@@ -140,7 +142,7 @@ function credentialOf(auth: NonNullable<Given["auth"]>) {
   return { header: auth.header, value: auth.value };
 }
 function missing(path: string): GatewayError {
-  return new GatewayError("invalid_request", { detail: `${path}: required` });
+  return membersRefused({ path, message: "required" });
 }
 
 function dropUndefined(change: { [K in keyof ServerChange]: ServerChange[K] | undefined }): ServerChange {
