@@ -21,9 +21,9 @@ export interface ServerRecord {
   readonly isActive: boolean;
   /** Further settings of `ServerDefinition`, parsed by the configuration compiler. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Decrypted; encrypted at rest. `null` where the server has none of the three. */
+  /** Decrypted; encrypted at rest. `null` where the server has none of the three, or none that opens. */
   readonly secrets: ServerSecrets | null;
-  /** The secrets could not be opened: the master key that sealed them is not configured. `secrets` is then `null`. */
+  /** Some of the secrets could not be opened: the master key that sealed them is not configured. They are not in `secrets`. */
   readonly secretsUnreadable: boolean;
   readonly createdBy: string | null;
   readonly createdAt: number;
@@ -36,3 +36,6 @@ export interface ServerSecrets {
   readonly headers?: Readonly<Record<string, string>>;
   readonly auth?: { readonly header: string; readonly value: string };
 }
+
+/** Those given take the place of what was there, `null` of them with nothing; what is not given stays, opened or not. */
+export type SecretsChange = { readonly [K in keyof ServerSecrets]: ServerSecrets[K] | null };

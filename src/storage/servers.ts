@@ -2,7 +2,7 @@ import type { Insertable, Kysely, Selectable, Transaction, Updateable } from "ky
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { RotatingSealer } from "../model/ports/sealer.ts";
 import type { NewServer, ServerChange, Servers } from "../model/ports/store.ts";
-import type { ServerRecord, ServerSecrets } from "../model/server-record.ts";
+import type { SecretsChange, ServerRecord, ServerSecrets } from "../model/server-record.ts";
 import { changeOf, configWrite } from "./config-version.ts";
 import { stampAfter } from "./instant.ts";
 import { checked, jsonMap, serverSecrets, textList } from "./json-column.ts";
@@ -128,7 +128,7 @@ function rowOf(server: NewServer, sealer: RotatingSealer): Insertable<Schema["mc
     tags: checked(textList, "tags", tags ?? []),
     metadata: checked(jsonMap, "metadata", metadata ?? {}),
     settings: checked(jsonMap, "settings", settings ?? {}),
-    ...sealed(server.id, secrets ?? null, sealer),
+    ...sealed(server.id, secrets ?? NO_SECRETS, sealer),
     createdAt: now,
     updatedAt: now,
   };
@@ -146,22 +146,28 @@ function changesOf(
     ...(tags && { tags: checked(textList, "tags", tags) }),
     ...(metadata && { metadata: checked(jsonMap, "metadata", metadata) }),
     ...(settings && { settings: checked(jsonMap, "settings", settings) }),
-    ...(secrets === undefined ? {} : sealed(id, secrets, sealer)),
+    ...(secrets === undefined ? {} : sealed(id, secrets ?? NO_SECRETS, sealer)),
   };
 }
 
+const NO_SECRETS: SecretsChange = { environment: null, headers: null, auth: null };
+
 function sealed(
   id: string,
-  given: ServerSecrets | null,
+  given: SecretsChange,
   sealer: RotatingSealer,
-): Pick<Row, (typeof sealedColumns)[number]> {
-  const secrets = given === null ? {} : checked(serverSecrets, "secrets", given);
-  const seal = (column: (typeof sealedColumns)[number]) => {
+): Partial<Pick<Row, (typeof sealedColumns)[number]>> {
+  const values = Object.entries(given).filter(([, value]) => value !== undefined && value !== null);
+  const secrets = checked(serverSecrets, "secrets", Object.fromEntries(values));
+  const columns: { [C in (typeof sealedColumns)[number]]?: string | null } = {};
+  for (const column of sealedColumns) {
+    if (given[column] === undefined) continue;
     const value = secrets[column];
-    if (value === undefined) return null;
-    return sealer.seal(SEALING_PURPOSE, JSON.stringify(value), sealingContext("mcp_servers", id, column));
-  };
-  return { environment: seal("environment"), headers: seal("headers"), auth: seal("auth") };
+    const context = sealingContext("mcp_servers", id, column);
+    columns[column] =
+      value === undefined ? null : sealer.seal(SEALING_PURPOSE, JSON.stringify(value), context);
+  }
+  return columns;
 }
 
 export function serverRecord(row: Row, sealer: RotatingSealer): ServerRecord {
@@ -176,6 +182,6 @@ export function serverRecord(row: Row, sealer: RotatingSealer): ServerRecord {
     if (open === undefined) secretsUnreadable = true;
     else opened[column] = JSON.parse(open);
   }
-  const hasSecrets = !secretsUnreadable && Object.keys(opened).length > 0;
+  const hasSecrets = Object.keys(opened).length > 0;
   return { ...rest, secrets: hasSecrets ? (opened as ServerSecrets) : null, secretsUnreadable };
 }

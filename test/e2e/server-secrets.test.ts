@@ -98,14 +98,25 @@ test("400: nor do secrets that are sealed with a master key which is away: it ma
   ] as const) {
     const { status, json } = await send("PUT", path, body);
     expect([status, json.detail]).toEqual([400, expect.stringContaining(says)]);
+    expect(json.data.errors.map(({ path }: { path: string }) => path).sort()).toEqual(
+      ["auth", "headers"].filter((name) => !(name in body)),
+    );
   }
   // What leaves the origin as it is, and by way of none at all, leaves them where they are.
   expect((await send("PUT", path, { url: "http://127.0.0.1:9/other" })).status).toBe(200);
   await send("PUT", path, { url: null });
   expect((await send("PUT", path, { url })).status).toBe(400);
   expect(sealedColumns()).toEqual(sealed);
-  expect((await send("PUT", path, { url, auth: bearer, headers })).json.url).toBe(url);
+  // Given anew by itself, one leaves the other for the key that may come back.
+  const renewed = await send("PUT", path, { auth: bearer });
+  expect([renewed.status, renewed.json.auth_header, renewed.json.header_names]).toEqual([
+    ...[200, "authorization", []],
+  ]);
   expect(sealedColumns()?.auth).not.toBe(sealed?.auth as string);
+  expect(sealedColumns()?.headers).toBe(sealed?.headers as string);
+  const readable = await send("PUT", path, { headers });
+  expect(readable.json).toMatchObject({ auth_header: "authorization", header_names: ["x-secret"] });
+  expect((await send("PUT", path, { url, auth: bearer, headers })).json.url).toBe(url);
   await send("POST", `${path}/test`);
   expect(shown.join()).not.toContain("hidden");
 }, 30_000);

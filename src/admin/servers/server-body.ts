@@ -3,7 +3,7 @@ import { storedEntry } from "../../config/compile.ts";
 import { isBearerToken } from "../../config/server-schema.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { NewServer, ServerChange } from "../../model/ports/store.ts";
-import type { ServerRecord } from "../../model/server-record.ts";
+import type { SecretsChange, ServerRecord, ServerSecrets } from "../../model/server-record.ts";
 import { membersRefused } from "../checked.ts";
 import { metadata, note, slug } from "../fields.ts";
 
@@ -72,14 +72,11 @@ const OWN_PLACES = new Set([
 export function columnsOf(given: Given, before?: ServerRecord): ServerChange {
   const { environment, headers, auth } = given;
   if (before !== undefined) checkSecretsStayThere(given, before);
-  const secretsChange = environment !== undefined || headers !== undefined || auth !== undefined;
-  const secrets = {
-    ...before?.secrets,
+  const secrets: SecretsChange = {
     ...(environment !== undefined && { environment }),
     ...(headers !== undefined && { headers }),
-    ...(auth !== undefined && { auth: credentialOf(auth) }),
+    ...(auth !== undefined && { auth: credentialOf(auth) ?? null }),
   };
-  const { auth: credential, ...others } = secrets;
   const misplaced = Object.keys(given.settings ?? {}).find((key) => OWN_PLACES.has(key));
   if (misplaced !== undefined) {
     throw membersRefused({ path: `settings.${misplaced}`, message: "has a member of its own" });
@@ -100,7 +97,7 @@ export function columnsOf(given: Given, before?: ServerRecord): ServerChange {
     maxRetries: given.max_retries,
     isActive: given.active,
     settings: given.settings,
-    secrets: secretsChange ? { ...others, ...(credential !== undefined && { auth: credential }) } : undefined,
+    secrets: Object.keys(secrets).length > 0 ? secrets : undefined,
   });
 }
 
@@ -117,10 +114,11 @@ function checkSecretsStayThere(
     auth: (secretsUnreadable || secrets?.auth !== undefined) && auth === undefined,
     headers: (secretsUnreadable || Object.keys(secrets?.headers ?? {}).length > 0) && headers === undefined,
   };
-  const left = (["auth", "headers"] as const).find((name) => isLeft[name]);
-  if (left === undefined) return;
-  const detail = `${left}: to be given again, or taken away, where the url leads to another origin`;
-  throw new GatewayError("invalid_request", { detail });
+  const message = "to be given again, or taken away, where the url leads to another origin";
+  const [first, ...others] = (["auth", "headers"] as const)
+    .filter((name) => isLeft[name])
+    .map((path) => ({ path, message }));
+  if (first !== undefined) throw membersRefused(first, ...others);
 }
 const originOf = (url: string | null): string | undefined =>
   url === null ? undefined : URL.parse(url)?.origin;
@@ -169,14 +167,22 @@ export function recordWith(before: ServerRecord | NewServer, change: ServerChang
     maxRetries: 3,
     isActive: true,
     settings: {},
-    secrets: null,
     secretsUnreadable: false,
     createdBy: null,
     createdAt: now,
     updatedAt: now,
     ...before,
     ...change,
+    secrets: secretsWith(before.secrets ?? null, change.secrets),
   };
+}
+
+function secretsWith(
+  before: SecretsChange | null,
+  change: SecretsChange | null | undefined,
+): ServerSecrets | null {
+  const { environment, headers, auth } = change === null ? {} : { ...before, ...change };
+  return { ...(environment && { environment }), ...(headers && { headers }), ...(auth && { auth }) };
 }
 
 /** The rules of the configuration file hold for the API too. @throws GatewayError `invalid_request` naming the first problem */

@@ -3,7 +3,7 @@ import type { ClaimMapping, ClaimMappingRecord } from "../claim-mapping.ts";
 import type { QuotaPeriod } from "../limit-rule.ts";
 import type { PolicyRecord } from "../policy.ts";
 import type { LimitReset, LimitUsage } from "../rate-limit-record.ts";
-import type { ServerRecord } from "../server-record.ts";
+import type { SecretsChange, ServerRecord } from "../server-record.ts";
 import type { Namespace, Organization } from "../tenancy.ts";
 import type { TenantRows } from "../tenant-rows.ts";
 import type {
@@ -90,7 +90,7 @@ export type NewOrganization = Optional<
 export type NewNamespace = Optional<Omit<Namespace, Stamps>, "description" | "separator" | "metadata">;
 export type NewApiKey = Omit<ApiKey, Stamps | "lastUsedAt" | "isActive" | "revokedAt">;
 export type NewServer = Optional<
-  Omit<ServerRecord, Stamps | "secretsUnreadable">,
+  Omit<ServerRecord, Stamps | "secrets" | "secretsUnreadable"> & { readonly secrets: SecretsChange | null },
   | "description"
   | "url"
   | "command"
@@ -111,6 +111,7 @@ export type NewServer = Optional<
 export type OrganizationChange = Partial<Omit<NewOrganization, "id">>;
 export type NamespaceChange = Partial<Omit<NewNamespace, "id" | "organizationId">>;
 export type ApiKeyChange = Partial<Pick<ApiKey, "name" | "role" | "permissions" | "expiresAt" | "isActive">>;
+/** `secrets` of `null` takes all away. */
 export type ServerChange = Partial<Omit<NewServer, "id" | "organizationId" | "namespaceId" | "createdBy">>;
 export type NewPolicy = Omit<PolicyRecord, Stamps>;
 export type PolicyChange = Partial<
