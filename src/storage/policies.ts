@@ -1,7 +1,6 @@
 import type { Kysely, Selectable } from "kysely";
 import { sql } from "kysely";
 import { z } from "zod";
-import { GatewayError } from "../errors/gateway-error.ts";
 import type { PolicyAction, PolicyEffect, PolicyRecord, PolicyRule } from "../model/policy.ts";
 import type { PolicyFilter } from "../model/ports/filters.ts";
 import type { PageRequest } from "../model/ports/row.ts";
@@ -12,6 +11,7 @@ import { checked, textList } from "./json-column.ts";
 import { containing, holding, type ListEngine, listedFrom } from "./list-filter.ts";
 import { pageOf } from "./page.ts";
 import type { Schema } from "./schema.ts";
+import { alreadyExists } from "./unique-fault.ts";
 
 /** Which acts of administration there are is not for the store to know. */
 const action = z.union([
@@ -174,7 +174,7 @@ async function free(
     .where("organizationId", "=", organizationId)
     .where("name", "=", name)
     .executeTakeFirst();
-  if (taken !== undefined && taken.id !== own) throw new GatewayError("already_exists", { what: "Its name" });
+  if (taken !== undefined && taken.id !== own) throw alreadyExists("name");
 }
 
 export function policyRecord({

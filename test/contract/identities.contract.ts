@@ -52,12 +52,18 @@ export function identitiesContract(storeOf: () => OperatedStore): void {
       );
       expect(user).toMatchObject({ isActive: true, emailVerified: false, mustChangePassword: false });
       expect(user).not.toHaveProperty("usernameLower");
-      expect(await failure(store.users.create(newUser(a.organizationId, { username: "aNN" })))).toBe(
-        "already_exists",
-      );
-      expect(await failure(store.users.create(newUser(a.organizationId, { email: "ann@example.COM" })))).toBe(
-        "already_exists",
-      );
+      const taken = async (over: Partial<NewUser>) =>
+        store.users.create(newUser(a.organizationId, over)).catch(({ code, message, data }) => {
+          return [code, message, data?.errors];
+        });
+      for (const [over, path, what] of [
+        [{ username: "aNN" }, "username", "Its user name"],
+        [{ email: "ann@example.COM" }, "email", "Its e-mail address"],
+        [{ id: user.id }, "id", "Its id"],
+      ] as const) {
+        const errors = [{ path, message: "exists already" }];
+        expect(await taken(over)).toEqual(["already_exists", `${what} exists already.`, errors]);
+      }
       await store.users.create(newUser(b.organizationId, { username: "ann" }));
       expect((await store.users.findByName(a.organizationId, "ANN"))?.id).toBe(user.id);
       expect(await store.users.find(b.organizationId, user.id)).toBeUndefined();

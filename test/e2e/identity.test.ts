@@ -76,7 +76,17 @@ describe("users", () => {
   test("400, 401, 403, 404, 409: each said as what it is", async () => {
     const bea = await person("bea");
     expect((await call("POST", "/api/admin/users", operator, { username: "x", colour: 1 })).status).toBe(400);
-    expect((await call("POST", "/api/admin/users", operator, { username: "BEA" })).status).toBe(409);
+    const taken = await call("POST", "/api/admin/users", operator, { username: "BEA" });
+    expect([taken.status, taken.json.detail, taken.json.data.errors]).toEqual([
+      ...[409, "Its user name exists already.", [{ path: "username", message: "exists already" }]],
+    ]);
+    // What contradicts itself says where, as what is wrong by itself does.
+    const mixed = { name: "k", type: "a2a", user_id: bea.id };
+    const refused = await call("POST", "/auth/api-keys", operator, mixed);
+    expect([refused.status, refused.json.detail, refused.json.data?.errors]).toEqual([
+      ...[400, "Not a valid request: user_id: of keys of type user alone."],
+      [{ path: "user_id", message: "of keys of type user alone" }],
+    ]);
     expect((await call("GET", "/api/admin/users", bea.access)).status).toBe(403);
     expect(
       (await call("GET", "/api/admin/users/00000000-0000-4000-8000-000000000000", operator)).status,

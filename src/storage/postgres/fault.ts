@@ -1,4 +1,5 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
+import { alreadyExists } from "../unique-fault.ts";
 
 /** The store did not answer in time, or the pool cannot serve. */
 export class PostgresUnavailable extends Error {
@@ -33,16 +34,17 @@ function isBug(thrown: Error): boolean {
   return thrown instanceof TypeError || thrown instanceof RangeError || thrown instanceof SyntaxError;
 }
 
+/** PostgreSQL names a constraint `<table>_<columns>_key` or `<table>_pkey`; its texts are in the server's language. */
+function uniqueColumn({ constraint }: { readonly constraint?: unknown }): string {
+  const name = String(constraint);
+  if (name.endsWith("_pkey")) return "id";
+  return /_(username_lower|email_lower|slug|name)_key$/.exec(name)?.[1] ?? name;
+}
+
 export function faultOf(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   const state = stateOf(thrown);
-  if (state === "23505") {
-    return new GatewayError(
-      "already_exists",
-      { what: "Its name, slug, e-mail address or id" },
-      { cause: thrown },
-    );
-  }
+  if (state === "23505") return alreadyExists(uniqueColumn(thrown as { constraint?: unknown }), thrown);
   if (state === "23503") return new GatewayError("reference_missing", {}, { cause: thrown });
   if (state?.startsWith("22")) {
     return new GatewayError("invalid_params", { detail: "a value cannot be stored" }, { cause: thrown });

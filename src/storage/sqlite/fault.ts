@@ -1,4 +1,5 @@
 import { GatewayError } from "../../errors/gateway-error.ts";
+import { alreadyExists } from "../unique-fault.ts";
 
 /** A failure of SQLite with its extended code, from any thread. */
 export class SqliteFailure extends Error {
@@ -21,16 +22,17 @@ export function faultOf(thrown: unknown): GatewayError {
   const code = codeOf(thrown);
   if (unavailable.test(code)) return new GatewayError("store_unavailable", {}, { cause: thrown });
   if (code === "SQLITE_CONSTRAINT_UNIQUE" || code === "SQLITE_CONSTRAINT_PRIMARYKEY") {
-    return new GatewayError(
-      "already_exists",
-      { what: "Its name, slug, e-mail address or id" },
-      { cause: thrown },
-    );
+    return alreadyExists(uniqueColumn(thrown), thrown);
   }
   if (code === "SQLITE_CONSTRAINT_FOREIGNKEY") {
     return new GatewayError("reference_missing", {}, { cause: thrown });
   }
   return new GatewayError("internal", {}, { cause: thrown });
+}
+
+/** `UNIQUE constraint failed: users.organization_id, users.username_lower` */
+function uniqueColumn(thrown: unknown): string {
+  return /\.(\w+)$/.exec((thrown as Error).message)?.[1] ?? "";
 }
 
 function codeOf(thrown: unknown): string {
