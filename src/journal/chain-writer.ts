@@ -100,8 +100,11 @@ export class ChainWriter {
     return this.#sequence;
   }
 
-  /** See `Journal`. `tenant` is the organisation, or empty. */
-  append(kind: RecordKind, tenant: string, body: string): Promise<void> | undefined {
+  /**
+   * See `Journal`. `tenant` is the organisation, or empty. `isAlone`: nobody else is likely to append within this turn, so
+   * there is no company to wait for.
+   */
+  append(kind: RecordKind, tenant: string, body: string, isAlone = false): Promise<void> | undefined {
     if (this.#isClosed) return this.#refuse("the journal is closed");
     if (this.#pendingRecords === 0 && this.#written.position >= this.#fullCheckAt && this.#isFull()) {
       return this.#refuse("the journal holds as much undrained as it may");
@@ -114,6 +117,7 @@ export class ChainWriter {
       else this.#memoryTimer ??= setTimeout(() => this.flush(), memoryMs);
       return undefined;
     }
+    if (isAlone && this.#durability === "standard" && this.#turn === undefined) return this.#writeAtOnce();
     this.#turn ??= newTurn();
     const { promise } = this.#turn;
     if (!this.#flushIsScheduled) {
@@ -123,6 +127,11 @@ export class ChainWriter {
       this.flush();
     }
     return promise;
+  }
+
+  #writeAtOnce(): Promise<void> | undefined {
+    const failure = this.flush();
+    return failure === undefined ? undefined : rejected(failure);
   }
 
   /** A record of the journal's own: never refused for want of room. */
@@ -138,13 +147,16 @@ export class ChainWriter {
     return promise;
   }
 
-  /** Writes what is collected now. Never throws: callers learn by their promise, the owner by `onFailure`. */
-  flush(): void {
+  /**
+   * Writes what is collected now. Never throws: callers learn by their promise, the owner by `onFailure`, and whoever has no
+   * promise by what is returned.
+   */
+  flush(): GatewayError | undefined {
     if (this.#memoryTimer !== undefined) {
       clearTimeout(this.#memoryTimer);
       this.#memoryTimer = undefined;
     }
-    if (this.#sequence === this.#written.sequence) return;
+    if (this.#sequence === this.#written.sequence) return undefined;
     const turn = this.#turn;
     const records = this.#pendingRecords;
     const drops = this.#unreportedDrops;
@@ -160,8 +172,7 @@ export class ChainWriter {
     } catch (failure) {
       this.counts.writeErrors++;
       this.#stepBack(this.#written);
-      this.#lose(records, failure, turn);
-      return;
+      return this.#lose(records, failure, turn);
     }
     this.#unreportedDrops -= drops;
     this.counts.batches++;
@@ -179,6 +190,7 @@ export class ChainWriter {
       this.#options.onCommitted(files.position);
       turn?.resolve();
     }
+    return undefined;
   }
 
   /** Writes a checkpoint if records stand after the last one, with the batch under way. For timers. */
@@ -294,7 +306,7 @@ export class ChainWriter {
     this.#checkpointSequence = head.checkpointSequence;
   }
 
-  #lose(records: number, failure: unknown, ...turns: readonly (Turn | undefined)[]): void {
+  #lose(records: number, failure: unknown, ...turns: readonly (Turn | undefined)[]): GatewayError {
     if (this.#durability === "batch") {
       this.counts.drops += records;
       this.#unreportedDrops += records;
@@ -304,6 +316,7 @@ export class ChainWriter {
     const error = new GatewayError("journal_unavailable", {}, { cause: failure });
     for (const turn of turns) turn?.reject(error);
     this.#options.onFailure(failure, records);
+    return error;
   }
 
   #isFull(): boolean {
@@ -319,10 +332,15 @@ export class ChainWriter {
       return undefined;
     }
     this.counts.refusals++;
-    const refusal = Promise.reject(new GatewayError("journal_unavailable", {}, { cause: new Error(why) }));
-    refusal.catch(() => {});
-    return refusal;
+    return rejected(new GatewayError("journal_unavailable", {}, { cause: new Error(why) }));
   }
+}
+
+/** A caller may drop it; that must not surface as an unhandled rejection. */
+function rejected(error: GatewayError): Promise<void> {
+  const refusal = Promise.reject(error);
+  refusal.catch(() => {});
+  return refusal;
 }
 
 function newTurn(): Turn {

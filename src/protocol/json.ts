@@ -117,28 +117,33 @@ function scan(text: string, limits: JsonLimits): boolean {
     if (code <= 32) continue;
     switch (code) {
       case QUOTE: {
-        const end = stringEnd(text, at);
-        if (end < 0) throw new GatewayError("parse_error", { detail: "a string does not end" });
-        if (expectKey) {
-          expectKey = false;
-          const from = at + 1;
-          const plain = isPlainKey(text, from, end);
-          const key = plain ? "" : unescapeKey(text, at, end);
-          if (plain ? isIndexKey(text, from, end) : isIndexKey(key, 0, key.length)) exact = true;
-          if (plain ? end - from === 9 && standsAt(text, from, "__proto__") : key === "__proto__") {
-            throw new GatewayError("invalid_request", { detail: 'the member name "__proto__" is refused' });
-          }
-          if (depth === top) {
-            lastTopBit = plain ? keyBit(text, from, end, TOP_KEYS) : keyBit(key, 0, key.length, TOP_KEYS);
-            if ((topSeen & lastTopBit) !== 0) refuseDuplicate(text.slice(from, end));
-            topSeen |= lastTopBit;
-          } else if (inParams && depth === top + 1) {
-            const bit = plain
-              ? keyBit(text, from, end, PARAMS_KEYS)
-              : keyBit(key, 0, key.length, PARAMS_KEYS);
-            if ((paramsSeen & bit) !== 0) refuseDuplicate(text.slice(from, end));
-            paramsSeen |= bit;
-          }
+        const from = at + 1;
+        if (!expectKey) {
+          at = stringEnd(text, from);
+          if (at < 0) refuseEndless();
+          break;
+        }
+        expectKey = false;
+        let end = plainEnd(text, from);
+        const plain = end >= 0;
+        let key = "";
+        if (!plain) {
+          end = stringEnd(text, from);
+          if (end < 0) refuseEndless();
+          key = unescapeKey(text, at, end);
+        }
+        if (plain ? isIndexKey(text, from, end) : isIndexKey(key, 0, key.length)) exact = true;
+        if (plain ? end - from === 9 && standsAt(text, from, "__proto__") : key === "__proto__") {
+          throw new GatewayError("invalid_request", { detail: 'the member name "__proto__" is refused' });
+        }
+        if (depth === top) {
+          lastTopBit = plain ? keyBit(text, from, end, TOP_KEYS) : keyBit(key, 0, key.length, TOP_KEYS);
+          if ((topSeen & lastTopBit) !== 0) refuseDuplicate(text.slice(from, end));
+          topSeen |= lastTopBit;
+        } else if (inParams && depth === top + 1) {
+          const bit = plain ? keyBit(text, from, end, PARAMS_KEYS) : keyBit(key, 0, key.length, PARAMS_KEYS);
+          if ((paramsSeen & bit) !== 0) refuseDuplicate(text.slice(from, end));
+          paramsSeen |= bit;
         }
         at = end;
         break;
@@ -190,9 +195,9 @@ function scan(text: string, limits: JsonLimits): boolean {
   return exact;
 }
 
-/** Index of the closing quote of the string that opens at `at`, or -1. */
-function stringEnd(text: string, at: number): number {
-  let end = text.indexOf('"', at + 1);
+/** Index of the quote that closes the string whose text begins at `from`, or -1. */
+function stringEnd(text: string, from: number): number {
+  let end = text.indexOf('"', from);
   while (end > 0) {
     let slashes = 0;
     while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes++;
@@ -202,7 +207,16 @@ function stringEnd(text: string, at: number): number {
   return -1;
 }
 
-/** ASCII without escapes: what stands in the text is the name itself. */
+/** As `stringEnd`, but -1 where the string is not ASCII without escapes: what stands in the text else is the name itself. */
+function plainEnd(text: string, from: number): number {
+  for (let i = from; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) return i;
+    if (code === BACKSLASH || code > 126) return -1;
+  }
+  return -1;
+}
+
 function isPlainKey(text: string, from: number, to: number): boolean {
   for (let i = from; i < to; i++) {
     const code = text.charCodeAt(i);
@@ -264,6 +278,10 @@ function keyBit(text: string, from: number, to: number, keys: GuardedKeys): numb
 function standsAt(text: string, from: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) if (text.charCodeAt(from + i) !== name.charCodeAt(i)) return false;
   return true;
+}
+
+function refuseEndless(): never {
+  throw new GatewayError("parse_error", { detail: "a string does not end" });
 }
 
 function refuseDuplicate(name: string): never {

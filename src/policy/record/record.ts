@@ -16,7 +16,8 @@ export function recordPolicy(journal: Journal, contents: CallContents): Policy<E
     const kept = contents.of(exchange);
     const intent = callIntent(exchange, contents.keepsDigest(exchange), kept?.argumentsText);
     const argumentsStand = kept?.begin(intent);
-    await journal.intent(intent);
+    const stands = journal.intent(intent);
+    if (stands !== undefined) await stands;
     exchange.intent = intent;
     let outcome: Outcome;
     try {
@@ -29,7 +30,8 @@ export function recordPolicy(journal: Journal, contents: CallContents): Policy<E
       throw thrown;
     }
     const resultStands = kept?.end(intent, outcome);
-    await journal.outcome(intent, endOf(exchange, outcome));
+    const endStands = journal.outcome(intent, endOf(exchange, outcome));
+    if (endStands !== undefined) await endStands;
     if (resultStands !== undefined) await resultStands;
     return outcome;
   };
