@@ -53,8 +53,8 @@ const batchBytesMax = 1 << 19;
 const fullCheckBytes = 1 << 20;
 
 /**
- * One hash chain, appended to by many callers and written once per event-loop turn. Callers of one turn share one
- * promise. When a batch cannot be kept, the chain steps back to its last kept record and every caller of the batch is
+ * One hash chain, appended to by many callers and written once per event-loop turn, or at once for a call that is alone.
+ * Callers of one turn share one promise. When a batch cannot be kept, the chain steps back to its last kept record and every caller of the batch is
  * told: what was refused was never in the chain.
  */
 export class ChainWriter {
@@ -84,6 +84,8 @@ export class ChainWriter {
   #fullCheckAt = 0;
   #unreportedDrops = 0;
   #isClosed = false;
+  /** Intents without an outcome yet. What a failure lost has none to come, so it then begins at none. */
+  #callsUnderWay = 0;
   readonly #flushTurn = (): void => {
     this.#flushIsScheduled = false;
     this.flush();
@@ -100,11 +102,8 @@ export class ChainWriter {
     return this.#sequence;
   }
 
-  /**
-   * See `Journal`. `tenant` is the organisation, or empty. `isAlone`: nobody else is likely to append within this turn, so
-   * there is no company to wait for.
-   */
-  append(kind: RecordKind, tenant: string, body: string, isAlone = false): Promise<void> | undefined {
+  /** See `Journal`. `tenant` is the organisation, or empty. */
+  append(kind: RecordKind, tenant: string, body: string): Promise<void> | undefined {
     if (this.#isClosed) return this.#refuse("the journal is closed");
     if (this.#pendingRecords === 0 && this.#written.position >= this.#fullCheckAt && this.#isFull()) {
       return this.#refuse("the journal holds as much undrained as it may");
@@ -117,7 +116,10 @@ export class ChainWriter {
       else this.#memoryTimer ??= setTimeout(() => this.flush(), memoryMs);
       return undefined;
     }
-    if (isAlone && this.#durability === "standard" && this.#turn === undefined) return this.#writeAtOnce();
+    if (this.#isOfLoneCall(kind) && this.#durability === "standard" && this.#turn === undefined) {
+      const failure = this.flush();
+      return failure === undefined ? undefined : rejected(failure);
+    }
     this.#turn ??= newTurn();
     const { promise } = this.#turn;
     if (!this.#flushIsScheduled) {
@@ -127,11 +129,6 @@ export class ChainWriter {
       this.flush();
     }
     return promise;
-  }
-
-  #writeAtOnce(): Promise<void> | undefined {
-    const failure = this.flush();
-    return failure === undefined ? undefined : rejected(failure);
   }
 
   /** A record of the journal's own: never refused for want of room. */
@@ -313,10 +310,19 @@ export class ChainWriter {
     } else {
       this.counts.refusals += records;
     }
+    this.#callsUnderWay = 0;
     const error = new GatewayError("journal_unavailable", {}, { cause: failure });
     for (const turn of turns) turn?.reject(error);
     this.#options.onFailure(failure, records);
     return error;
+  }
+
+  /** Of a call beside which no other is under way: a turn has no further record to wait for. Counts the calls. */
+  #isOfLoneCall(kind: RecordKind): boolean {
+    if (kind === "call_intent") return this.#callsUnderWay++ === 0;
+    if (kind !== "call_outcome") return false;
+    if (this.#callsUnderWay > 0) this.#callsUnderWay--;
+    return this.#callsUnderWay === 0;
   }
 
   #isFull(): boolean {
@@ -337,8 +343,8 @@ export class ChainWriter {
 }
 
 /** A caller may drop it; that must not surface as an unhandled rejection. */
-function rejected(error: GatewayError): Promise<void> {
-  const refusal = Promise.reject(error);
+function rejected(reason: GatewayError): Promise<void> {
+  const refusal = Promise.reject(reason);
   refusal.catch(() => {});
   return refusal;
 }

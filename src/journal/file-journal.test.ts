@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, renameSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { CallIntent } from "../model/ports/journal.ts";
@@ -56,12 +56,55 @@ describe("durability", () => {
   test("callers of one turn share one promise and one write", async () => {
     using dir = temporaryDir();
     const journal = FileJournal.open({ dir: dir.path, durability: "standard" });
+    journal.intent(sampleIntent());
     const before = journal.stats().batches;
     const promises = Array.from({ length: 50 }, () => journal.intent(sampleIntent()));
     expect(new Set(promises).size).toBe(1);
     await promises[0];
     expect(journal.stats().batches - before).toBe(1);
     await journal.close();
+  });
+
+  test("a call that is alone waits for nobody: intent and outcome are written where they are appended", async () => {
+    using dir = temporaryDir();
+    const journal = FileJournal.open({ dir: dir.path, durability: "standard" });
+    const opened = journal.stats().records;
+    for (let i = 1; i <= 3; i++) {
+      const intent = sampleIntent();
+      expect(journal.intent(intent)).toBeUndefined();
+      expect(journal.stats().records).toBe(opened + 2 * i - 1);
+      expect(journal.outcome(intent, okEnd)).toBeUndefined();
+      expect(journal.stats().records).toBe(opened + 2 * i);
+    }
+    const [first, second] = [sampleIntent(), sampleIntent()];
+    expect(journal.intent(first)).toBeUndefined();
+    await journal.intent(second);
+    expect(journal.outcome(first, okEnd)).toBeInstanceOf(Promise);
+    await journal.outcome(second, okEnd);
+    await journal.close();
+    expect(await verifyJournal({ dir: dir.path, publicKey: journal.signingKey.publicKey })).toMatchObject({
+      ok: true,
+    });
+  });
+
+  test("a lone call whose intent the disk does not take is told, and what follows is written", async () => {
+    using dir = temporaryDir();
+    // Every segment is full with its first record, so that the second has to make a file, in a directory that is away.
+    const journal = FileJournal.open({ dir: dir.path, durability: "standard", segmentBytesMax: 1 });
+    const chainDir = join(dir.path, journal.chainId);
+    renameSync(chainDir, `${chainDir}-away`);
+    const refusal = journal.intent(sampleIntent());
+    renameSync(`${chainDir}-away`, chainDir);
+    expect(refusal).toBeInstanceOf(Promise);
+    expect(await refusal?.catch((thrown: unknown) => (thrown as GatewayError).code)).toBe(
+      "journal_unavailable",
+    );
+    const intent = sampleIntent();
+    expect(journal.intent(intent)).toBeUndefined();
+    expect(journal.outcome(intent, okEnd)).toBeUndefined();
+    await journal.close();
+    const report = await verifyJournal({ dir: dir.path, publicKey: journal.signingKey.publicKey });
+    expect(report).toMatchObject({ ok: true });
   });
 
   test("batch: nothing to wait for, at most 1,000 records and one second in memory", async () => {

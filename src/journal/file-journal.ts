@@ -85,8 +85,6 @@ export class FileJournal implements Journal {
   #closing: Promise<void> | undefined;
   #quarantinedSince = 0;
   #failureLoggedAt = Number.NEGATIVE_INFINITY;
-  /** Calls begun and not ended, as far as their records tell. */
-  #callsUnderWay = 0;
 
   /** Opens a new chain. Throws the file system's error where the directory cannot be written. */
   static open(options: FileJournalOptions): FileJournal {
@@ -145,8 +143,7 @@ export class FileJournal implements Journal {
   }
 
   intent(intent: CallIntent): Promise<void> | undefined {
-    const isAlone = this.#callsUnderWay++ === 0;
-    return this.#writer.append("call_intent", intent.principal.organizationId, intentBody(intent), isAlone);
+    return this.#writer.append("call_intent", intent.principal.organizationId, intentBody(intent));
   }
 
   confirmed(): Promise<void> | undefined {
@@ -154,12 +151,10 @@ export class FileJournal implements Journal {
   }
 
   outcome(intent: CallIntent, end: CallEnd): Promise<void> | undefined {
-    const isAlone = --this.#callsUnderWay === 0;
     return this.#writer.append(
       "call_outcome",
       intent.principal.organizationId,
       outcomeBody(intent.callId, end),
-      isAlone,
     );
   }
 

@@ -52,8 +52,6 @@ export class ServerConnection implements Deadline, RequestLink {
   readonly #ahead = new ByteBuffer();
   #lastHeadText = "";
   #lastHead: RequestHead | undefined;
-  /** Of a head that came twice: with its empty line, to be known again without being decoded. */
-  #repeatedHead: Buffer | undefined;
   #request: ReceivedRequest | undefined;
   /** Of the body of the request: bytes still to come, where their number is known. */
   #bodyLeft = 0;
@@ -178,13 +176,6 @@ export class ServerConnection implements Deadline, RequestLink {
   }
 
   #receiveHead(chunk: Buffer): void {
-    const repeated = this.#repeatedHead;
-    if (repeated !== undefined && this.#ahead.length === 0 && startsWith(chunk, repeated)) {
-      const head = this.#lastHead as RequestHead;
-      head.remember();
-      this.#begin(head, chunk, repeated.length);
-      return;
-    }
     let bytes = chunk;
     if (this.#ahead.length > 0) {
       this.#ahead.append(chunk);
@@ -222,10 +213,8 @@ export class ServerConnection implements Deadline, RequestLink {
     const last = this.#lastHead;
     if (last !== undefined && text === this.#lastHeadText) {
       last.remember();
-      this.#repeatedHead = Buffer.from(`${text}\r\n`, "latin1");
       return last;
     }
-    this.#repeatedHead = undefined;
     const head = parseRequestHead(text);
     this.#lastHeadText = text;
     this.#lastHead = head;
@@ -362,11 +351,6 @@ export class ServerConnection implements Deadline, RequestLink {
 /** What a stranger sends without end would wait for the collector otherwise: half a mebibyte a read. */
 function freeBytes({ buffer, length }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
-}
-
-function startsWith(bytes: Buffer, start: Buffer): boolean {
-  const { length } = start;
-  return bytes.length >= length && bytes.compare(start, 0, length, 0, length) === 0;
 }
 
 function latin1(bytes: Buffer, start: number, bytesMax: number): string {
