@@ -5,6 +5,7 @@ import type { Route } from "../model/route.ts";
 import type { ServerDefinition } from "../model/server.ts";
 import { type CallerRoutes, RouteTable } from "../policy/authorize/routes.ts";
 import type { Catalog } from "./catalog.ts";
+import { compileFilter } from "./catalog-part.ts";
 import type { Fleet } from "./fleet.ts";
 import { RoutedCatalogs } from "./routed-catalogs.ts";
 
@@ -68,22 +69,25 @@ export class CallerServers {
   }
 
   /**
-   * A name that belongs to a server nobody serves for the caller now: its lists are not known, so that what the name means
-   * is taken from the name alone.
+   * A name that belongs to a server nobody serves for the caller now, or that never answered: its lists are not known, so
+   * that what the name means is taken from the name alone.
    */
   unserved(
     caller: Caller,
+    kind: "tool" | "prompt",
     name: string,
   ): { readonly server: ServerDefinition; readonly name: string } | undefined {
-    const routes = this.#routesOf(caller);
-    if (routes === undefined) return undefined;
     const { endpoint } = caller;
     const catalog = this.catalog(caller);
-    for (const server of routes.serving.values()) {
-      if (catalog?.part(server.id) !== undefined) continue;
-      const own = ownName(name, server.name, catalog?.namespace.separator ?? "__");
-      if (endpoint.server === undefined && own !== undefined) return { server, name: own };
-      if (endpoint.server?.id === server.id) return { server, name: own ?? name };
+    if (catalog === undefined) return undefined;
+    const { servers, separator } = catalog.namespace;
+    for (const called of endpoint.server === undefined ? servers : [endpoint.server]) {
+      if (catalog.part(called.id) !== undefined) continue;
+      const own = ownName(name, called.name, separator) ?? (endpoint.server && name);
+      if (own === undefined) continue;
+      const server = this.serving(caller, called);
+      const expose = kind === "tool" ? server.expose.tools : server.expose.prompts;
+      if (compileFilter(expose)(own)) return { server, name: own };
     }
     return undefined;
   }

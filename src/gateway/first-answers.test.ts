@@ -90,10 +90,10 @@ describe("while a server connects for the first time", () => {
     const list = listed(gateway, "tools/list");
     expect(await soon(verdict)).toBe("waits");
     gateway.upstream("slow").fail();
-    expect(await verdict).toBe("tool_unknown");
+    expect(await verdict).toBe("upstream_unreachable");
     expect(await list).toEqual(["known__k", "known__k-secret"]);
     gateway.upstream("slow").failed = false;
-    expect(await soon(gateway.verdict(called("slow__a")))).toBe("tool_unknown");
+    expect(await soon(gateway.verdict(called("slow__a")))).toBe("upstream_unreachable");
   });
 
   test("it ends with the call, and no later than a request may take", async () => {
@@ -106,7 +106,60 @@ describe("while a server connects for the first time", () => {
     await using hurried = new InProcessGateway([{ name: "slow", offer: undefined }], {
       requestTimeoutMs: 60,
     });
-    expect(await hurried.verdict(called("slow__a"))).toBe("tool_unknown");
+    expect(await hurried.verdict(called("slow__a"))).toBe("upstream_unreachable");
+  });
+});
+
+describe("a server that never answered", () => {
+  const all = { include: [], exclude: [] };
+  const expose = { tools: { ...all, exclude: ["hidden*"] }, resources: all, prompts: all };
+  const down = () => {
+    const gateway = new InProcessGateway([
+      { name: "slow", offer: undefined, over: { expose } },
+      { name: "known", offer: { tools: [tool("k")] } },
+    ]);
+    gateway.upstream("slow").fail();
+    return gateway;
+  };
+  const asker = (gateway: InProcessGateway) => (name: string, permissions: string[], server?: string) =>
+    gateway.verdict({
+      ...called(name, { principal: samplePrincipal({ permissions }) }),
+      endpoint: sampleEndpoint(server === undefined ? undefined : gateway.server(server)),
+    });
+
+  test("is away for whom its names are permitted, there or not, at either endpoint", async () => {
+    await using gateway = down();
+    const asked = asker(gateway);
+    const away = "upstream_unreachable";
+    for (const name of ["slow__a", "slow:a", "slow__nothing"])
+      expect([name, await asked(name, ["slow:*"])]).toEqual([name, away]);
+    for (const name of ["a", "slow__a"])
+      expect([name, await asked(name, ["slow:a"], "slow")]).toEqual([name, away]);
+    const prompt = called("slow__p", { method: "prompts/get" });
+    expect(await gateway.verdict(prompt)).toBe(away);
+    expect(gateway.upstream("slow").calls).toHaveLength(0);
+  });
+
+  test("is nothing to anybody else, and nothing by names that are not its own or not exposed", async () => {
+    await using gateway = down();
+    const asked = asker(gateway);
+    for (const [name, permissions, server] of [
+      ["slow__a", ["known:*"], undefined],
+      ["slow:a", ["slow:b"], undefined],
+      ["slow__a", ["slow:prompt:a"], undefined],
+      ["a", ["slow:b"], "slow"],
+      ["a", ["*:*"], undefined],
+      ["nowhere__a", ["*:*"], undefined],
+      ["slow__", ["*:*"], undefined],
+      ["slow__hidden_1", ["*:*"], undefined],
+      ["hidden_1", ["*:*"], "slow"],
+      ["slow__a", ["*:*"], "known"],
+    ] as const)
+      expect([name, permissions, server, await asked(name, [...permissions], server)]).toEqual([
+        ...[name, permissions, server, "tool_unknown"],
+      ]);
+    const viewer = samplePrincipal({ role: "viewer", permissions: ["*:*"] });
+    expect(await gateway.verdict(called("slow__a", { principal: viewer }))).toBe("tool_unknown");
   });
 });
 

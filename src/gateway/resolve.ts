@@ -68,14 +68,17 @@ function resolve(
   }
 }
 
-/** What a caller names of a server that a route has nobody serve: permitted or not, it is answered like any of its names. */
+/**
+ * What a caller names of a server that a route has nobody serve, or that never answered: there or not, it is away for whom the
+ * name is permitted, and unknown to everybody else.
+ */
 function unservedTarget(
   kind: "tool" | "prompt",
   name: string,
   exchange: Exchange,
   servers: CallerServers,
 ): Target | undefined {
-  const found = servers.unserved(exchange, name);
+  const found = servers.unserved(exchange, kind, name);
   return found && { kind, ...found, upstream: undefined, definition: undefined, repeatable: false };
 }
 

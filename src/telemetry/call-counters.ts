@@ -51,7 +51,13 @@ export class CallCounters {
   count(exchange: Exchange, status: string, errorCode: string | undefined, durationMs: number): void {
     const { target, method, endpoint } = exchange;
     const server = target?.server.name ?? "other";
-    const tool = target?.kind === "tool" ? target.name : method === "tools/call" ? "other" : "";
+    // Of a server that never answered it may be any name.
+    const tool =
+      target?.kind === "tool" && target.definition !== undefined
+        ? target.name
+        : method === "tools/call"
+          ? "other"
+          : "";
     const known = KNOWN_METHODS.has(method) ? method : target?.kind === "extension" ? "extension" : "other";
     const counts = this.#countsOf(endpoint.namespaceSlug, server);
     this.#series(counts, known, tool, status).count++;

@@ -23,7 +23,7 @@ function counted(
     server,
     upstream,
     name: "t",
-    definition: undefined,
+    definition: {},
     repeatable: false,
     ...found,
   };

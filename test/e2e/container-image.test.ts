@@ -83,7 +83,7 @@ describe("the container image", () => {
           body: bodyOf("tools/call", { name, arguments: { message: "from the image" } }),
         });
         const text = await answer.text();
-        return text.includes("tool_unknown") ? undefined : text;
+        return text.includes("upstream_unreachable") ? undefined : text;
       };
       const answered = await eventually("the tool answers", toolAnswers, { timeoutMs: 20_000 });
       expect(answered).toContain("from the image");
