@@ -43,37 +43,64 @@ export function forgetDrained(chainDir: string): void {
   }
 }
 
+/** A position takes two cells of 32 bits: atomics of 64 count in BigInts, which every call would pay for. */
+const CELLS = 2;
+const LOW = 2 ** 32;
+const CHANGING = -1;
+
 /**
  * What appender and drain threads tell each other without messages: how much of the chain is committed, how much each
- * sink has. 64-bit atomics, because half a number would be a wrong position.
+ * sink has. Positions only grow, and each has one writer.
  */
 export class SharedPositions {
   readonly buffer: SharedArrayBuffer;
-  readonly #cells: BigInt64Array<SharedArrayBuffer>;
+  readonly #cells: Int32Array<SharedArrayBuffer>;
 
   static readonly sinksMax = 14;
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(8 * (SharedPositions.sinksMax + 2))) {
+  constructor(
+    buffer: SharedArrayBuffer = new SharedArrayBuffer(
+      CELLS * Int32Array.BYTES_PER_ELEMENT * (SharedPositions.sinksMax + 2),
+    ),
+  ) {
     this.buffer = buffer;
-    this.#cells = new BigInt64Array(buffer);
+    this.#cells = new Int32Array(buffer);
   }
   get committed(): number {
-    return Number(Atomics.load(this.#cells, 0));
+    return this.#load(0);
   }
   set committed(position: number) {
-    Atomics.store(this.#cells, 0, BigInt(position));
+    this.#store(0, position);
   }
   /** How many chains of dead processes were made ready to be drained. */
   get recoveries(): number {
-    return Number(Atomics.load(this.#cells, 1));
+    return this.#load(1);
   }
   countRecovery(): void {
-    Atomics.add(this.#cells, 1, 1n);
+    Atomics.add(this.#cells, CELLS, 1);
   }
   drained(sinkIndex: number): number {
-    return Number(Atomics.load(this.#cells, sinkIndex + 2));
+    return this.#load(sinkIndex + 2);
   }
   setDrained(sinkIndex: number, position: number): void {
-    Atomics.store(this.#cells, sinkIndex + 2, BigInt(position));
+    this.#store(sinkIndex + 2, position);
+  }
+
+  /** While the high half changes, once in 4 GiB, it says so: no reader takes halves of two positions for one. */
+  #store(index: number, position: number): void {
+    const low = index * CELLS;
+    const high = Math.floor(position / LOW);
+    const isSame = Atomics.load(this.#cells, low + 1) === high;
+    if (!isSame) Atomics.store(this.#cells, low + 1, CHANGING);
+    Atomics.store(this.#cells, low, position | 0);
+    if (!isSame) Atomics.store(this.#cells, low + 1, high);
+  }
+  #load(index: number): number {
+    const low = index * CELLS;
+    for (;;) {
+      const high = Atomics.load(this.#cells, low + 1);
+      const position = high * LOW + (Atomics.load(this.#cells, low) >>> 0);
+      if (high !== CHANGING && Atomics.load(this.#cells, low + 1) === high) return position;
+    }
   }
 }

@@ -33,6 +33,13 @@ interface Entry {
   isDirty: boolean;
 }
 
+/** What one rule counted, by subject. */
+interface Usage {
+  readonly entries: Map<string, Entry>;
+  /** The count that all share who are told apart no more. */
+  others: Entry | undefined;
+}
+
 type UsageStore = Pick<AcrossTenants, "addLimitUsage" | "limitUsage" | "forgetLimitUsageBefore">;
 
 /**
@@ -44,7 +51,7 @@ export class StoreLimitLedger implements LimitLedger {
   readonly #store: UsageStore;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #rules = new Map<string, Map<string, Entry>>();
+  readonly #rules = new Map<string, Usage>();
   readonly #dirty = new Set<Entry>();
   readonly #flusher: ReturnType<typeof setInterval>;
   #flushing: Promise<void> = Promise.resolve();
@@ -109,11 +116,16 @@ export class StoreLimitLedger implements LimitLedger {
 
   /** Forgets the present period of a subject, or of all of a rule's. */
   reset({ id }: Pick<LimitRule, "id">, subject?: string): void {
-    const entries = this.#rules.get(id);
-    for (const [known, entry] of entries ?? []) {
+    const usage = this.#rules.get(id);
+    if (usage === undefined) return;
+    for (const [known, entry] of usage.entries) {
       if (subject !== undefined && known !== subject && entry.usage.subject !== subject) continue;
       this.#dirty.delete(entry);
-      entries?.delete(known);
+      usage.entries.delete(known);
+    }
+    if (usage.others !== undefined && (subject === undefined || subject === OTHERS)) {
+      this.#dirty.delete(usage.others);
+      usage.others = undefined;
     }
   }
 
@@ -138,36 +150,24 @@ export class StoreLimitLedger implements LimitLedger {
   }
 
   #entry({ rule, subject, organizationId }: LimitDemand): Entry {
-    let entries = this.#rules.get(rule.id);
-    if (entries === undefined) {
-      entries = new Map();
-      this.#rules.set(rule.id, entries);
+    let usage = this.#rules.get(rule.id);
+    if (usage === undefined) {
+      usage = { entries: new Map(), others: undefined };
+      this.#rules.set(rule.id, usage);
     }
-    const known = entries.get(subject);
     const now = this.#clock.now();
     const period = rule.period ?? "day";
-    if (known !== undefined && now < known.end && known.usage.period === period) return known;
+    const known = usage.entries.get(subject);
+    if (known !== undefined && isPresent(known, period, now)) return known;
     const most = rule.algorithm === "quota" ? QUOTA_SUBJECTS_MAX : SHOWN_SUBJECTS_MAX;
-    if (known === undefined && entries.size >= most && subject !== OTHERS) {
-      return this.#entry({ rule, subject: OTHERS, organizationId: rule.organizationId });
+    if (subject === OTHERS || (known === undefined && usage.entries.size >= most)) {
+      const { others } = usage;
+      if (others !== undefined && isPresent(others, period, now)) return others;
+      usage.others = newEntry({ rule, subject: OTHERS, organizationId: rule.organizationId }, now);
+      return usage.others;
     }
-    const { start, end } = periodOf(period, now);
-    const entry: Entry = {
-      usage: {
-        ruleId: rule.id,
-        subject: writable(subject),
-        period,
-        periodStart: start,
-        organizationId: organizationId ?? null,
-      },
-      end,
-      stored: 0,
-      admitted: 0,
-      refused: 0,
-      writing: 0,
-      isDirty: false,
-    };
-    entries.set(subject, entry);
+    const entry = newEntry({ rule, subject, organizationId }, now);
+    usage.entries.set(subject, entry);
     return entry;
   }
 
@@ -209,9 +209,11 @@ export class StoreLimitLedger implements LimitLedger {
     const now = this.#clock.now();
     if (now - this.#sweptAt < HOUR_MS) return;
     this.#sweptAt = now;
-    for (const [id, entries] of this.#rules) {
+    for (const [id, usage] of this.#rules) {
+      const { entries } = usage;
       for (const [subject, entry] of entries) if (now >= entry.end) entries.delete(subject);
-      if (entries.size === 0) this.#rules.delete(id);
+      if (usage.others !== undefined && now >= usage.others.end) usage.others = undefined;
+      if (entries.size === 0 && usage.others === undefined) this.#rules.delete(id);
     }
     for (const period of ["day", "month"] as const) {
       this.#store.forgetLimitUsageBefore(period, now - KEPT_MS[period]).catch((cause: unknown) => {
@@ -219,6 +221,30 @@ export class StoreLimitLedger implements LimitLedger {
       });
     }
   }
+}
+
+function isPresent({ end, usage }: Entry, period: QuotaPeriod, now: number): boolean {
+  return now < end && usage.period === period;
+}
+
+function newEntry({ rule, subject, organizationId }: LimitDemand, now: number): Entry {
+  const period = rule.period ?? "day";
+  const { start, end } = periodOf(period, now);
+  return {
+    usage: {
+      ruleId: rule.id,
+      subject: writable(subject),
+      period,
+      periodStart: start,
+      organizationId: organizationId ?? null,
+    },
+    end,
+    stored: 0,
+    admitted: 0,
+    refused: 0,
+    writing: 0,
+    isDirty: false,
+  };
 }
 
 function keyOf({ ruleId, periodStart, period, subject }: LimitDemandKey): string {

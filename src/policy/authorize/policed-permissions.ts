@@ -6,9 +6,10 @@ import { answerOf, judge } from "./judgement.ts";
 import type { Kind } from "./pattern.ts";
 import type { CallFacts, Permissions } from "./permissions.ts";
 import { ACTION_OF, type CompiledPolicy, PolicyIndex } from "./policy-index.ts";
+import { RulingMemory, type RulingsKept, rulingsKept } from "./ruling-memory.ts";
 
 const VIEWS_MAX = 500;
-/** Targets and servers remembered, each with what it shares with many. */
+/** Servers and sets of policies that a view remembers. */
 const REMEMBERED_MAX = 4_000;
 /** Of a context that no condition on the call is asked with. */
 const NO_CALL = { args: {}, time: new Date(0), client_address: "" };
@@ -33,6 +34,7 @@ export class NamespacePolicies {
   readonly policies: Policies;
   readonly #namespaceSlug: string;
   readonly #generation: number;
+  readonly #rulingsKept = rulingsKept<Ruling>();
   #views = new Map<string, PolicyView>();
 
   constructor(policies: Policies, namespaceSlug: string, generation: number) {
@@ -50,7 +52,7 @@ export class NamespacePolicies {
     let view = this.#views.get(class_);
     if (view === undefined) {
       if (this.#views.size >= VIEWS_MAX) this.#views = new Map();
-      view = new PolicyView(this, subjects);
+      view = new PolicyView(this, subjects, this.#rulingsKept);
       this.#views.set(class_, view);
     }
     const key = `${principal.permissionKey}|${this.#generation}|${class_}`;
@@ -72,30 +74,36 @@ export function subjectsOf(principal: Principal): string[] {
 export class PolicyView {
   readonly #namespace: NamespacePolicies;
   readonly #subjects: readonly string[];
-  #rulings = new Map<string, Ruling>();
+  readonly #rulings: Readonly<Record<Kind, RulingMemory<Ruling>>>;
   /** One for each set of policies that some target is named by. */
   readonly #bySet = new Map<string, Ruling>();
   #last: { kind: Kind; server: string; name: string; ruling: Ruling } | undefined;
   #servers = new Map<string, boolean>();
 
-  constructor(namespace: NamespacePolicies, subjects: readonly string[]) {
+  constructor(namespace: NamespacePolicies, subjects: readonly string[], kept: RulingsKept<Ruling>) {
     this.#namespace = namespace;
     this.#subjects = subjects;
+    this.#rulings = {
+      tool: new RulingMemory(kept.tool),
+      prompt: new RulingMemory(kept.prompt),
+      resource: new RulingMemory(kept.resource),
+      extension: new RulingMemory(kept.extension),
+    };
   }
 
   get defaultEffect() {
     return this.#namespace.policies.defaultEffect;
   }
 
-  ruling(kind: Kind, server: string, name: string): Ruling {
+  /** @param definition without one nobody listed it, and it is not remembered: callers make such names up */
+  ruling(kind: Kind, server: string, name: string, definition: JsonObject | undefined): Ruling {
     const last = this.#last;
     if (last?.name === name && last.server === server && last.kind === kind) return last.ruling;
-    const key = `${kind}\n${server}\n${name}`;
-    let ruling = this.#rulings.get(key);
+    const rulings = this.#rulings[kind];
+    let ruling = rulings.get(server, name);
     if (ruling === undefined) {
-      if (this.#rulings.size >= REMEMBERED_MAX) this.#rulings = new Map();
       ruling = this.#shared(kind, server, name);
-      this.#rulings.set(key, ruling);
+      if (definition !== undefined) rulings.set(server, name, ruling);
     }
     this.#last = { kind, server, name, ruling };
     return ruling;
@@ -207,7 +215,7 @@ export class PolicedPermissions implements Permissions {
   }
 
   listed(kind: Kind, server: string, name: string, definition?: JsonObject): boolean {
-    const { hiding } = this.#view.ruling(kind, server, name);
+    const { hiding } = this.#view.ruling(kind, server, name, definition);
     return (
       hiding.length === 0 ||
       judge(hiding, "allow", this.#context(kind, server, name, definition), false).permitted
@@ -221,7 +229,7 @@ export class PolicedPermissions implements Permissions {
     definition: JsonObject | undefined,
     facts: CallFacts,
   ): Policy | undefined {
-    const { dependsOnCall, use } = this.#view.ruling(kind, server, name);
+    const { dependsOnCall, use } = this.#view.ruling(kind, server, name, definition);
     if (!dependsOnCall) return undefined;
     const context: ConditionContext = {
       principal: this.#principal,
@@ -235,7 +243,7 @@ export class PolicedPermissions implements Permissions {
   }
 
   #sees(kind: Kind, server: string, name: string, definition: JsonObject | undefined): boolean {
-    const { seen, use } = this.#view.ruling(kind, server, name);
+    const { seen, use } = this.#view.ruling(kind, server, name, definition);
     if (seen !== undefined) return seen;
     const context = this.#context(kind, server, name, definition);
     return judge(use, this.#view.defaultEffect, context, false).permitted;
