@@ -84,7 +84,7 @@ export class ChainWriter {
   #fullCheckAt = 0;
   #unreportedDrops = 0;
   #isClosed = false;
-  /** Intents without an outcome yet. What a failure lost has none to come, so it then begins at none. */
+  /** Calls of this process with an intent and no outcome yet; anew from none where some were refused or lost. */
   #callsUnderWay = 0;
   readonly #flushTurn = (): void => {
     this.#flushIsScheduled = false;
@@ -104,6 +104,22 @@ export class ChainWriter {
 
   /** See `Journal`. `tenant` is the organisation, or empty. */
   append(kind: RecordKind, tenant: string, body: string): Promise<void> | undefined {
+    return this.#append(kind, tenant, body, false);
+  }
+
+  /** The two records of a call of this process: written at once beside no other call, as no turn has more to wait for. */
+  appendOfCall(
+    kind: "call_intent" | "call_outcome",
+    tenant: string,
+    body: string,
+  ): Promise<void> | undefined {
+    if (kind === "call_outcome" && this.#callsUnderWay > 0) this.#callsUnderWay--;
+    const isAlone = this.#callsUnderWay === 0;
+    if (kind === "call_intent") this.#callsUnderWay++;
+    return this.#append(kind, tenant, body, isAlone);
+  }
+
+  #append(kind: RecordKind, tenant: string, body: string, isAlone: boolean): Promise<void> | undefined {
     if (this.#isClosed) return this.#refuse("the journal is closed");
     if (this.#pendingRecords === 0 && this.#written.position >= this.#fullCheckAt && this.#isFull()) {
       return this.#refuse("the journal holds as much undrained as it may");
@@ -116,7 +132,7 @@ export class ChainWriter {
       else this.#memoryTimer ??= setTimeout(() => this.flush(), memoryMs);
       return undefined;
     }
-    if (this.#isOfLoneCall(kind) && this.#durability === "standard" && this.#turn === undefined) {
+    if (isAlone && this.#durability === "standard" && this.#turn === undefined) {
       const failure = this.flush();
       return failure === undefined ? undefined : rejected(failure);
     }
@@ -317,14 +333,6 @@ export class ChainWriter {
     return error;
   }
 
-  /** Of a call beside which no other is under way: a turn has no further record to wait for. Counts the calls. */
-  #isOfLoneCall(kind: RecordKind): boolean {
-    if (kind === "call_intent") return this.#callsUnderWay++ === 0;
-    if (kind !== "call_outcome") return false;
-    if (this.#callsUnderWay > 0) this.#callsUnderWay--;
-    return this.#callsUnderWay === 0;
-  }
-
   #isFull(): boolean {
     const isFull = this.#options.isFull();
     if (!isFull) this.#fullCheckAt = this.#written.position + fullCheckBytes;
@@ -332,6 +340,7 @@ export class ChainWriter {
   }
 
   #refuse(why: string): Promise<void> | undefined {
+    this.#callsUnderWay = 0;
     if (this.#durability === "batch") {
       this.counts.drops++;
       this.#unreportedDrops++;

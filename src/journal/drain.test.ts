@@ -138,6 +138,11 @@ describe("drain", () => {
     sink.outage = undefined;
     await until(() => journal.stats().undrainedBytes === 0);
     calls.push(...(await callsThrough(journal, 10)));
+    // Of what was refused nothing counts as under way: a call that is alone is written at once again.
+    const alone = sampleIntent();
+    expect(journal.intent(alone)).toBeUndefined();
+    expect(journal.outcome(alone, okEnd)).toBeUndefined();
+    calls.push(alone);
     await until(() => journal.stats().undrainedBytes === 0);
     const statuses = sink.statuses();
     for (const { callId } of calls) expect(statuses.get(callId)).toBe("ok");

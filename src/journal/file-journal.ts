@@ -143,7 +143,7 @@ export class FileJournal implements Journal {
   }
 
   intent(intent: CallIntent): Promise<void> | undefined {
-    return this.#writer.append("call_intent", intent.principal.organizationId, intentBody(intent));
+    return this.#writer.appendOfCall("call_intent", intent.principal.organizationId, intentBody(intent));
   }
 
   confirmed(): Promise<void> | undefined {
@@ -151,7 +151,7 @@ export class FileJournal implements Journal {
   }
 
   outcome(intent: CallIntent, end: CallEnd): Promise<void> | undefined {
-    return this.#writer.append(
+    return this.#writer.appendOfCall(
       "call_outcome",
       intent.principal.organizationId,
       outcomeBody(intent.callId, end),

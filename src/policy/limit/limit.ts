@@ -91,7 +91,9 @@ export function toolLimitPolicy(
 ): Policy<Exchange, Outcome> {
   return (exchange, next) => {
     const { target } = exchange;
-    if (target === undefined) return next(exchange);
+    // What nobody listed of a server that is away is not called, and may be any name a caller thinks of.
+    if (target === undefined || (target.upstream === undefined && target.definition === undefined))
+      return next(exchange);
     const plan = plans.of(organizationOf(exchange.endpoint.organizationId));
     if (plan === undefined || !plan.hasTargetRules) return next(exchange);
     const rules = plan.target(exchange, target);

@@ -205,7 +205,7 @@ function addTypes(node: PlainSchema, value: JsonValue | undefined): boolean {
 
 /** Objects and arrays among them are for the full validator to compare. */
 function addValues(node: PlainSchema, values: readonly (JsonValue | undefined)[]): boolean {
-  const plain = values.filter(
+  const plain: readonly JsonValue[] = values.filter(
     (value) => value !== undefined && (value === null || typeof value !== "object"),
   );
   if (plain.length !== values.length || values.length === 0) return false;
