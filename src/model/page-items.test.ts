@@ -1,25 +1,31 @@
 import { expect, test } from "bun:test";
 import { PageItems } from "./page-items.ts";
 
-const headOf = (id: string) => `{"id":${JSON.stringify(id)},"tools":[`;
-const tail = '],"é":"✓"}';
+const texts = ['"ä"', '"🦊"', "{}", '"x"'];
 
-test("an answer is the same as text and as bytes, whatever its characters and however long what surrounds it", () => {
-  const items = new PageItems('"ä","🦊"');
-  expect(items.byteLength).toBe(11);
-  for (const id of ["日本", "x".repeat(320), "日".repeat(330), "x".repeat(5_000)]) {
-    const text = new TextDecoder().decode(items.transient(headOf(id), tail));
-    expect(text).toBe(headOf(id) + items.toString() + tail);
-    expect(JSON.parse(text)).toEqual({ id, tools: ["ä", "🦊"], é: "✓" });
+test("a page is the same text however often it is written, as text and as bytes, and touches nothing else", () => {
+  const items = new PageItems(texts);
+  expect([items.length, items.bytesMax]).toEqual([15, 45]);
+  for (let time = 0; time < 4; time++) {
+    const buffer = Buffer.alloc(items.bytesMax + 20, 0x2e);
+    const end = items.writeInto(buffer, 7);
+    expect(buffer.toString("utf8", 7, end)).toBe('"ä","🦊",{},"x"');
+    expect(items.toString()).toBe('"ä","🦊",{},"x"');
+    expect(buffer.toString("utf8", 0, 7) + buffer.toString("utf8", end)).toMatch(/^\.+$/);
   }
 });
 
-test("answers keep what they were made of when the page is sent again", async () => {
-  const items = new PageItems(JSON.stringify("x".repeat(300_000)));
-  const ids = ["1", "a longer one", "3", "日本"];
-  const answers = ids.map((id) => new Response(items.transient(headOf(id), tail)));
-  for (const [i, answer] of answers.entries()) {
-    const { id, tools } = (await answer.json()) as { id: string; tools: string[] };
-    expect([id, tools[0]?.length]).toEqual([ids[i], 300_000]);
+test("what it was written into is its reader's own", () => {
+  const items = new PageItems(texts);
+  const buffer = Buffer.alloc(items.bytesMax);
+  for (let time = 0; time < 3; time++) {
+    const end = items.writeInto(buffer, 0);
+    buffer.fill(0, 0, end);
   }
+  expect(items.toString()).toBe('"ä","🦊",{},"x"');
+});
+
+test("an empty page", () => {
+  const items = new PageItems([]);
+  expect([items.length, items.writeInto(Buffer.alloc(0), 0), items.toString()]).toEqual([0, 0, ""]);
 });

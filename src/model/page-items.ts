@@ -1,51 +1,51 @@
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-/** Bytes left free on either side, for what an answer puts around the items: its HTTP head, and a cursor. */
-const MARGIN = 2_048;
 /** UTF-8 bytes to a UTF-16 code unit, at most. */
 const BYTES_PER_UNIT_MAX = 3;
 
 /**
- * The items of one page of a list, as JSON joined by commas, without brackets. Many callers read a page, each with an id of
- * his own around it: a page keeps its bytes with a margin, so that an answer is written around them and none is copied.
+ * The items of one page of a list, as JSON joined by commas, without brackets. At first these are the texts of the items
+ * themselves, which the catalog holds anyway; most pages are asked for once. Of one that is read again its bytes are kept.
  */
 export class PageItems {
-  readonly #buffer: Uint8Array<ArrayBuffer>;
-  readonly #end: number;
+  /** UTF-16 code units: bytes, where all is ASCII. */
+  readonly length: number;
+  #texts: readonly string[];
+  #bytes: Uint8Array | undefined;
+  #wasRead = false;
 
-  constructor(json: string) {
-    // Room for ASCII, which most lists are: written once, where it stays.
-    let buffer = new Uint8Array(json.length + 2 * MARGIN);
-    const { read, written: ascii } = encoder.encodeInto(json, buffer.subarray(MARGIN, MARGIN + json.length));
-    let written = ascii;
-    if (read < json.length) {
-      const bytes = encoder.encode(json);
-      buffer = new Uint8Array(bytes.length + 2 * MARGIN);
-      buffer.set(bytes, MARGIN);
-      written = bytes.length;
-    }
-    this.#buffer = buffer;
-    this.#end = MARGIN + written;
+  constructor(texts: readonly string[]) {
+    let length = Math.max(0, texts.length - 1);
+    for (const text of texts) length += text.length;
+    this.length = length;
+    this.#texts = texts;
   }
 
-  get byteLength(): number {
-    return this.#end - MARGIN;
+  /** UTF-8 takes no more. */
+  get bytesMax(): number {
+    return this.length * BYTES_PER_UNIT_MAX;
   }
 
-  /** Between `head` and `tail`, in UTF-8; it holds until the next answer is written: for one who writes it out at once. */
-  transient(head: string, tail: string): Uint8Array<ArrayBuffer> {
-    if (Math.max(head.length, tail.length) * BYTES_PER_UNIT_MAX > MARGIN) {
-      return encoder.encode(head + this.toString() + tail);
+  /** In UTF-8, from `at` on; there have to be `bytesMax`. @returns where they end */
+  writeInto(buffer: Buffer, at: number): number {
+    if (this.#bytes !== undefined) {
+      buffer.set(this.#bytes, at);
+      return at + this.#bytes.length;
     }
-    const before = encoder.encode(head);
-    const startsAt = MARGIN - before.length;
-    this.#buffer.set(before, startsAt);
-    const { written } = encoder.encodeInto(tail, this.#buffer.subarray(this.#end));
-    return this.#buffer.subarray(startsAt, this.#end + written);
+    let end = at;
+    for (const text of this.#texts) {
+      if (end > at) buffer[end++] = COMMA;
+      end += buffer.write(text, end, "utf8");
+    }
+    if (this.#wasRead) {
+      this.#bytes = Uint8Array.prototype.slice.call(buffer, at, end);
+      this.#texts = [];
+    }
+    this.#wasRead = true;
+    return end;
   }
 
   toString(): string {
-    return decoder.decode(this.#buffer.subarray(MARGIN, this.#end));
+    return this.#bytes === undefined ? this.#texts.join(",") : new TextDecoder().decode(this.#bytes);
   }
 }
+
+const COMMA = 0x2c;

@@ -1,10 +1,13 @@
 import { answerHead, type BodyFraming, connectionLine, fieldLine, fieldLines } from "./answer-head.ts";
 import type { RequestHead } from "./request-head.ts";
-import { type HttpAnswer, TextAnswer } from "./text-answer.ts";
+import { giveScratch, takeScratch } from "./scratch.ts";
+import { type HttpAnswer, TextAnswer, type WrittenBody } from "./text-answer.ts";
 
 /** Longer texts are encoded once, up front, as the socket will not take them in one write. */
 const STRING_WRITE_MAX = 64 * 1024;
 const CRLF = Buffer.from("\r\n");
+/** In a head, of the digits of `content-length`. */
+const LENGTH_DIGITS_MAX = 16;
 const LAST_CHUNK = "0\r\n\r\n";
 
 type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel" | "closed">;
@@ -20,6 +23,8 @@ export class AnswerWriter {
   readonly #onBroken: () => void;
   readonly #onBlocked: () => void;
   #unsent: Buffer | undefined;
+  /** What of it lies in memory that is to be given back. */
+  #scratch: Buffer | undefined;
   #onDrained: (() => void) | undefined;
   #reader: Reader | undefined;
   #isGone = false;
@@ -103,9 +108,31 @@ export class AnswerWriter {
       else this.#put(head + body, head.length + bytes);
       return;
     }
-    const head = answerHead(status, lines, body.byteLength, connection);
-    if (isHead) this.#put(head, head.length);
-    else this.#putBytes(body.transient(head));
+    if (isHead) this.write(answerHead(status, lines, Buffer.byteLength(body.toString()), connection));
+    else this.#putWritten(body, (bytes) => answerHead(status, lines, bytes, connection));
+  }
+
+  /** @param headOf a body of so many bytes, in ASCII */
+  #putWritten(body: WrittenBody, headOf: (bytes: number) => string): void {
+    const bodyAt = headOf(0).length + LENGTH_DIGITS_MAX;
+    const scratch = takeScratch(bodyAt + body.bytesMax);
+    const end = body.writeInto(scratch, bodyAt);
+    const head = headOf(end - bodyAt);
+    const start = bodyAt - head.length;
+    scratch.write(head, start, "latin1");
+    const bytes = scratch.subarray(start, end);
+    if (this.#unsent !== undefined || this.#isGone) {
+      this.#putBytes(bytes);
+      giveScratch(scratch);
+      return;
+    }
+    const written = this.#send(bytes);
+    if (written >= bytes.length || this.#isGone) {
+      giveScratch(scratch);
+      return;
+    }
+    this.#unsent = bytes.subarray(written);
+    this.#scratch = scratch;
   }
 
   async #sendResponse(
@@ -168,6 +195,8 @@ export class AnswerWriter {
   }
 
   #drained(): void {
+    if (this.#scratch !== undefined) giveScratch(this.#scratch);
+    this.#scratch = undefined;
     const onDrained = this.#onDrained;
     this.#onDrained = undefined;
     onDrained?.();
@@ -191,7 +220,7 @@ export class AnswerWriter {
     if (written < bytes && !this.#isGone) this.#unsent = Buffer.from(text).subarray(written);
   }
 
-  /** @param bytes may change afterwards */
+  /** What of `bytes` is not sent is copied. */
   #putBytes(bytes: Uint8Array): void {
     if (this.#isGone) return;
     if (this.#unsent !== undefined) {

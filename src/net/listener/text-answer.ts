@@ -1,8 +1,9 @@
-/** A body of bytes that are written once, at once. */
+/** A long body, which is written where it is sent from. */
 export interface WrittenBody {
-  /** Holds until the next call. @param head ASCII to stand before it */
-  transient(head: string): Uint8Array<ArrayBuffer>;
-  readonly byteLength: number;
+  /** UTF-8 takes no more. */
+  readonly bytesMax: number;
+  /** In UTF-8, from `at` on; there have to be `bytesMax`. @returns where it ends */
+  writeInto(buffer: Buffer, at: number): number;
   toString(): string;
 }
 

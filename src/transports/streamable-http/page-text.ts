@@ -3,25 +3,28 @@ import type { WrittenBody } from "../../net/listener/text-answer.ts";
 
 /** The JSON-RPC text of one page of a list: items that many callers share, and what stands around them for this one. */
 export class PageText implements WrittenBody {
-  readonly #head: string;
+  readonly #head: Buffer;
   readonly #items: PageItems;
-  readonly #tail: string;
+  readonly #tail: Buffer;
 
   constructor(head: string, items: PageItems, tail: string) {
-    this.#head = head;
+    this.#head = Buffer.from(head);
     this.#items = items;
-    this.#tail = tail;
+    this.#tail = Buffer.from(tail);
   }
 
-  get byteLength(): number {
-    return Buffer.byteLength(this.#head) + this.#items.byteLength + Buffer.byteLength(this.#tail);
+  get bytesMax(): number {
+    return this.#head.length + this.#items.bytesMax + this.#tail.length;
   }
 
-  transient(head: string): Uint8Array<ArrayBuffer> {
-    return this.#items.transient(head + this.#head, this.#tail);
+  writeInto(buffer: Buffer, at: number): number {
+    buffer.set(this.#head, at);
+    const end = this.#items.writeInto(buffer, at + this.#head.length);
+    buffer.set(this.#tail, end);
+    return end + this.#tail.length;
   }
 
   toString(): string {
-    return this.#head + this.#items.toString() + this.#tail;
+    return this.#head.toString() + this.#items.toString() + this.#tail.toString();
   }
 }

@@ -1,0 +1,89 @@
+import { afterEach, expect, test } from "bun:test";
+import { Http1Server } from "./http1-server.ts";
+import { bodies, RawClient } from "./raw-client.testing.ts";
+import { TextAnswer, type WrittenBody } from "./text-answer.ts";
+
+const servers: Http1Server[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop(0);
+});
+
+/** So many bytes that say whose they are. */
+class Filled implements WrittenBody {
+  readonly bytesMax: number;
+  readonly #bytes: number;
+  readonly #sign: string;
+
+  constructor(bytes: number, sign: string) {
+    this.bytesMax = bytes * 3;
+    this.#bytes = bytes;
+    this.#sign = sign;
+  }
+  writeInto(buffer: Buffer, at: number): number {
+    buffer.fill(this.#sign, at, at + this.#bytes);
+    return at + this.#bytes;
+  }
+  toString(): string {
+    return this.#sign.repeat(this.#bytes);
+  }
+}
+
+/** `/x/300` is answered with 300 times an x. */
+function filling(): Http1Server {
+  const server = new Http1Server({
+    hostname: "127.0.0.1",
+    port: 0,
+    reusePort: false,
+    idleMsMax: 75_000,
+    tls: undefined,
+    serve: async (request) => {
+      const [, sign = "", bytes] = new URL(request.url).pathname.split("/");
+      return new TextAnswer(200, { "x-sign": sign }, new Filled(Number(bytes), sign));
+    },
+    refuse: (error) => new TextAnswer(error.httpStatus, {}, error.message),
+    onFault: (cause) => {
+      throw cause;
+    },
+  });
+  servers.push(server);
+  return server;
+}
+const get = (path: string, method = "GET") => `${method} ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+
+test("a HEAD says how long it would be", async () => {
+  const client = new RawClient(filling());
+  client.send(get("/x/70000", "HEAD") + get("/y/3"));
+  const text = await client.until("yyy");
+  expect(text).toMatch(/^HTTP\/1.1 200 .*content-length: 70000\r\n.*\r\n\r\nHTTP\/1.1 200 /s);
+});
+
+test("answers the system does not take at once keep their bytes while others are written", async () => {
+  const server = filling();
+  const slow = Array.from("abcdef", (sign) => ({ sign, client: new RawClient(server) }));
+  const bytes = 6_000_000;
+  for (const { sign, client } of slow) {
+    client.socket.pause();
+    client.send(get(`/${sign}/${bytes}`) + get(`/${sign}/5`));
+  }
+  await Bun.sleep(50);
+  const quick = new RawClient(server);
+  for (let n = 1; n <= 20; n++) {
+    quick.send(get(`/z/${n * 10_000}`));
+    await quick.until(new RegExp(`content-length: ${n * 10_000}\r\n`));
+  }
+  // Some leave in the middle of their answer: what it lay in is another's then.
+  for (const { client } of slow.splice(0, 2)) client.socket.destroy();
+  for (const { client } of slow) client.socket.resume();
+  for (const { sign, client } of slow) {
+    await client.until(`content-length: 5\r\n`, 20_000);
+    await client.until(new RegExp(`${sign}{5}$`));
+    expect(bodies(client.text).map((body) => body === sign.repeat(body.length) && body.length)).toEqual([
+      bytes,
+      5,
+    ]);
+  }
+  await quick.until(/z{200000}$/);
+  expect(bodies(quick.text).map(({ length }) => length)).toEqual(
+    Array.from({ length: 20 }, (_, n) => (n + 1) * 10_000),
+  );
+});
