@@ -54,6 +54,7 @@ export class HttpConnection {
   /** @param keepBody false leaves the body unread, for load */
   send(bytes: Uint8Array | string, keepBody = true): Promise<Answer> {
     return new Promise((resolve, reject) => {
+      if (this.#socket === undefined) return reject(new Error("the connection is closed"));
       this.#pending = { keepBody, resolve, reject };
       this.#unsent = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
       this.#flush();
