@@ -2,7 +2,7 @@ import type { Endpoint } from "../model/exchange.ts";
 import type { Upstream } from "../model/ports/upstream.ts";
 import type { Principal } from "../model/principal.ts";
 import type { Route } from "../model/route.ts";
-import type { ServerDefinition } from "../model/server.ts";
+import type { ExposeFilter, ServerDefinition } from "../model/server.ts";
 import { type CallerRoutes, RouteTable } from "../policy/authorize/routes.ts";
 import type { Catalog } from "./catalog.ts";
 import { compileFilter } from "./catalog-part.ts";
@@ -24,6 +24,7 @@ export class CallerServers {
   readonly #fleet: Fleet;
   readonly #tables = new WeakMap<readonly Route[], RouteTable>();
   readonly #routed = new RoutedCatalogs();
+  readonly #filters = new WeakMap<ExposeFilter, (name: string) => boolean>();
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet;
@@ -72,7 +73,7 @@ export class CallerServers {
    * A name that belongs to a server nobody serves for the caller now, or that never answered: its lists are not known, so
    * that what the name means is taken from the name alone.
    */
-  unserved(
+  awayNamed(
     caller: Caller,
     kind: "tool" | "prompt",
     name: string,
@@ -87,9 +88,16 @@ export class CallerServers {
       if (own === undefined) continue;
       const server = this.serving(caller, called);
       const expose = kind === "tool" ? server.expose.tools : server.expose.prompts;
-      if (compileFilter(expose)(own)) return { server, name: own };
+      if (this.#filter(expose)(own)) return { server, name: own };
     }
     return undefined;
+  }
+
+  /** Each call of a name that nobody lists asks. */
+  #filter(expose: ExposeFilter): (name: string) => boolean {
+    let filter = this.#filters.get(expose);
+    if (filter === undefined) this.#filters.set(expose, (filter = compileFilter(expose)));
+    return filter;
   }
 
   #servingId(caller: Caller, serverId: string): string | undefined {

@@ -78,7 +78,7 @@ function unservedTarget(
   exchange: Exchange,
   servers: CallerServers,
 ): Target | undefined {
-  const found = servers.unserved(exchange, kind, name);
+  const found = servers.awayNamed(exchange, kind, name);
   return found && { kind, ...found, upstream: undefined, definition: undefined, repeatable: false };
 }
 

@@ -11,8 +11,8 @@ export interface IncomingRequest {
   readonly body: ReadableStream<Uint8Array> | null;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
-  /** The whole body as UTF-8. Who calls it has seen a `Content-Length` and bounds it. */
-  text(): Promise<string>;
+  /** The whole body as UTF-8, at once where it is here. Who calls it has seen a `Content-Length` and bounds it. */
+  text(): string | Promise<string>;
 }
 
 export interface IncomingHeaders extends Iterable<[string, string]> {

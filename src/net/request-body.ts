@@ -15,16 +15,17 @@ export const SHORT_BODY_MS = 10_000;
 
 /**
  * The text of a request's body; of one that is longer than `bytesMax`, declared or not, no more than that is held. What
- * a refused client goes on to send is thrown away by the listener until it closes the connection.
+ * a refused client goes on to send is thrown away by the listener until it closes the connection. At once where it is all here.
  * @throws GatewayError (the promise rejects) `body_too_large`, `request_timeout`
  */
-export function readText(request: IncomingRequest, limits: BodyLimits): Promise<string> {
+export function readText(request: IncomingRequest, limits: BodyLimits): string | Promise<string> {
   const { bytesMax, timeoutMs } = limits;
   const declared = request.headers.get("content-length");
   if (declared === null && request.body !== null) return inTime(readCounted(request.body, bytesMax), limits);
   const bytes = Number(declared);
   if (bytes > bytesMax) return Promise.reject(tooLarge(bytesMax));
   const text = request.text();
+  if (typeof text === "string") return text;
   return bytes > SHORT_BODY_BYTES || timeoutMs < SHORT_BODY_MS ? inTime(text, limits) : text;
 }
 

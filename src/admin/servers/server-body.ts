@@ -177,10 +177,7 @@ export function recordWith(before: ServerRecord | NewServer, change: ServerChang
   };
 }
 
-function secretsWith(
-  before: SecretsChange | null,
-  change: SecretsChange | null | undefined,
-): ServerSecrets | null {
+function secretsWith(before: SecretsChange | null, change: SecretsChange | null | undefined): ServerSecrets {
   const { environment, headers, auth } = change === null ? {} : { ...before, ...change };
   return { ...(environment && { environment }), ...(headers && { headers }), ...(auth && { auth }) };
 }

@@ -224,7 +224,7 @@ describe("bodies", () => {
   test("a client that leaves in the middle of its body is told to the reader", async () => {
     const { promise, resolve } = Promise.withResolvers<unknown>();
     const server = serving(async (request) => {
-      await readText(request, BODY).catch(resolve);
+      await Promise.resolve(readText(request, BODY)).catch(resolve);
       return new TextAnswer(200, {}, "");
     });
     const client = new RawClient(server);

@@ -60,13 +60,13 @@ export class ReceivedRequest implements IncomingRequest {
     return this.#abort.signal;
   }
 
-  text(): Promise<string> {
+  text(): string | Promise<string> {
     if (this.#stream !== undefined) return new Response(this.#stream).text();
     if (this.#reader !== undefined) return Promise.reject(new Error("The body of a request is read once."));
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#isWhole) {
       this.#reader = { kind: "nobody" };
-      return Promise.resolve(this.#takeText());
+      return this.#takeText();
     }
     return new Promise((resolve, reject) => {
       this.#reader = { kind: "text", resolve, reject };

@@ -67,7 +67,7 @@ describe("a client that shuts its writing side", () => {
   test("in the middle of a head or a body is let go at once, and its body's reader is told", async () => {
     const { promise: failed, resolve } = Promise.withResolvers<unknown>();
     const server = serving(async (request) => {
-      await readText(request, { bytesMax: 1_000, timeoutMs: 30_000 }).catch(resolve);
+      await Promise.resolve(readText(request, { bytesMax: 1_000, timeoutMs: 30_000 })).catch(resolve);
       return new TextAnswer(200, {}, "");
     });
     for (const part of ["", "GET / HT", `POST / HTTP/1.1\r\n${HOST}content-length: 10\r\n\r\nabc`]) {

@@ -1,4 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
+import { dialectOf } from "./dialect.ts";
 
 /**
  * A schema of the keywords that most tools' schemas are made of, compared with values by code that all of them share: what
@@ -6,8 +7,10 @@ import { isObject, type JsonObject, type JsonValue } from "../../protocol/json-v
  * @returns undefined where it has a keyword beyond those, or one that is not as JSON Schema 2020-12 (and draft-07, which
  *   agrees on these) wants it
  */
-export function plainSchema({ $schema: _dialect, ...schema }: JsonObject): PlainSchema | undefined {
-  return nodeOf(schema, 0);
+export function plainSchema(schema: JsonObject): PlainSchema | undefined {
+  if (dialectOf(schema) === undefined) return undefined;
+  const { $schema: _dialect, $id: _id, ...rest } = schema;
+  return nodeOf(rest, 0);
 }
 
 /**

@@ -4,19 +4,14 @@ import Ajv2020 from "ajv/dist/2020.js";
 import { RE2JS } from "re2js";
 import type { JsonObject, JsonValue } from "../../protocol/json-value.ts";
 import { CompilerPool } from "./compiler-pool.ts";
-import { isPlainMatch, type PlainSchema, plainSchema } from "./plain-schema.ts";
+import { dialectOf } from "./dialect.ts";
 import { isWithinCost } from "./schema-cost.ts";
 
 /** A compiled schema, or why it cannot be run. */
-export type Validator = ReadyValidator | { readonly kind: "unusable"; readonly reason: string };
-export interface ReadyValidator {
-  readonly kind: "ready";
-  /** What is wrong with a value; undefined where nothing is. */
-  check(value: JsonValue): string | undefined;
-}
+export type Validator =
+  | { readonly kind: "ready"; readonly check: (value: JsonValue) => string | undefined }
+  | { readonly kind: "unusable"; readonly reason: string };
 
-const DRAFT_07 = /^https?:\/\/json-schema\.org\/draft-0[67]\/schema#?$/;
-const DRAFT_2020 = /^https:\/\/json-schema\.org\/draft\/2020-12\/schema#?$/;
 const PROBLEMS_MAX = 5;
 
 /**
@@ -46,8 +41,8 @@ const options = {
 } as const;
 
 const compilers = {
-  draft07: new CompilerPool(() => new Ajv(options)),
-  draft2020: new CompilerPool(() => new Ajv2020(options)),
+  "draft-07": new CompilerPool(() => new Ajv(options)),
+  "2020-12": new CompilerPool(() => new Ajv2020(options)),
 };
 
 /**
@@ -56,18 +51,16 @@ const compilers = {
  * with references that multiply. `check` passes what it cannot decide, as where references run in a circle.
  */
 export function compileSchema(schema: JsonObject): Validator {
-  const dialect = schema.$schema;
-  if (typeof dialect === "string" && !DRAFT_07.test(dialect) && !DRAFT_2020.test(dialect)) {
-    return { kind: "unusable", reason: `the schema dialect ${dialect.slice(0, 100)} is not supported` };
+  const dialect = dialectOf(schema);
+  if (dialect === undefined) {
+    const named = String(schema.$schema).slice(0, 100);
+    return { kind: "unusable", reason: `the schema dialect ${named} is not supported` };
   }
   if (!isWithinCost(schema)) return { kind: "unusable", reason: "its references expand without bound" };
   try {
-    const pool =
-      typeof dialect === "string" && DRAFT_07.test(dialect) ? compilers.draft07 : compilers.draft2020;
+    const pool = compilers[dialect];
     // The root needs no name for validation: without one it cannot be referred to from elsewhere.
     const { $id: _id, ...rest } = schema;
-    const plain = plainSchema(rest);
-    if (plain !== undefined) return new PlainFirst(plain, rest, pool);
     const validate = pool.compile(rest);
     return { kind: "ready", check: (value) => check(validate, value) };
   } catch (cause) {
@@ -75,27 +68,6 @@ export function compileSchema(schema: JsonObject): Validator {
       kind: "unusable",
       reason: cause instanceof Error ? cause.message.slice(0, 200) : "not compilable",
     };
-  }
-}
-
-/** Compiled only when a value is in doubt: most never are, and a compiled schema takes some 10 KiB and a millisecond. */
-class PlainFirst implements ReadyValidator {
-  readonly kind = "ready";
-  readonly #plain: PlainSchema;
-  readonly #schema: JsonObject;
-  readonly #pool: CompilerPool;
-  #validate: ValidateFunction | undefined;
-
-  constructor(plain: PlainSchema, schema: JsonObject, pool: CompilerPool) {
-    this.#plain = plain;
-    this.#schema = schema;
-    this.#pool = pool;
-  }
-
-  check(value: JsonValue): string | undefined {
-    if (isPlainMatch(this.#plain, value)) return undefined;
-    this.#validate ??= this.#pool.compile(this.#schema);
-    return check(this.#validate, value);
   }
 }
 

@@ -4,61 +4,64 @@ import type { Log } from "../../model/ports/log.ts";
 import { approximate } from "../../protocol/json-exact.ts";
 import { isObject, type JsonObject, type JsonValue } from "../../protocol/json-value.ts";
 import type { Next, Policy } from "../policy.ts";
+import { isPlainMatch, type PlainSchema, plainSchema } from "./plain-schema.ts";
 import type { Validator } from "./schema-validator.ts";
 import { ValidatorCache } from "./validator-cache.ts";
 
 type Compile = (schema: JsonObject) => Validator;
 
-/** Some 10 KiB each; past it the ones unused for longest are compiled again when they are needed. */
+/** A compiled one takes some 10 KiB; past it the ones unused for longest are made again when they are needed. */
 const VALIDATORS_MAX = 20_000;
+
+/** What was made of one tool's schema. */
+interface Made {
+  readonly plain: PlainSchema | undefined;
+  /** Made when there is no plain one, or it did not say yes: of most tools never. */
+  full: Validator | undefined;
+}
 
 /**
  * Checks a tool's arguments against its schema before its server sees them. A failure is a tool result with
- * `isError: true`, so that the model reads what to correct. The compiler is loaded when the first call needs it and
- * each schema is compiled once; a definition that goes away takes its validator along.
+ * `isError: true`, so that the model reads what to correct. Common schemas are checked by code all share (ADR 0034); the
+ * compiler is loaded when the first call needs it, and each schema compiled once. What was made goes with its definition.
  */
 export function validatePolicy(log: Log): Policy<Exchange, Outcome> {
-  const validators = new ValidatorCache<Validator>(VALIDATORS_MAX);
+  const made = new ValidatorCache<Made>(VALIDATORS_MAX);
   let compile: Compile | undefined;
 
-  const validatorOf = (definition: JsonObject, target: Target, ready: Compile): Validator => {
-    let validator = validators.get(definition);
-    if (validator === undefined) {
-      const schema = definition.inputSchema;
-      validator = isObject(schema)
-        ? ready(approximate(schema) as JsonObject)
-        : { kind: "unusable", reason: "the tool has no inputSchema" };
-      validators.set(definition, validator);
-      if (validator.kind === "unusable") {
-        log.warn(
-          { server: target.server.name, tool: target.name, reason: validator.reason },
-          "arguments of this tool are not validated",
-        );
-      }
-    }
-    return validator;
+  const madeOf = (definition: JsonObject): Made => {
+    const known = made.get(definition);
+    if (known !== undefined) return known;
+    const schema = definition.inputSchema;
+    const plain = isObject(schema) ? plainSchema(approximate(schema) as JsonObject) : undefined;
+    const one: Made = { plain, full: undefined };
+    made.set(definition, one);
+    return one;
   };
 
-  const check = (
-    exchange: Exchange,
-    target: Target,
-    definition: JsonObject,
-    ready: Compile,
-  ): string | undefined => {
-    const validator = validatorOf(definition, target, ready);
-    if (validator.kind === "unusable") return undefined;
-    const given = exchange.params.arguments ?? {};
-    return validator.check(exchange.exact ? approximate(given as JsonValue) : (given as JsonValue));
+  const fullOf = (one: Made, definition: JsonObject, target: Target, ready: Compile): Validator => {
+    if (one.full !== undefined) return one.full;
+    const schema = definition.inputSchema;
+    one.full = isObject(schema)
+      ? ready(approximate(schema) as JsonObject)
+      : { kind: "unusable", reason: "the tool has no inputSchema" };
+    if (one.full.kind === "unusable") {
+      log.warn(
+        { server: target.server.name, tool: target.name, reason: one.full.reason },
+        "arguments of this tool are not validated",
+      );
+    }
+    return one.full;
   };
 
   const decide = (
     exchange: Exchange,
     target: Target,
-    definition: JsonObject,
+    validator: Validator,
+    given: JsonValue,
     next: Next<Exchange, Outcome>,
-    ready: Compile,
   ): Outcome | Promise<Outcome> => {
-    const problem = check(exchange, target, definition, ready);
+    const problem = validator.kind === "unusable" ? undefined : validator.check(given);
     if (problem === undefined) return next(exchange);
     if (target.server.validate === "report") {
       log.warn(
@@ -70,25 +73,22 @@ export function validatePolicy(log: Log): Policy<Exchange, Outcome> {
     return invalidArguments(problem);
   };
 
-  const decideLater = async (
-    exchange: Exchange,
-    target: Target,
-    definition: JsonObject,
-    next: Next<Exchange, Outcome>,
-  ): Promise<Outcome> => {
-    const module = await import("./schema-validator.ts");
-    compile = module.compileSchema;
-    return decide(exchange, target, definition, next, compile);
-  };
-
   return (exchange, next) => {
     const { target } = exchange;
-    if (target?.kind !== "tool" || target.definition === undefined || target.server.validate === "off") {
+    const definition = target?.definition;
+    if (target?.kind !== "tool" || definition === undefined || target.server.validate === "off") {
       return next(exchange);
     }
-    return compile === undefined
-      ? decideLater(exchange, target, target.definition, next)
-      : decide(exchange, target, target.definition, next, compile);
+    const one = madeOf(definition);
+    const sent = (exchange.params.arguments ?? {}) as JsonValue;
+    const given = exchange.exact ? approximate(sent) : sent;
+    if (one.plain !== undefined && isPlainMatch(one.plain, given)) return next(exchange);
+    if (compile !== undefined)
+      return decide(exchange, target, fullOf(one, definition, target, compile), given, next);
+    return import("./schema-validator.ts").then((module) => {
+      compile = module.compileSchema;
+      return decide(exchange, target, fullOf(one, definition, target, compile), given, next);
+    });
   };
 }
 

@@ -53,7 +53,8 @@ async function post(deps: EndpointDeps, request: EdgeRequest): Promise<HttpAnswe
     const http = request.arrival.request;
     const contentType = http.headers.get("content-type");
     if (contentType === null || !isJsonType(contentType)) throw new GatewayError("unsupported_media_type");
-    const text = await readText(http, deps.body);
+    const body = readText(http, deps.body);
+    const text = typeof body === "string" ? body : await body;
     const { value, exact } = parseGuarded(text, deps.jsonLimits);
     const message = asObject(value);
     const method = typeof message?.method === "string" ? message.method : undefined;

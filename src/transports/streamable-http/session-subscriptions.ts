@@ -1,3 +1,4 @@
+import { GatewayError } from "../../errors/gateway-error.ts";
 import type { Relay, Subscriber, Subscription } from "../../model/ports/relay.ts";
 import type { SessionRow } from "./session-row.ts";
 
@@ -27,10 +28,16 @@ export class SessionSubscriptions {
     return this.#held.size;
   }
 
-  /** False where nobody owns the resource, its server takes no subscription, or all were let go meanwhile. */
+  /**
+   * False where nobody owns the resource, or its server takes no subscription.
+   * @throws GatewayError `call_cancelled` where all were let go meanwhile
+   */
   async add(uri: string): Promise<boolean> {
     if (this.#held.has(uri)) return true;
-    if (!(await this.#hold(uri))) return false;
+    const releases = this.#releases;
+    const isHeld = await this.#hold(uri);
+    if (this.#releases !== releases) throw new GatewayError("call_cancelled");
+    if (!isHeld) return false;
     await this.#row.subscribe(uri, true);
     await this.follow();
     return true;
