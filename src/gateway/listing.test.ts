@@ -189,13 +189,13 @@ describe("what is kept", () => {
     };
     const catalog = catalogOf();
     for (let i = 0; i < 600; i++) read(catalog, i);
-    expect(listing.cachedChars).toBeLessThanOrEqual(65 * 1_048_576);
-    expect(listing.cachedChars).toBeGreaterThan(1_048_576);
-    const one = read(catalogOf(), 0).items.length;
+    expect(listing.cachedBytes).toBeLessThanOrEqual(65 * 1_048_576);
+    expect(listing.cachedBytes).toBeGreaterThan(1_048_576);
+    const one = read(catalogOf(), 0).items.byteLength;
     listing.forget(catalog.namespace.id);
-    expect(listing.cachedChars).toBe(0);
+    expect(listing.cachedBytes).toBe(0);
     for (let i = 0; i < 50; i++) read(catalogOf(), 0);
-    expect(listing.cachedChars).toBe(one);
+    expect(listing.cachedBytes).toBe(one);
   });
 });
 
@@ -217,7 +217,7 @@ test("nothing is kept of a namespace that was removed, nor of lists that changed
       permissions,
       undefined,
     );
-    return listing.cachedChars;
+    return listing.cachedBytes;
   };
   expect(read()).toBeGreaterThan(0);
   gateway.upstream("s").change({ tools: [] });
@@ -225,7 +225,7 @@ test("nothing is kept of a namespace that was removed, nor of lists that changed
   gateway.upstream("s").change({ tools: many(10) });
   expect(read()).toBeGreaterThan(0);
   gateway.fleet.apply({ version: 2, organizations: new Map() });
-  expect(listing.cachedChars).toBe(0);
+  expect(listing.cachedBytes).toBe(0);
   expect(forgotten).toEqual([namespaceId, namespaceId, namespaceId]);
 });
 

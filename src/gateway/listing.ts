@@ -13,7 +13,7 @@ const PAGE_ITEMS_MAX = 1_000;
 const PAGE_CHARS_MAX = 1_048_576;
 const CACHED_LISTS_MAX = 512;
 /** Of all cached pages together; past it the oldest lists go. */
-const CACHED_CHARS_MAX = 64 * 1_048_576;
+const CACHED_BYTES_MAX = 64 * 1_048_576;
 
 /** One list as all who may do the same see it. */
 interface VisibleList {
@@ -45,15 +45,15 @@ export class Listing {
   readonly #sealer: Sealer;
   readonly #lists = new Map<string, VisibleList>();
   readonly #nameHashes = new WeakMap<Sequence<CatalogEntry>, string>();
-  #cachedChars = 0;
+  #cachedBytes = 0;
 
   constructor(sealer: Sealer) {
     this.#sealer = sealer;
   }
 
-  /** Of all pages kept, in UTF-16 code units. */
-  get cachedChars(): number {
-    return this.#cachedChars;
+  /** Of all pages kept. */
+  get cachedBytes(): number {
+    return this.#cachedBytes;
   }
 
   /** @throws GatewayError `cursor_invalid` */
@@ -72,7 +72,7 @@ export class Listing {
       const compiled = compilePage(list, at, bare);
       page = { ...compiled, nextCursor: this.#seal(list, key, compiled, bare) };
       list.pages.set(at, page);
-      this.#cachedChars += page.items.length;
+      this.#cachedBytes += page.items.byteLength;
       this.#evict(list);
     }
     return {
@@ -120,7 +120,7 @@ export class Listing {
 
   #evict(keep: VisibleList): void {
     for (const [key, list] of this.#lists) {
-      if (this.#lists.size <= CACHED_LISTS_MAX && this.#cachedChars <= CACHED_CHARS_MAX) return;
+      if (this.#lists.size <= CACHED_LISTS_MAX && this.#cachedBytes <= CACHED_BYTES_MAX) return;
       if (list !== keep) this.#drop(key, list);
     }
   }
@@ -133,7 +133,7 @@ export class Listing {
 
   #drop(key: string, list: VisibleList): void {
     this.#lists.delete(key);
-    for (const page of list.pages.values()) this.#cachedChars -= page.items.length;
+    for (const page of list.pages.values()) this.#cachedBytes -= page.items.byteLength;
   }
 
   /** The name of the last entry delivered and the list's hash: any replica can go on from there. */

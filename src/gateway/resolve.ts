@@ -52,12 +52,12 @@ function resolve(
     case "tools/call": {
       const name = requireText(params, "name");
       const entry = findNamed("tools", name, exchange, catalog, permissions);
-      return targetOf("tool", entry) ?? unservedTarget("tool", name, exchange, servers);
+      return targetOf("tool", entry) ?? awayTarget("tool", name, exchange, servers);
     }
     case "prompts/get": {
       const name = requireText(params, "name");
       const entry = findNamed("prompts", name, exchange, catalog, permissions);
-      return targetOf("prompt", entry) ?? unservedTarget("prompt", name, exchange, servers);
+      return targetOf("prompt", entry) ?? awayTarget("prompt", name, exchange, servers);
     }
     case "resources/read":
       return findResource(requireText(params, "uri"), exchange, catalog, servers, permissions);
@@ -72,7 +72,7 @@ function resolve(
  * What a caller names of a server that a route has nobody serve, or that never answered: there or not, it is away for whom the
  * name is permitted, and unknown to everybody else.
  */
-function unservedTarget(
+function awayTarget(
   kind: "tool" | "prompt",
   name: string,
   exchange: Exchange,

@@ -54,8 +54,8 @@ const fullCheckBytes = 1 << 20;
 
 /**
  * One hash chain, appended to by many callers and written once per event-loop turn, or at once for a call that is alone.
- * Callers of one turn share one promise. When a batch cannot be kept, the chain steps back to its last kept record and every caller of the batch is
- * told: what was refused was never in the chain.
+ * Callers of one turn share one promise. When a batch cannot be kept, the chain steps back to its last kept record and
+ * every caller of the batch is told: what was refused was never in the chain.
  */
 export class ChainWriter {
   readonly counts: ChainCounts = {

@@ -193,7 +193,7 @@ export function limitStoreContract(open: () => OperatedStore): void {
       for (const { ledger } of [second, third]) await ledger.close();
     });
 
-    test("a month is a calendar month", () => {
+    test("a month is a calendar month", async () => {
       const { clock, ledger, use } = ledgerAt(Date.UTC(2028, 1, 29, 23, 59, 59));
       const rule = quota({ period: "month" });
       expect(use(rule, "key:a", 9)).toBe(5);
@@ -201,6 +201,8 @@ export function limitStoreContract(open: () => OperatedStore): void {
       clock.at += 1_000;
       expect(use(rule, "key:a", 9)).toBe(5);
       expect(ledger.quotaWait({ rule, subject: "key:a" })).toBe(31 * DAY_MS);
+      // In its time all others' usage is old, and forgotten: not while they run.
+      await ledger.close();
     });
 
     test("two processes learn of each other as they write; nothing is counted twice or lost", async () => {
@@ -236,6 +238,23 @@ export function limitStoreContract(open: () => OperatedStore): void {
       }
       expect(use(rule, "key:a", 5)).toBe(2);
       await ledger.close();
+    });
+
+    test("past 50,000 subjects, others share one count, also after a restart", async () => {
+      const rule = quota({ limit: 3 });
+      const first = ledgerAt();
+      for (let n = 0; n < 50_000; n++) first.use(rule, `key:${n}`, 1);
+      expect(first.use(rule, "key:late", 2)).toBe(2);
+      expect(first.use(rule, "key:later", 2)).toBe(1);
+      expect(first.use(rule, "key:0", 9)).toBe(2);
+      await first.ledger.close();
+      const second = ledgerAt();
+      await second.ledger.load([rule]);
+      expect(second.use(rule, "key:latest", 1)).toBe(0);
+      expect(second.use(rule, "key:1", 9)).toBe(2);
+      second.ledger.reset(rule, "(others)");
+      expect(second.use(rule, "key:latest", 9)).toBe(3);
+      await second.ledger.close();
     });
   });
 

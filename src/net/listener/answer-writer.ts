@@ -6,8 +6,8 @@ import { type HttpAnswer, TextAnswer, type WrittenBody } from "./text-answer.ts"
 /** Longer texts are encoded once, up front, as the socket will not take them in one write. */
 const STRING_WRITE_MAX = 64 * 1024;
 const CRLF = Buffer.from("\r\n");
-/** In a head, of the digits of `content-length`. */
-const LENGTH_DIGITS_MAX = 16;
+/** The system took all but this part of an answer: it is copied, and the memory the whole lay in is free for the next. */
+const COPIED_PART_MAX = 1 / 4;
 const LAST_CHUNK = "0\r\n\r\n";
 
 type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel" | "closed">;
@@ -108,31 +108,30 @@ export class AnswerWriter {
       else this.#put(head + body, head.length + bytes);
       return;
     }
-    if (isHead) this.write(answerHead(status, lines, Buffer.byteLength(body.toString()), connection));
-    else this.#putWritten(body, (bytes) => answerHead(status, lines, bytes, connection));
+    const head = answerHead(status, lines, body.byteLength, connection);
+    if (isHead) this.write(head);
+    else this.#putWritten(head, body);
   }
 
-  /** @param headOf a body of so many bytes, in ASCII */
-  #putWritten(body: WrittenBody, headOf: (bytes: number) => string): void {
-    const bodyAt = headOf(0).length + LENGTH_DIGITS_MAX;
-    const scratch = takeScratch(bodyAt + body.bytesMax);
-    const end = body.writeInto(scratch, bodyAt);
-    const head = headOf(end - bodyAt);
-    const start = bodyAt - head.length;
-    scratch.write(head, start, "latin1");
-    const bytes = scratch.subarray(start, end);
-    if (this.#unsent !== undefined || this.#isGone) {
-      this.#putBytes(bytes);
-      giveScratch(scratch);
-      return;
+  /** @param head in ASCII */
+  #putWritten(head: string, body: WrittenBody): void {
+    if (this.#isGone) return;
+    const scratch = takeScratch(head.length + body.byteLength);
+    scratch.write(head, "latin1");
+    body.writeInto(scratch, head.length);
+    const bytes = scratch.subarray(0, head.length + body.byteLength);
+    if (this.#unsent === undefined) {
+      const unsent = bytes.subarray(Math.max(0, this.#send(bytes)));
+      if (!this.#isGone && unsent.length > scratch.length * COPIED_PART_MAX) {
+        this.#unsent = unsent;
+        this.#scratch = scratch;
+        return;
+      }
+      if (!this.#isGone && unsent.length > 0) this.#unsent = Buffer.from(unsent);
+    } else {
+      this.#unsent = Buffer.concat([this.#unsent, bytes]);
     }
-    const written = this.#send(bytes);
-    if (written >= bytes.length || this.#isGone) {
-      giveScratch(scratch);
-      return;
-    }
-    this.#unsent = bytes.subarray(written);
-    this.#scratch = scratch;
+    giveScratch(scratch);
   }
 
   async #sendResponse(

@@ -3,6 +3,7 @@ const BYTES_MIN = 1 << 20;
 const BYTES_KEPT_MAX = 4 << 20;
 const KEPT_MAX = 2;
 
+/** Longest first. */
 const kept: Buffer[] = [];
 
 /**
@@ -10,7 +11,7 @@ const kept: Buffer[] = [];
  * page of memory that is touched for the first time costs the system some microseconds, which is more than writing to it.
  */
 export function takeScratch(bytes: number): Buffer {
-  const at = kept.findIndex(({ length }) => length >= bytes);
+  const at = kept.findLastIndex(({ length }) => length >= bytes);
   return (
     (at === -1 ? undefined : kept.splice(at, 1)[0]) ?? Buffer.allocUnsafeSlow(Math.max(bytes, BYTES_MIN))
   );
@@ -18,5 +19,8 @@ export function takeScratch(bytes: number): Buffer {
 
 /** Whoever took it has nothing of it any more. */
 export function giveScratch(buffer: Buffer): void {
-  if (kept.length < KEPT_MAX && buffer.length <= BYTES_KEPT_MAX) kept.push(buffer);
+  if (buffer.length > BYTES_KEPT_MAX) return;
+  kept.push(buffer);
+  kept.sort((one, other) => other.length - one.length);
+  kept.length = Math.min(kept.length, KEPT_MAX);
 }

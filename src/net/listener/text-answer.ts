@@ -1,9 +1,9 @@
 /** A long body, which is written where it is sent from. */
 export interface WrittenBody {
-  /** UTF-8 takes no more. */
-  readonly bytesMax: number;
-  /** In UTF-8, from `at` on; there have to be `bytesMax`. @returns where it ends */
-  writeInto(buffer: Buffer, at: number): number;
+  /** In UTF-8. */
+  readonly byteLength: number;
+  /** In UTF-8, `byteLength` from `at` on. */
+  writeInto(buffer: Buffer, at: number): void;
   toString(): string;
 }
 

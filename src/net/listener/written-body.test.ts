@@ -10,21 +10,18 @@ afterEach(async () => {
 
 /** So many bytes that say whose they are. */
 class Filled implements WrittenBody {
-  readonly bytesMax: number;
-  readonly #bytes: number;
+  readonly byteLength: number;
   readonly #sign: string;
 
   constructor(bytes: number, sign: string) {
-    this.bytesMax = bytes * 3;
-    this.#bytes = bytes;
+    this.byteLength = bytes;
     this.#sign = sign;
   }
-  writeInto(buffer: Buffer, at: number): number {
-    buffer.fill(this.#sign, at, at + this.#bytes);
-    return at + this.#bytes;
+  writeInto(buffer: Buffer, at: number): void {
+    buffer.fill(this.#sign, at, at + this.byteLength);
   }
   toString(): string {
-    return this.#sign.repeat(this.#bytes);
+    return this.#sign.repeat(this.byteLength);
   }
 }
 

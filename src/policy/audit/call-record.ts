@@ -81,7 +81,7 @@ export function endOf(exchange: Exchange, outcome: Outcome): CallEnd {
     return { status: "error", errorCode: String(outcome.error.code), durationMs, resultBytes: 0 };
   }
   if (outcome.kind === "list") {
-    return { status: "ok", errorCode: undefined, durationMs, resultBytes: outcome.items.length };
+    return { status: "ok", errorCode: undefined, durationMs, resultBytes: outcome.items.byteLength };
   }
   const status = outcome.result.isError === true ? "tool_error" : "ok";
   return { status, errorCode: undefined, durationMs, resultBytes: outcome.bytes ?? 0 };

@@ -6,7 +6,7 @@ import { answerOf, judge } from "./judgement.ts";
 import type { Kind } from "./pattern.ts";
 import type { CallFacts, Permissions } from "./permissions.ts";
 import { ACTION_OF, type CompiledPolicy, PolicyIndex } from "./policy-index.ts";
-import { RulingMemory, type RulingsKept, rulingsKept } from "./ruling-memory.ts";
+import { type ListedKind, RulingMemory, type RulingsKept, rulingsKept } from "./ruling-memory.ts";
 
 const VIEWS_MAX = 500;
 /** Servers and sets of policies that a view remembers. */
@@ -34,7 +34,8 @@ export class NamespacePolicies {
   readonly policies: Policies;
   readonly #namespaceSlug: string;
   readonly #generation: number;
-  readonly #rulingsKept = rulingsKept<Ruling>();
+  /** Made anew with the views: it holds on to what it counts. */
+  #rulingsKept = rulingsKept<Ruling>();
   #views = new Map<string, PolicyView>();
 
   constructor(policies: Policies, namespaceSlug: string, generation: number) {
@@ -51,7 +52,10 @@ export class NamespacePolicies {
     const class_ = JSON.stringify(this.index.readsPrincipal ? [subjects, shown] : [subjects]);
     let view = this.#views.get(class_);
     if (view === undefined) {
-      if (this.#views.size >= VIEWS_MAX) this.#views = new Map();
+      if (this.#views.size >= VIEWS_MAX) {
+        this.#views = new Map();
+        this.#rulingsKept = rulingsKept();
+      }
       view = new PolicyView(this, subjects, this.#rulingsKept);
       this.#views.set(class_, view);
     }
@@ -74,7 +78,7 @@ export function subjectsOf(principal: Principal): string[] {
 export class PolicyView {
   readonly #namespace: NamespacePolicies;
   readonly #subjects: readonly string[];
-  readonly #rulings: Readonly<Record<Kind, RulingMemory<Ruling>>>;
+  readonly #rulings: Readonly<Record<ListedKind, RulingMemory<Ruling>>>;
   /** One for each set of policies that some target is named by. */
   readonly #bySet = new Map<string, Ruling>();
   #last: { kind: Kind; server: string; name: string; ruling: Ruling } | undefined;
@@ -87,7 +91,6 @@ export class PolicyView {
       tool: new RulingMemory(kept.tool),
       prompt: new RulingMemory(kept.prompt),
       resource: new RulingMemory(kept.resource),
-      extension: new RulingMemory(kept.extension),
     };
   }
 
@@ -95,15 +98,15 @@ export class PolicyView {
     return this.#namespace.policies.defaultEffect;
   }
 
-  /** @param definition without one nobody listed it, and it is not remembered: callers make such names up */
+  /** @param definition without one nobody listed it, and only the last is remembered: callers make such names up */
   ruling(kind: Kind, server: string, name: string, definition: JsonObject | undefined): Ruling {
     const last = this.#last;
     if (last?.name === name && last.server === server && last.kind === kind) return last.ruling;
-    const rulings = this.#rulings[kind];
-    let ruling = rulings.get(server, name);
+    const rulings = definition === undefined || kind === "extension" ? undefined : this.#rulings[kind];
+    let ruling = rulings?.get(server, name);
     if (ruling === undefined) {
       ruling = this.#shared(kind, server, name);
-      if (definition !== undefined) rulings.set(server, name, ruling);
+      rulings?.set(server, name, ruling);
     }
     this.#last = { kind, server, name, ruling };
     return ruling;

@@ -1,11 +1,10 @@
 import type { Kind } from "./pattern.ts";
 
-/** Of a kind that servers list, for all principals of a namespace together: some 60 bytes each beside the name. */
-const LISTED_MAX = 100_000;
-/** Callers make up URIs under a template, and methods. */
-const MADE_UP_MAX = 10_000;
-/** What callers make up may be long, and is kept by its name. */
-const NAME_LENGTH_MAX = 256;
+/** Of a kind, for all principals of a namespace together: some 60 bytes each beside the name, which the catalog holds anyway. */
+const LISTED_MAX = 300_000;
+
+/** What servers list; methods of extensions are whatever callers make up. */
+export type ListedKind = Exclude<Kind, "extension">;
 
 /** Held in common by the memories of one kind: how much there may be, how much there is, and where. */
 interface Common<R> {
@@ -15,16 +14,12 @@ interface Common<R> {
 }
 
 /** What all views of a namespace keep, by kind, so that one kind's names never push out another's. */
-export type RulingsKept<R> = Readonly<Record<Kind, Common<R>>>;
+export type RulingsKept<R> = Readonly<Record<ListedKind, Common<R>>>;
 
-export function rulingsKept<R>(): RulingsKept<R> {
-  const common = (max: number): Common<R> => ({ max, count: 0, filled: new Set() });
-  return {
-    tool: common(LISTED_MAX),
-    prompt: common(LISTED_MAX),
-    resource: common(MADE_UP_MAX),
-    extension: common(MADE_UP_MAX),
-  };
+/** @param max of each kind */
+export function rulingsKept<R>(max = LISTED_MAX): RulingsKept<R> {
+  const common = (): Common<R> => ({ max, count: 0, filled: new Set() });
+  return { tool: common(), prompt: common(), resource: common() };
 }
 
 /** What one view found of targets of one kind, by the texts the catalog holds anyway: nothing is joined and hashed. */
@@ -42,7 +37,6 @@ export class RulingMemory<R> {
 
   /** Past the bound all that share it begin anew. */
   set(server: string, name: string, ruling: R): void {
-    if (name.length > NAME_LENGTH_MAX) return;
     const common = this.#common;
     if (common.count >= common.max) {
       for (const byServer of common.filled) byServer.clear();

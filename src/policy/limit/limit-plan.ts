@@ -81,8 +81,8 @@ export class LimitPlan {
       byName = new Map();
       this.#byServer.set(target.server.id, byName);
     }
-    // URIs and methods are no names of the catalog: one entry serves all of a server's.
-    const name = target.kind === "tool" ? target.name : NO_TOOL;
+    // What else is called is no name of the catalog: one entry serves all of a server's.
+    const name = isListedTool(target) ? target.name : NO_TOOL;
     let rules = byName.get(name);
     if (rules === undefined) {
       if (byName.size >= NAMES_MAX) byName.clear();
@@ -95,7 +95,7 @@ export class LimitPlan {
   #rulesOf(exchange: Exchange, target: Target): TargetRules {
     const reader = readerAt(exchange, target);
     const applicable = this.#target.flatMap(({ rule, ofAllTargets }): CompiledRule<Exchange>[] => {
-      if (target.kind !== "tool" && dimensionsOf(rule).has("tool")) return [];
+      if (!isListedTool(target) && dimensionsOf(rule).has("tool")) return [];
       // Server and tool are the same for every exchange this entry will serve; the rest is asked each time.
       const { server, tool } = rule.match;
       const isNamed = conditionOf({ ...(server && { server }), ...(tool && { tool }) }, exchangeReader);
@@ -123,6 +123,11 @@ interface TargetRule {
 /** No tool is called so: names have at least one character. */
 const NO_TOOL = "";
 
+/** A name that nobody listed, of a server that is away, may be anything a caller thinks of: rules by tool are not about it. */
+function isListedTool({ kind, upstream, definition }: Target): boolean {
+  return kind === "tool" && (upstream !== undefined || definition !== undefined);
+}
+
 function without(match: LimitMatch, ...dimensions: readonly LimitDimension[]): LimitMatch {
   return Object.fromEntries(
     Object.entries(match).filter(([dimension]) => !dimensions.includes(dimension as LimitDimension)),
@@ -140,12 +145,12 @@ function inItsNamespace(compiled: CompiledRule<Exchange>): CompiledRule<Exchange
 }
 
 /** What is the same for every call of a target is read once. */
-function readerAt(exchange: Exchange, { kind }: Target): SubjectReader<Exchange> {
+function readerAt(exchange: Exchange, target: Target): SubjectReader<Exchange> {
   const { server, tool } = exchangeReader;
   return {
     ...exchangeReader,
     server: server && always(server, exchange),
-    tool: kind === "tool" ? tool && always(tool, exchange) : undefined,
+    tool: isListedTool(target) ? tool && always(tool, exchange) : undefined,
   };
 }
 

@@ -360,18 +360,18 @@ test("a place is given back however the call ends", async () => {
   }
 });
 
-test("a name of a server that is away, which anybody may think up, counts nowhere", async () => {
-  const { call, limiter, ledger } = setUp([
+test("a name of a server that is away, which anybody may think up, counts for no rule by tool", async () => {
+  const { passes, limiter, ledger } = setUp([
     sampleLimit({ per: ["tool"], limit: 1 }),
-    sampleLimit({ name: "quota", algorithm: "quota", period: "day", per: ["tool"], limit: 1 }),
+    sampleLimit({ name: "quota", algorithm: "quota", period: "day", per: ["key", "server"], limit: 2 }),
   ]);
   const away = () => {
     const exchange = toolCall(github, "made-up");
     exchange.target = { ...(exchange.target as Target), upstream: undefined };
     return exchange;
   };
-  for (let n = 0; n < 3; n++) expect(await call(away())).toBe("passed");
-  expect([limiter.counted.size, ledger.used.size]).toEqual([0, 0]);
+  expect(await passes(5, away)).toBe(2);
+  expect([limiter.counted.size, ledger.used.size]).toEqual([0, 1]);
 });
 
 describe("at the door", () => {

@@ -91,9 +91,7 @@ export function toolLimitPolicy(
 ): Policy<Exchange, Outcome> {
   return (exchange, next) => {
     const { target } = exchange;
-    // What nobody listed of a server that is away is not called, and may be any name a caller thinks of.
-    if (target === undefined || (target.upstream === undefined && target.definition === undefined))
-      return next(exchange);
+    if (target === undefined) return next(exchange);
     const plan = plans.of(organizationOf(exchange.endpoint.organizationId));
     if (plan === undefined || !plan.hasTargetRules) return next(exchange);
     const rules = plan.target(exchange, target);

@@ -10,7 +10,7 @@ import { dialectOf } from "./dialect.ts";
 export function plainSchema(schema: JsonObject): PlainSchema | undefined {
   if (dialectOf(schema) === undefined) return undefined;
   const { $schema: _dialect, $id: _id, ...rest } = schema;
-  return nodeOf(rest, 0);
+  return nodeOf(rest, 0, { nodes: NODES_MAX });
 }
 
 /**
@@ -43,6 +43,13 @@ export function isPlainMatch(node: PlainSchema, value: JsonValue): boolean {
 
 /** Deeper ones are rare, and every level is a call. */
 const DEPTH_MAX = 16;
+/** Of one schema: some 100 bytes each, kept as long as its tool. */
+const NODES_MAX = 10_000;
+
+/** What a schema may still take. */
+interface Room {
+  nodes: number;
+}
 
 /** Types as bits: `integer` is a number too. */
 const TYPES: Readonly<Record<string, number>> = {
@@ -129,14 +136,14 @@ const ANNOTATION_TYPES: Readonly<Record<string, string>> = {
   writeOnly: "boolean",
 };
 
-function nodeOf(schema: JsonValue | undefined, depth: number): PlainSchema | undefined {
+function nodeOf(schema: JsonValue | undefined, depth: number, room: Room): PlainSchema | undefined {
   if (schema === true) return ANY;
-  if (!isObject(schema) || depth > DEPTH_MAX) return undefined;
+  if (!isObject(schema) || depth > DEPTH_MAX || --room.nodes < 0) return undefined;
   const node: PlainSchema = { ...ANY };
   for (const [keyword, value] of Object.entries(schema)) {
     const isUnderstood = ANNOTATIONS.has(keyword)
       ? isAnnotation(keyword, value)
-      : addKeyword(node, keyword, value, depth);
+      : addKeyword(node, keyword, value, depth, room);
     if (!isUnderstood) return undefined;
   }
   return node;
@@ -154,6 +161,7 @@ function addKeyword(
   keyword: string,
   value: JsonValue | undefined,
   depth: number,
+  room: Room,
 ): boolean {
   switch (keyword) {
     case "type":
@@ -163,7 +171,7 @@ function addKeyword(
     case "enum":
       return Array.isArray(value) && addValues(node, value);
     case "anyOf":
-      return addAlternatives(node, value, depth);
+      return addAlternatives(node, value, depth, room);
     case "minLength":
       return isCount(value) && narrow((node.text ??= unbounded()), value, Number.POSITIVE_INFINITY);
     case "maxLength":
@@ -177,16 +185,16 @@ function addKeyword(
     case "maxItems":
       return isCount(value) && narrow(itemsOf(node).length, 0, value);
     case "items": {
-      const each = nodeOf(value, depth + 1);
+      const each = nodeOf(value, depth + 1, room);
       if (each !== undefined) itemsOf(node).each = each;
       return each !== undefined;
     }
     case "properties":
-      return addMembers(node, value, depth);
+      return addMembers(node, value, depth, room);
     case "required":
       return isListOfNames(value) && requireMembers(node, value);
     case "additionalProperties": {
-      const others = value === false ? undefined : nodeOf(value, depth + 1);
+      const others = value === false ? undefined : nodeOf(value, depth + 1, room);
       membersOf(node).others = others;
       return value === false || others !== undefined;
     }
@@ -218,11 +226,16 @@ function addValues(node: PlainSchema, values: readonly (JsonValue | undefined)[]
   return true;
 }
 
-function addAlternatives(node: PlainSchema, value: JsonValue | undefined, depth: number): boolean {
+function addAlternatives(
+  node: PlainSchema,
+  value: JsonValue | undefined,
+  depth: number,
+  room: Room,
+): boolean {
   if (!Array.isArray(value) || value.length === 0) return false;
   const alternatives: PlainSchema[] = [];
   for (const one of value) {
-    const alternative = nodeOf(one, depth + 1);
+    const alternative = nodeOf(one, depth + 1, room);
     if (alternative === undefined) return false;
     alternatives.push(alternative);
   }
@@ -230,13 +243,13 @@ function addAlternatives(node: PlainSchema, value: JsonValue | undefined, depth:
   return true;
 }
 
-function addMembers(node: PlainSchema, value: JsonValue | undefined, depth: number): boolean {
+function addMembers(node: PlainSchema, value: JsonValue | undefined, depth: number, room: Room): boolean {
   if (!isObject(value)) return false;
   const { known } = membersOf(node);
   for (const [name, schema] of Object.entries(value)) {
     // Every object has those, whatever was sent.
     if (name in Object.prototype) return false;
-    const member = nodeOf(schema, depth + 1);
+    const member = nodeOf(schema, depth + 1, room);
     if (member === undefined) return false;
     known.set(name, member);
   }

@@ -10,7 +10,7 @@ import { ValidatorCache } from "./validator-cache.ts";
 
 type Compile = (schema: JsonObject) => Validator;
 
-/** A compiled one takes some 10 KiB; past it the ones unused for longest are made again when they are needed. */
+/** A compiled one takes some 10 KiB, a plain one 1; past it the ones unused for longest are made again when they are needed. */
 const VALIDATORS_MAX = 20_000;
 
 /** What was made of one tool's schema. */

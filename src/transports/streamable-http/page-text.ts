@@ -13,15 +13,15 @@ export class PageText implements WrittenBody {
     this.#tail = Buffer.from(tail);
   }
 
-  get bytesMax(): number {
-    return this.#head.length + this.#items.bytesMax + this.#tail.length;
+  get byteLength(): number {
+    return this.#head.length + this.#items.byteLength + this.#tail.length;
   }
 
-  writeInto(buffer: Buffer, at: number): number {
+  writeInto(buffer: Buffer, at: number): void {
+    const itemsAt = at + this.#head.length;
     buffer.set(this.#head, at);
-    const end = this.#items.writeInto(buffer, at + this.#head.length);
-    buffer.set(this.#tail, end);
-    return end + this.#tail.length;
+    this.#items.writeInto(buffer, itemsAt);
+    buffer.set(this.#tail, itemsAt + this.#items.byteLength);
   }
 
   toString(): string {
