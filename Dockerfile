@@ -12,7 +12,8 @@ COPY LICENSE ./
 COPY bin ./bin
 COPY scripts/live.mjs ./scripts/
 COPY src ./src
-RUN chmod -R u=rwX,go=rX /app
+# The second command makes the bundle that every start of the image uses: there it could not be kept.
+RUN chmod -R u=rwX,go=rX /app && bin/mcp-gateway --version
 
 # Whoever is process 1 has to wait for processes that lost their parent, as those of stdio servers do. The gateway waits
 # for its own children alone.
@@ -30,6 +31,7 @@ COPY --from=program /app/package.json /app/LICENSE /app/
 COPY --from=program /app/bin /app/bin
 COPY --from=program /app/scripts /app/scripts
 COPY --from=program /app/src /app/src
+COPY --from=program /app/dist /app/dist
 
 # These win over the configuration file, so that one written for a machine also works here.
 ENV MCP_GATEWAY_HOST=0.0.0.0 \

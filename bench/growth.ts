@@ -10,7 +10,7 @@ import { load, writeScript } from "./wrk.ts";
 const FEW = 10;
 const MANY = 10_000;
 const SERVERS = 10;
-const RUNS = 5;
+const RUNS = 9;
 const SECONDS = 3;
 const WARM_UP_S = 3;
 const WARM_UP_CONNECTIONS = 32;

@@ -5,8 +5,8 @@ import { setUpGateway, startGateway } from "./gateway.ts";
 import { median } from "./statistics.ts";
 
 const SERVERS = 100;
-/** Freed memory goes back to the system after ten seconds (`bin/mcp-gateway`). */
-const SETTLE_MS = 12_000;
+/** Freed memory goes back to the system after ten seconds (`bin/mcp-gateway`), and what that leaves of larger pieces after ten more. */
+const SETTLE_MS = 25_000;
 
 export interface StartUp {
   /** With an empty data directory: the schema is made, the first key is minted. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bodyOf, headersFor } from "../faults/load.ts";
@@ -89,6 +89,12 @@ describe("the container image", () => {
       expect(answered).toContain("from the image");
       const page = await fetch(`${origin}/docs`);
       expect(page.status).toBe(200);
+      // It ran the bundle that was made with it.
+      const [bundle, ...others] = readdirSync(join(image.folder, "app/dist/program"));
+      expect([bundle !== undefined, others]).toEqual([true, []]);
+      expect(readFileSync(`/proc/${container.pid}/cmdline`, "utf8")).toContain(
+        `/dist/program/${bundle}/main.ts`,
+      );
       container.kill("SIGTERM");
       expect(await container.exited).toBe(0);
     } finally {

@@ -1,5 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { childEnvironment } from "./child.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 /** Never sent by a rule of its own, and too large to look through. */
@@ -50,6 +52,8 @@ export function buildImage(folder: string): Image {
       workdir = resolve(workdir, rest);
     } else if (verb === "RUN" && rest.startsWith("npm ci --omit=dev")) {
       linkProductionPackages(join(root, workdir, "node_modules"));
+    } else if (verb === "RUN" && rest.endsWith(" bin/mcp-gateway --version")) {
+      execFileSync(join(root, workdir, "bin/mcp-gateway"), ["--version"], { env: childEnvironment() });
     } else if (verb === "COPY") {
       const stage = /^--from=(\S+) /.exec(rest)?.[1];
       const paths = rest.replace(/^--\S+ /, "").split(/\s+/);
@@ -127,6 +131,7 @@ function linkProductionPackages(modules: string): void {
     mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(join(ROOT, path), join(modules, name));
   }
+  copy(join(ROOT, "node_modules/.package-lock.json"), join(modules, ".package-lock.json"));
 }
 
 const isAtOrIn = (file: string, path: string) => file === path || file.startsWith(`${path}/`);
