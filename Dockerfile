@@ -25,7 +25,7 @@ COPY --from=init /usr/bin/tini-static /usr/local/bin/tini
 RUN install -d -o 1000 -g 1000 -m 0700 /data \
  && install -d /etc/mcp-gateway \
  && ln -s /app/bin/mcp-gateway /usr/local/bin/mcp-gateway
-# What changes seldom comes first: a new version of the program is 3 MB to fetch.
+# What changes seldom comes first: a new version of the program is 2 MB to fetch.
 COPY --from=program /app/node_modules /app/node_modules
 COPY --from=program /app/package.json /app/LICENSE /app/
 COPY --from=program /app/bin /app/bin

@@ -240,7 +240,8 @@ async function main() {
   const list = plan(words.filter((word) => word !== "--coverage"));
   ensureDependencies();
   // The bundle that all started gateways share (ADR 0035), made once and not by the first of them side by side.
-  spawnSync(join(root, "bin", "mcp-gateway"), ["--version"], { stdio: "ignore" });
+  const started = spawnSync(join(root, "bin", "mcp-gateway"), ["--version"], { encoding: "utf8" });
+  if (started.status !== 0) throw new Error(`bin/mcp-gateway does not start: ${started.stderr}`);
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
   const services = await bringServices();

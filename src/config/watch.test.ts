@@ -161,6 +161,18 @@ test("other files of the directory do not matter", async () => {
   expect([changes.length, problems.length]).toEqual([0, 0]);
 });
 
+test("an emptied file, which somebody may still be writing, is reported and the settings before stay", async () => {
+  const path = join(folder, "g.yaml");
+  writeFileSync(path, yaml("debug"));
+  const { changes, problems } = await follow(path);
+  writeFileSync(path, "");
+  await within(() => problems.length > 0);
+  expect(problems[0]).toMatchObject([{ found: "an empty file", source: { kind: "file", path } }]);
+  expect(changes).toEqual([]);
+  writeFileSync(path, "{}");
+  await within(() => changes.length > 0);
+});
+
 test("a file with a mistake is reported and the settings before stay", async () => {
   const path = join(folder, "g.yaml");
   writeFileSync(path, yaml("info"));

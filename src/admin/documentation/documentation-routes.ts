@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import style from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 // Named so, they are inside the single executable, too.
 import script from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
@@ -6,9 +7,11 @@ import { z } from "zod";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import { defineRoute } from "../route.ts";
 
+/** Beside the program where it is bundled, else where the packages are. */
+const beside = (path: string) => resolve(import.meta.dirname, path);
 const FILES = new Map([
-  ["swagger-ui.css", { path: style, contentType: "text/css; charset=utf-8" }],
-  ["swagger-ui-bundle.js", { path: script, contentType: "text/javascript; charset=utf-8" }],
+  ["swagger-ui.css", { path: beside(style), contentType: "text/css; charset=utf-8" }],
+  ["swagger-ui-bundle.js", { path: beside(script), contentType: "text/javascript; charset=utf-8" }],
 ]);
 const START = `window.ui = SwaggerUIBundle({ url: "/openapi.json", dom_id: "#ui", deepLinking: true });`;
 const PAGE = `<!doctype html>

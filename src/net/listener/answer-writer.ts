@@ -6,7 +6,7 @@ import { type HttpAnswer, TextAnswer, type WrittenBody } from "./text-answer.ts"
 /** Longer texts are encoded once, up front, as the socket will not take them in one write. */
 const STRING_WRITE_MAX = 64 * 1024;
 const CRLF = Buffer.from("\r\n");
-/** The system took all but this part of an answer: it is copied, and the memory the whole lay in is free for the next. */
+/** What the system did not take is copied if it is less than this part of the memory it lies in, which is free for others then. */
 const COPIED_PART_MAX = 1 / 4;
 const LAST_CHUNK = "0\r\n\r\n";
 

@@ -1,6 +1,8 @@
 import { afterEach, expect, test } from "bun:test";
+import { AnswerWriter } from "./answer-writer.ts";
 import { Http1Server } from "./http1-server.ts";
 import { bodies, RawClient } from "./raw-client.testing.ts";
+import type { RequestHead } from "./request-head.ts";
 import { TextAnswer, type WrittenBody } from "./text-answer.ts";
 
 const servers: Http1Server[] = [];
@@ -84,3 +86,38 @@ test("answers the system does not take at once keep their bytes while others are
     Array.from({ length: 20 }, (_, n) => (n + 1) * 10_000),
   );
 });
+
+test.each([0, 1, 100_000, 900_000])(
+  "a rest of %d bytes arrives as it was, whatever is written meanwhile",
+  (rest) => {
+    const bytes = 1_000_000;
+    const asked = { method: "GET", isHttp11: true } as RequestHead;
+    const writerOf = (sign: string, leaves: number) => {
+      const taken: Buffer[] = [];
+      let room = bytes - leaves;
+      const write = (data: string | Uint8Array) => {
+        const piece = Buffer.from(data as Uint8Array).subarray(0, room);
+        room -= piece.length;
+        taken.push(piece);
+        return piece.length;
+      };
+      const fail = () => {
+        throw new Error("the connection is whole");
+      };
+      const writer = new AnswerWriter({ write }, fail, fail);
+      let sent = 0;
+      writer.send(new TextAnswer(200, {}, new Filled(bytes, sign)), asked, true, () => sent++);
+      const finish = () => {
+        room = Number.POSITIVE_INFINITY;
+        writer.drain();
+        return [sent, Buffer.concat(taken).toString().split("\r\n\r\n")[1]];
+      };
+      return finish;
+    };
+    const first = writerOf("a", rest);
+    const others = ["b", "c", "d"].map((sign) => writerOf(sign, 500_000));
+    expect(first()).toEqual([1, "a".repeat(bytes)]);
+    for (const [index, finish] of others.entries())
+      expect(finish()).toEqual([1, "bcd"[index]?.repeat(bytes)]);
+  },
+);

@@ -1,24 +1,26 @@
 import type { Kind } from "./pattern.ts";
 
-/** Of a kind, for all principals of a namespace together: some 60 bytes each beside the name, which the catalog holds anyway. */
-const LISTED_MAX = 300_000;
+/** Of a kind, for all principals of a namespace together: room for what 300,000 tools of usual names take. */
+const BYTES_MAX = 32 << 20;
+/** Of one, beside its name, which the catalog holds too until it lists others. */
+const ENTRY_BYTES = 64;
 
 /** What servers list; methods of extensions are whatever callers make up. */
 export type ListedKind = Exclude<Kind, "extension">;
 
 /** Held in common by the memories of one kind: how much there may be, how much there is, and where. */
 interface Common<R> {
-  readonly max: number;
-  count: number;
+  readonly bytesMax: number;
+  bytes: number;
   readonly filled: Set<Map<string, Map<string, R>>>;
 }
 
 /** What all views of a namespace keep, by kind, so that one kind's names never push out another's. */
 export type RulingsKept<R> = Readonly<Record<ListedKind, Common<R>>>;
 
-/** @param max of each kind */
-export function rulingsKept<R>(max = LISTED_MAX): RulingsKept<R> {
-  const common = (): Common<R> => ({ max, count: 0, filled: new Set() });
+/** @param bytesMax of each kind */
+export function rulingsKept<R>(bytesMax = BYTES_MAX): RulingsKept<R> {
+  const common = (): Common<R> => ({ bytesMax, bytes: 0, filled: new Set() });
   return { tool: common(), prompt: common(), resource: common() };
 }
 
@@ -38,10 +40,10 @@ export class RulingMemory<R> {
   /** Past the bound all that share it begin anew. */
   set(server: string, name: string, ruling: R): void {
     const common = this.#common;
-    if (common.count >= common.max) {
+    if (common.bytes >= common.bytesMax) {
       for (const byServer of common.filled) byServer.clear();
       common.filled.clear();
-      common.count = 0;
+      common.bytes = 0;
     }
     let byName = this.#byServer.get(server);
     if (byName === undefined) {
@@ -50,6 +52,6 @@ export class RulingMemory<R> {
       common.filled.add(this.#byServer);
     }
     byName.set(name, ruling);
-    common.count++;
+    common.bytes += ENTRY_BYTES + name.length;
   }
 }

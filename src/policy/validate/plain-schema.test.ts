@@ -165,6 +165,8 @@ test("neither is a schema of more than anybody's members", () => {
   });
   expect(plainSchema(wide(9_999))).toBeDefined();
   expect(plainSchema(wide(10_000))).toBeUndefined();
+  const anything = Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`m${n}`, true]));
+  expect(plainSchema({ properties: anything })).toBeUndefined();
 });
 
 test("neither is a schema deeper than anybody's", () => {

@@ -137,8 +137,9 @@ const ANNOTATION_TYPES: Readonly<Record<string, string>> = {
 };
 
 function nodeOf(schema: JsonValue | undefined, depth: number, room: Room): PlainSchema | undefined {
+  if (depth > DEPTH_MAX || --room.nodes < 0) return undefined;
   if (schema === true) return ANY;
-  if (!isObject(schema) || depth > DEPTH_MAX || --room.nodes < 0) return undefined;
+  if (!isObject(schema)) return undefined;
   const node: PlainSchema = { ...ANY };
   for (const [keyword, value] of Object.entries(schema)) {
     const isUnderstood = ANNOTATIONS.has(keyword)
