@@ -45,6 +45,12 @@ export function reportFailure(error: unknown): number {
     note(`error: ${error.plainMessage}${cause}`);
     return EXIT.failure;
   }
+  // A mistake in a source file, which Bun's own words do not place.
+  if (error instanceof BuildMessage && error.position !== null) {
+    const { file, line, column } = error.position;
+    note(`error: ${file}:${line}:${column}: ${error.message}`);
+    return EXIT.failure;
+  }
   note(error instanceof Error ? `error: ${error.stack ?? error.message}` : `error: ${String(error)}`);
   return EXIT.failure;
 }

@@ -28,9 +28,21 @@ export function readDocument(text: string, path: string, environment: Environmen
   const reader = new Reader(path, lines, environment, document);
   const faults = [...document.errors, ...document.warnings];
   for (const fault of faults) reader.refuseSyntax(fault, text);
+  // Whoever writes in place empties the file first, and may be held up, or end, then: that is no wish for nothing but defaults.
+  if (text.trim() === "") reader.problems.push(emptyFile(path));
   const tree = faults.length > 0 || document.contents === null ? {} : reader.value(document.contents, "");
   const { places, problems, unsetPaths } = reader;
   return { path, tree, places, problems, unsetPaths, variables: variablesIn(text) };
+}
+
+function emptyFile(path: string): ConfigProblem {
+  return {
+    source: { kind: "file", path, line: 1, column: 1 },
+    key: "",
+    found: "an empty file",
+    expected: "settings",
+    fix: "write {} where all defaults are meant",
+  };
 }
 
 /** Read from the text, so that a file with a mistake in it names them too. */

@@ -73,11 +73,6 @@ export class ConfigWatch {
     if (this.#closed) return;
     this.#seen = stamp(this.#options.path);
     this.#follow();
-    // Whoever writes in place empties the file first, and may be held up then: that is no wish for nothing but defaults.
-    if (statSync(this.#options.path, { throwIfNoEntry: false })?.size === 0) {
-      this.#options.onProblems([emptied(this.#options.path)]);
-      return;
-    }
     try {
       const reloaded = await this.#options.reload();
       if (this.#closed) return;
@@ -131,16 +126,6 @@ function stamp(path: string): string {
   } catch {
     return "absent";
   }
-}
-
-function emptied(path: string): ConfigProblem {
-  return {
-    source: { kind: "file", path, line: 1, column: 1 },
-    key: "",
-    found: "an empty file",
-    expected: "settings",
-    fix: "write {} where all defaults are meant",
-  };
 }
 
 function directoriesOf(path: string): Set<string> {
