@@ -28,7 +28,7 @@ The gateway runs without any configuration. What is set is read in this order, l
 
 ## The file
 
-YAML 1.2, keys in snake_case. An unknown key is an error. Relative paths are relative to the working directory.
+YAML 1.2, keys in snake_case. An unknown key is an error, and so is an empty file (\`{}\` means all defaults). Relative paths are relative to the working directory.
 
 - Durations are written with their unit: \`250ms\`, \`30s\`, \`5m\`, \`1h30m\`, \`7d\`. Sizes: \`512KiB\`, \`4MiB\` (1024-based), \`4MB\` (1000-based).
 - \`\${VAR}\` in a value is replaced by the environment variable, \`\${VAR:-default}\` by the default where it is unset or empty, and \`$$\` by a dollar sign. Replacing happens after parsing: a value can never add keys or lines. In \`{ }\` and \`[ ]\`, put such a value in double quotes. A variable without value and default is an error, unless it belongs to a server with \`enabled: false\`.

@@ -104,7 +104,7 @@ test("what nobody runs goes after a week, what runs stays", async () => {
 test("what changed while it was bundled is no bundle of what was there before", async () => {
   const main = join(checkout, "src/cli/main.ts");
   const before = readFileSync(main, "utf8");
-  // In the place of the bundler's first file: changed after the checksum was made.
+  // A Bun that changes a source as it begins to bundle: after the checksum was made.
   const bun = join(checkout, "bun");
   writeFileSync(
     bun,
